@@ -1,1 +1,94 @@
-//! TODO
+//! What tch lacks of libtorch, and the one place of the workspace with `unsafe` in it.
+//!
+//! A program that is linked against a CPU-only libtorch, or linked lazily against one with GPU support, reaches the GPU all the
+//! same once `libtorch_cuda.so` is in its process: the CUDA kernels register themselves with libtorch's dispatcher while the
+//! library loads. So one build serves both kinds of machine, and no cargo feature chooses between them.
+//!
+//! ```
+//! use torch_shim::{GpuSupport, load_gpu_support};
+//!
+//! if let GpuSupport::Broken { reason } = load_gpu_support() {
+//!     eprintln!("continuing on the CPU: {reason}");
+//! }
+//! ```
+
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+
+/// What became of libtorch's GPU support when this process asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpuSupport {
+    /// The kernels are registered. Whether there is a GPU to run them on is for `tch::Cuda::is_available` to say.
+    Loaded,
+    /// This libtorch was built or installed without GPU support: the CPU is all there is.
+    Absent,
+    /// The library is there and does not load, for instance because a library that it needs is missing.
+    Broken {
+        /// The dynamic loader's own words, which name the library that is at fault.
+        reason: String,
+    },
+}
+
+/// Loads libtorch's GPU support for the rest of the process, if this libtorch has it.
+///
+/// Call it once, at the start of `main`: libtorch decides what devices there are when the first tensor is made. The library is
+/// looked for along the run path of the executable, so it is the one beside the `libtorch_cpu.so` that the program is linked to.
+pub fn load_gpu_support() -> GpuSupport {
+    load("libtorch_cuda.so")
+}
+
+#[expect(
+    unsafe_code,
+    reason = "loading a library runs its initialisers; libtorch's register kernels and expect exactly this"
+)]
+fn load(library: &str) -> GpuSupport {
+    // RTLD_GLOBAL: libraries loaded later (cuDNN's engines, a shim over CUDA graphs) resolve against this one.
+    // SAFETY: libtorch's initialisers have no precondition but its other libraries, which the loader brings in first.
+    match unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) } {
+        Ok(library) => {
+            // Never unloaded: the dispatcher holds pointers to its kernels until the process ends.
+            std::mem::forget(library);
+            GpuSupport::Loaded
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            // A library that is missing itself is no error; one that misses another library is. The message starts with whichever it is.
+            if reason.starts_with(&format!("{library}: ")) && reason.ends_with("No such file or directory") {
+                GpuSupport::Absent
+            } else {
+                GpuSupport::Broken { reason }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GpuSupport, load, load_gpu_support};
+    use std::path::Path;
+
+    #[test]
+    fn gpu_support_is_loaded_exactly_where_libtorch_has_it() {
+        let libtorch = std::env::var_os("LIBTORCH").expect("cargo sets LIBTORCH, see .cargo/config.toml");
+        let installed = Path::new(&libtorch).join("lib/libtorch_cuda.so").exists();
+        let expected = if installed {
+            GpuSupport::Loaded
+        } else {
+            GpuSupport::Absent
+        };
+        assert_eq!(load_gpu_support(), expected);
+    }
+
+    #[test]
+    fn a_missing_library_is_absent() {
+        assert_eq!(load("/nonexistent/libtorch_cuda.so"), GpuSupport::Absent);
+    }
+
+    #[test]
+    fn a_library_that_does_not_load_is_broken_and_says_why() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let GpuSupport::Broken { reason } = load(manifest) else {
+            panic!("a text file is no library")
+        };
+        assert!(reason.contains("Cargo.toml: invalid ELF header"), "{reason}");
+    }
+}
