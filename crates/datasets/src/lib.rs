@@ -1,1 +1,34 @@
-//! TODO
+//! The data of a long-tailed experiment: files to splits, class counts of an imbalance, and which images are kept.
+//!
+//! A [`Dataset`] loads into two balanced [`Split`]s. An [`Imbalance`] says how many images of each class a long-tailed
+//! training split has, and a [`Selection`] says which ones:
+//!
+//! ```
+//! use datasets::{Dataset, Imbalance, Selection};
+//!
+//! let data = Dataset::Shapes.load(None)?;
+//! let imbalance = Imbalance::Exponential { ratio: 100.0 };
+//! let class_counts = imbalance.class_counts(500, data.train.classes)?;
+//! let kept = Selection::default().select(&data.train.label_list(), &class_counts)?;
+//! let train = data.train.select(&kept);
+//! assert_eq!(train.class_counts(), class_counts);
+//! # Ok::<(), datasets::DataError>(())
+//! ```
+
+mod cifar;
+mod cifar_pickle;
+mod dataset;
+mod error;
+mod imbalance;
+mod mersenne_twister;
+mod normalize;
+mod selection;
+mod shapes;
+mod split;
+
+pub use dataset::{Dataset, Loaded};
+pub use error::DataError;
+pub use imbalance::Imbalance;
+pub use normalize::Normalization;
+pub use selection::{IndexList, Selection};
+pub use split::Split;

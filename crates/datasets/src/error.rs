@@ -1,0 +1,146 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What can be wrong with data, or with what is asked of it.
+#[derive(Debug, Error)]
+pub enum DataError {
+    /// No file of a data set was found.
+    #[error("{dataset}: no file found in {}; looked for the folders {} and {}", data_root.display(), folders[0], folders[1])]
+    NotFound {
+        /// The data set.
+        dataset: &'static str,
+        /// Where it was looked for.
+        data_root: PathBuf,
+        /// The folders it may lie in.
+        folders: [&'static str; 2],
+    },
+    /// A file of a data set's folder is not there, although the folder is.
+    #[error(
+        "{}: no such file, although other files of {dataset} are in its folder; complete the folder, \
+         or move it away to have it downloaded again", path.display()
+    )]
+    MissingFile {
+        /// The absent file.
+        path: PathBuf,
+        /// The data set it belongs to.
+        dataset: &'static str,
+    },
+    /// A file could not be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file has more or fewer bytes than its records need.
+    #[error(
+        "{}: {found} bytes, expected {} ({records} records of {record_bytes} bytes); the file is truncated or not of \
+         {dataset}: fetch it again", path.display(), records * record_bytes
+    )]
+    WrongSize {
+        /// The file.
+        path: PathBuf,
+        /// The data set it should belong to.
+        dataset: &'static str,
+        /// Its size in bytes.
+        found: usize,
+        /// The number of records of an intact file.
+        records: usize,
+        /// Bytes of one record.
+        record_bytes: usize,
+    },
+    /// A pickle is not that of a batch.
+    #[error("{}: not a batch of {dataset}: {problem}; the file is truncated or corrupt: fetch it again", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The data set it should belong to.
+        dataset: &'static str,
+        /// What is not as expected.
+        problem: String,
+    },
+    /// A label is not a class number.
+    #[error(
+        "{}: record {record} has label {found}, expected 0 to {}; the file is corrupt: fetch it again",
+        path.display(), classes - 1
+    )]
+    WrongLabel {
+        /// The file.
+        path: PathBuf,
+        /// Number of the record in the file, from 0.
+        record: usize,
+        /// The label found.
+        found: i64,
+        /// Number of classes.
+        classes: i64,
+    },
+    /// A class has another number of images than in the published data set.
+    #[error(
+        "{}: class {class} has {found} {split} images, expected {expected}; the files are corrupt or not those of \
+         {dataset}: fetch them again", folder.display()
+    )]
+    WrongClassCount {
+        /// Where the files are.
+        folder: PathBuf,
+        /// The data set.
+        dataset: &'static str,
+        /// `train` or `test`.
+        split: &'static str,
+        /// The class.
+        class: usize,
+        /// Images found.
+        found: i64,
+        /// Images published.
+        expected: i64,
+    },
+    /// An imbalance ratio is not a number from 1 on.
+    #[error(
+        "imbalance ratio {ratio}: expected a number of at least 1 (images of the largest class / images of the smallest)"
+    )]
+    Ratio {
+        /// The ratio.
+        ratio: f64,
+    },
+    /// An imbalance needs at least two classes.
+    #[error("imbalance {imbalance} over {classes} classes: expected at least 2 classes")]
+    TooFewClasses {
+        /// The imbalance.
+        imbalance: String,
+        /// The number of classes.
+        classes: i64,
+    },
+    /// An imbalance leaves a class without images.
+    #[error(
+        "imbalance {imbalance} leaves class {class} without images when the largest class has {largest}; use a ratio of \
+         at most {largest}"
+    )]
+    EmptyClass {
+        /// The imbalance.
+        imbalance: String,
+        /// The first empty class.
+        class: usize,
+        /// Images of the largest class.
+        largest: i64,
+    },
+    /// More images of a class are asked for than there are.
+    #[error("class {class} has {found} images, {asked} were asked for; ask for at most {found}")]
+    TooFewImages {
+        /// The class.
+        class: usize,
+        /// Images asked for.
+        asked: i64,
+        /// Images there are.
+        found: i64,
+    },
+}
+
+impl DataError {
+    /// For `map_err` around reading `path`.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> DataError {
+        let path = path.to_owned();
+        move |source| DataError::Read { path, source }
+    }
+}
