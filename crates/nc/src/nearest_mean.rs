@@ -1,0 +1,140 @@
+//! NC4, nearest-mean decisions: a second pass over features, against the class means of the first.
+
+use tch::{Kind, Tensor, no_grad};
+
+use crate::statistics::ROWS_AT_ONCE;
+use crate::{Classifier, Error, Statistics, check};
+
+/// Compares the classifier's decisions with those of the nearest class mean, batch by batch.
+///
+/// The means may be of other features than those compared: those of the training split against test features, say.
+#[derive(Debug)]
+pub struct NearestMean<'a> {
+    statistics: &'a Statistics,
+    classifier: Option<Classifier>, // f64
+    samples: i64,
+    matches: Matches,
+}
+
+/// How many samples agree, as tensors: nothing is copied to the host before the end.
+#[derive(Debug)]
+struct Matches {
+    mean_and_label: Tensor,
+    classifier_and_label: Tensor,
+    classifier_and_mean: Tensor,
+    unbiased_and_mean: Tensor,
+}
+
+/// Shares of samples whose decisions agree, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// The nearest class mean (Euclidean, present classes) is that of the label.
+    pub nearest_mean_accuracy: f64,
+    /// The classifier's decision is the label.
+    pub accuracy: Option<f64>,
+    /// The classifier decides otherwise than the nearest class mean: NC4.
+    pub mismatch: Option<f64>,
+    /// The classifier without its bias decides as the nearest class mean does.
+    pub agreement_without_bias: Option<f64>,
+}
+
+impl<'a> NearestMean<'a> {
+    /// A comparison without samples yet.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
+    pub fn new(statistics: &'a Statistics, classifier: Option<&Classifier>) -> Result<Self, Error> {
+        let classifier = classifier.map(|classifier| classifier.beside(statistics)).transpose()?;
+        let zero = || Tensor::zeros([], (Kind::Int64, statistics.means.device()));
+        let matches = Matches {
+            mean_and_label: zero(),
+            classifier_and_label: zero(),
+            classifier_and_mean: zero(),
+            unbiased_and_mean: zero(),
+        };
+        Ok(NearestMean {
+            statistics,
+            classifier,
+            samples: 0,
+            matches,
+        })
+    }
+
+    /// Adds a batch: features `[b, d]`, labels `[b]` i64.
+    ///
+    /// # Errors
+    /// As [`Accumulator::add`](crate::Accumulator::add).
+    pub fn add(&mut self, features: &Tensor, labels: &Tensor) -> Result<(), Error> {
+        let device = self.statistics.means.device();
+        check::batch(
+            features,
+            labels,
+            self.statistics.classes,
+            self.statistics.means.size()[1],
+        )?;
+        no_grad(|| {
+            for (features, labels) in features
+                .split(ROWS_AT_ONCE, 0)
+                .iter()
+                .zip(labels.split(ROWS_AT_ONCE, 0))
+            {
+                self.compare(
+                    &features.to_device(device).to_kind(Kind::Double),
+                    &labels.to_device(device),
+                );
+            }
+        });
+        self.samples += labels.numel() as i64;
+        Ok(())
+    }
+
+    fn compare(&mut self, features: &Tensor, labels: &Tensor) {
+        let count_equal = |one: &Tensor, other: &Tensor| one.eq_tensor(other).sum(Kind::Int64);
+        let nearest = self.nearest(features);
+        self.matches.mean_and_label += count_equal(&nearest, labels);
+        let Some(Classifier { weight, bias }) = &self.classifier else {
+            return;
+        };
+        let unbiased = features.matmul(&weight.tr());
+        let biased = bias
+            .as_ref()
+            .map_or_else(|| unbiased.shallow_clone(), |bias| &unbiased + bias);
+        let decision = biased.argmax(-1, false);
+        self.matches.classifier_and_label += count_equal(&decision, labels);
+        self.matches.classifier_and_mean += count_equal(&decision, &nearest);
+        self.matches.unbiased_and_mean += count_equal(&unbiased.argmax(-1, false), &nearest);
+    }
+
+    /// Class whose mean is nearest, `[b]`.
+    fn nearest(&self, features: &Tensor) -> Tensor {
+        let means = &self.statistics.centred;
+        let features = features - self.statistics.global_mean();
+        // ‖h − μ‖² without its term in h alone.
+        let half_squares = means.square().sum_dim_intlist(-1, false, None::<Kind>) / 2.0;
+        let closest = (features.matmul(&means.tr()) - half_squares).argmax(-1, false);
+        self.statistics.present.index_select(0, &closest)
+    }
+
+    /// The shares over everything added.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if nothing was added.
+    pub fn finish(self) -> Result<Agreement, Error> {
+        if self.samples == 0 {
+            let expected = "at least one row".to_owned();
+            return Err(Error::Shape {
+                what: "features",
+                expected,
+                found: vec![0, self.statistics.means.size()[1]],
+            });
+        }
+        let share = |count: &Tensor| count.int64_value(&[]) as f64 / self.samples as f64;
+        let of_classifier = |count: &Tensor| self.classifier.is_some().then(|| share(count));
+        Ok(Agreement {
+            nearest_mean_accuracy: share(&self.matches.mean_and_label),
+            accuracy: of_classifier(&self.matches.classifier_and_label),
+            mismatch: of_classifier(&self.matches.classifier_and_mean).map(|agreement| 1.0 - agreement),
+            agreement_without_bias: of_classifier(&self.matches.unbiased_and_mean),
+        })
+    }
+}
