@@ -2,8 +2,36 @@
 
 use tch::{Kind, Tensor};
 
+use crate::{Error, Statistics, check};
+
 /// Rows of a class-by-class matrix computed at a time: bounded memory for thousands of classes.
 pub(crate) const ROWS_AT_ONCE: i64 = 1024;
+
+impl Statistics {
+    /// Angles between the centred means of the present classes in degrees, `[p, p]`, with 0 on the diagonal.
+    pub fn angles_degrees(&self) -> Tensor {
+        let unit = unit_rows(&self.centred);
+        let angles = unit.matmul(&unit.tr()).clamp(-1.0, 1.0).acos().rad2deg();
+        let _ = angles.diagonal(0, 0, 1).fill_(0.0);
+        angles
+    }
+
+    /// NC5: mean over classes of the absolute cosine between the class mean (not centred) and the mean of features
+    /// `[n, d]` of foreign images. 0 when these are orthogonal to all classes (Ammar et al., ICLR 2024).
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the features.
+    pub fn foreign_cosine(&self, features: &Tensor) -> Result<f64, Error> {
+        check::matrix(
+            "features of foreign images",
+            features,
+            [None, Some(self.means.size()[1])],
+        )?;
+        let foreign = features.to_device(self.means.device()).mean_dim(0, true, Kind::Double); // [1, d]
+        let cosines = (unit_rows(&self.means) * unit_rows(&foreign)).sum_dim_intlist(-1, false, None::<Kind>);
+        Ok(sum(&cosines.abs()) / self.present_classes())
+    }
+}
 
 /// Angles and distances between the directions of `[k, d]` vectors, over all pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,14 +106,6 @@ pub(crate) fn nearest_rows(vectors: &Tensor) -> (Tensor, Tensor) {
         })
         .unzip();
     (Tensor::cat(&indices, 0), Tensor::cat(&cosines, 0).clamp(-1.0, 1.0))
-}
-
-/// Angles between all rows of `vectors` `[k, d]` in degrees, `[k, k]`, with 0 on the diagonal.
-pub(crate) fn angle_matrix(vectors: &Tensor) -> Tensor {
-    let unit = unit_rows(vectors);
-    let angles = unit.matmul(&unit.tr()).clamp(-1.0, 1.0).acos().rad2deg();
-    let _ = angles.diagonal(0, 0, 1).fill_(0.0);
-    angles
 }
 
 /// Frobenius distance of `LRᵀ`, scaled to norm 1, from the scaled Gram matrix of a simplex,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::angles::{Pairs, angle_matrix, mean_and_deviation, nearest_rows, simplex_distance, sum};
+use crate::angles::{Pairs, mean_and_deviation, nearest_rows, simplex_distance, sum};
 use crate::classifier::Duality;
 use crate::{Accumulator, Agreement, Classifier, Error, NearestMean, Statistics};
 
@@ -241,11 +241,6 @@ impl Statistics {
             nc3_distance: distances.as_ref().and_then(|distances| distances[class]),
         };
         (0..self.classes as usize).map(row).collect()
-    }
-
-    /// Angles between the centred means of the present classes in degrees, `[p, p]`, with 0 on the diagonal.
-    pub fn angles_degrees(&self) -> Tensor {
-        angle_matrix(&self.centred)
     }
 
     /// Values of the present classes, `[p]`, at their class's index; None for absent classes.

@@ -1,0 +1,124 @@
+//! Mean squared error against one-hot targets, and how much of it each part of neural collapse accounts for.
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::angles::sum;
+use crate::{Classifier, Error, Statistics};
+
+/// Eigenvalues below this share of the largest are the null space.
+const NULL_SPACE: f64 = 1e-12;
+
+/// Mean over all `b·k` entries of `(z − onehot)²`, the `MSE` loss of the code of Liu et al. (2023): scalar.
+///
+/// Shapes: logits `[b, k]`, labels `[b]` i64.
+pub fn mean_squared_error(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let targets = labels.one_hot(logits.size()[1]).to_kind(logits.kind());
+    (logits - targets).square().mean(None::<Kind>)
+}
+
+/// A squared error in three parts, each 0 when its part of neural collapse is reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SquaredError {
+    /// `Σ ‖W h_i + b − onehot‖²`, summed or averaged over samples as the function says.
+    pub total: f64,
+    /// Due to the spread of features about their class means, at the least-squares classifier.
+    pub within_class: f64,
+    /// Due to the class means not being linearly separable into one-hot vectors, at the least-squares classifier.
+    pub class_means: f64,
+    /// Due to the classifier not being the least-squares one.
+    pub perpendicular: f64,
+}
+
+impl Statistics {
+    /// Splits the squared error of these features under `classifier`, summed over samples and all k classes:
+    /// `total = within_class + class_means + perpendicular` for any class counts.
+    ///
+    /// With `h̃ = [h; 1]`, `W̃ = [W b]` and its least-squares value `W̃_LS`: `Σ ‖W̃_LS (h̃_i − μ̃_{y_i})‖²`,
+    /// `Σ_k n_k ‖W̃_LS μ̃_k − e_k‖²` and `Σ ‖(W̃ − W̃_LS) h̃_i‖²`. A classifier without bias has b = 0. Source:
+    /// `MSE_decom` of the code of Liu et al. (2023), after Han, Papyan and Donoho (ICLR 2022).
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
+    pub fn squared_error(&self, classifier: &Classifier) -> Result<SquaredError, Error> {
+        let (weight, bias) = self.on_cpu(classifier)?;
+        Ok(no_grad(|| {
+            let counts = self.counts.to_device(Device::Cpu).unsqueeze(-1); // [p, 1]
+            let means = with_column(&self.means.to_device(Device::Cpu), &counts.ones_like()); // [p, d+1]
+            let classifier = with_column(&weight, &bias.unsqueeze(-1)); // [k, d+1]
+            let targets = self
+                .present
+                .to_device(Device::Cpu)
+                .one_hot(self.classes)
+                .to_kind(Kind::Double); // [p, k]
+            let within = self.within_scatter.to_device(Device::Cpu).constant_pad_nd([0, 1, 0, 1]); // [d+1, d+1]
+            let second_moment = &within + means.tr().matmul(&(&means * &counts));
+            let correlation = means.tr().matmul(&(&targets * &counts)); // [d+1, k]
+            let least_squares = pseudo_inverse(&second_moment).matmul(&correlation).tr(); // [k, d+1]
+            let within_part = |map: &Tensor| sum(&(map.matmul(&within) * map));
+            let mean_part = |map: &Tensor| sum(&((means.matmul(&map.tr()) - &targets).square() * &counts));
+            let difference = &classifier - &least_squares;
+            SquaredError {
+                total: within_part(&classifier) + mean_part(&classifier),
+                within_class: within_part(&least_squares),
+                class_means: mean_part(&least_squares),
+                perpendicular: sum(&(difference.matmul(&second_moment) * &difference)),
+            }
+        }))
+    }
+
+    /// Splits the regularised squared error as Han, Papyan and Donoho (ICLR 2022) do for balanced classes, with the
+    /// means over classes taken unweighted: `½ (total + λ ‖[W b]‖²)` with `λ = weight_decay / 2` is the sum of the
+    /// three parts then, and not for unequal class counts. `total` is the mean over samples.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
+    pub fn regularised_squared_error(&self, classifier: &Classifier, weight_decay: f64) -> Result<SquaredError, Error> {
+        let total = self.squared_error(classifier)?.total / self.samples;
+        let (weight, bias) = self.on_cpu(classifier)?;
+        Ok(no_grad(|| {
+            let decay = weight_decay / 2.0;
+            let classes = self.present_classes();
+            let present = self.present.to_device(Device::Cpu);
+            let means = self.means.to_device(Device::Cpu); // [p, d]
+            let centred = self.centred.to_device(Device::Cpu);
+            let mean = means.mean_dim(0, false, None::<Kind>); // [d]
+            let eye = Tensor::eye(mean.size()[0], (Kind::Double, Device::Cpu));
+            let within = self.within_scatter.to_device(Device::Cpu) / self.samples;
+            let covariance = &within + centred.tr().matmul(&centred) / classes;
+            let mean_square = mean.outer(&mean);
+            let shrunk = &covariance + &mean_square * (decay / (1.0 + decay)) + &eye * decay;
+            let best_weight = (&means - &mean / (1.0 + decay)).matmul(&pseudo_inverse(&shrunk)) / classes; // [p, d]
+            let best_bias = (best_weight.matmul(&mean) * -1.0 + 1.0 / classes) / (1.0 + decay); // [p]
+            let predictions = best_weight.matmul(&means.tr()) + best_bias.unsqueeze(-1); // [p, p]
+            let weight_gap = weight.index_select(0, &present) - &best_weight;
+            let bias_gap = bias.index_select(0, &present) - &best_bias;
+            let cross = weight_gap.matmul(&mean) * &bias_gap; // [p]
+            let quadratic = weight_gap.matmul(&(covariance + mean_square + &eye * decay)) * &weight_gap;
+            let spread = best_weight.matmul(&(within + eye * decay)) * &best_weight;
+            let targets = Tensor::eye(classes as i64, (Kind::Double, Device::Cpu));
+            SquaredError {
+                total,
+                within_class: 0.5 * (sum(&spread) + decay * sum(&best_bias.square())),
+                class_means: 0.5 / classes * sum(&(predictions - targets).square()),
+                perpendicular: 0.5 * (sum(&quadratic) + 2.0 * sum(&cross) + (1.0 + decay) * sum(&bias_gap.square())),
+            }
+        }))
+    }
+
+    /// The classifier's rows `[k, d]` and biases `[k]`, 0 if it has none, in f64 on the CPU.
+    fn on_cpu(&self, classifier: &Classifier) -> Result<(Tensor, Tensor), Error> {
+        let Classifier { weight, bias } = classifier.beside(self)?;
+        let bias = bias.unwrap_or_else(|| Tensor::zeros(self.classes, (Kind::Double, Device::Cpu)));
+        Ok((weight.to_device(Device::Cpu), bias.to_device(Device::Cpu)))
+    }
+}
+
+/// `[n, d]` and `[n, 1]` side by side.
+fn with_column(rows: &Tensor, column: &Tensor) -> Tensor {
+    Tensor::cat(&[rows, column], 1)
+}
+
+/// Inverse of a symmetric positive semi-definite matrix on its range.
+fn pseudo_inverse(matrix: &Tensor) -> Tensor {
+    matrix.linalg_pinv(NULL_SPACE, true)
+}

@@ -1,0 +1,144 @@
+//! Reading fixture files, and comparing with what they expect.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+/// Tolerances of keys that no manifest mentions (the README's floor).
+const RELATIVE: f64 = 1e-5;
+const ABSOLUTE: f64 = 1e-6;
+
+/// The fixtures' directory: `LONGTAIL_GOLDEN`, or the copy in this repository.
+pub(crate) fn directory() -> PathBuf {
+    std::env::var_os("LONGTAIL_GOLDEN").map_or_else(own_directory, PathBuf::from)
+}
+
+/// The copy in this repository.
+pub(crate) fn own_directory() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden"))
+}
+
+/// One safetensors file and what the manifest says about it.
+pub(crate) struct Fixture {
+    pub(crate) name: String,
+    tensors: BTreeMap<String, Tensor>,
+    notes: Value,
+}
+
+impl Fixture {
+    /// Every fixture whose file name starts with `prefix`.
+    pub(crate) fn all(prefix: &str) -> Vec<Fixture> {
+        let directory = directory();
+        let notes: Value = match std::fs::read_to_string(directory.join("manifest.json")) {
+            Ok(text) => serde_json::from_str(&text).expect("manifest.json is JSON"),
+            Err(_) => Value::Null,
+        };
+        let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        let mut names: Vec<String> = entries
+            .map(|entry| {
+                entry
+                    .expect("a directory entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .filter(|name| name.starts_with(prefix) && name.ends_with(".safetensors"))
+            .collect();
+        names.sort();
+        assert!(
+            !names.is_empty() || directory != own_directory(),
+            "no fixture {prefix}*.safetensors in {}",
+            directory.display()
+        );
+        let open = |name: String| {
+            let tensors = Tensor::read_safetensors(directory.join(&name)).expect("a safetensors file");
+            let notes = notes["files"][&name]["tensors"].clone();
+            Fixture {
+                name,
+                tensors: tensors.into_iter().collect(),
+                notes,
+            }
+        };
+        names.into_iter().map(open).collect()
+    }
+
+    /// An input, `in.<name>`.
+    pub(crate) fn input(&self, name: &str) -> &Tensor {
+        self.get(&format!("in.{name}"))
+    }
+
+    /// A hyper-parameter, `hp.<name>`, stored times 1e9.
+    pub(crate) fn hyper(&self, name: &str) -> f64 {
+        self.get(&format!("hp.{name}")).int64_value(&[0]) as f64 / 1e9
+    }
+
+    /// Whether the file expects anything under `prefix`.
+    pub(crate) fn expects(&self, prefix: &str) -> bool {
+        self.tensors.keys().any(|key| key.starts_with(prefix))
+    }
+
+    /// All keys that are neither inputs nor hyper-parameters nor marked as information.
+    pub(crate) fn expected_keys(&self) -> impl Iterator<Item = &String> {
+        self.tensors.keys().filter(|key| {
+            let input = key.starts_with("in.") || key.starts_with("hp.");
+            !input && self.notes[key.as_str()]["role"] != "info"
+        })
+    }
+
+    fn get(&self, key: &str) -> &Tensor {
+        self.tensors
+            .get(key)
+            .unwrap_or_else(|| panic!("{} has no {key}", self.name))
+    }
+
+    /// None if `got` is what the file expects under `key`, else by how much it is not.
+    fn mismatch(&self, key: &str, want: &Tensor, got: &Tensor) -> Option<String> {
+        if want.kind() == Kind::Int64 {
+            return (want != got).then(|| format!("{}: {key} differs", self.name));
+        }
+        let tolerance = |name: &str, default: f64| self.notes[key][name].as_f64().unwrap_or(default);
+        let (want, got) = (want.to_kind(Kind::Double), got.to_kind(Kind::Double).reshape_as(want));
+        let difference = (got - &want).abs().max().double_value(&[]);
+        let allowed = tolerance("atol", ABSOLUTE) + tolerance("rtol", RELATIVE) * want.abs().max().double_value(&[]);
+        // Not `difference > allowed`: a NaN must fail.
+        let close = difference <= allowed;
+        (!close).then(|| format!("{}: {key} differs by {difference:e}, allowed {allowed:e}", self.name))
+    }
+}
+
+/// What was compared in one fixture, and what failed.
+pub(crate) struct Comparison<'a> {
+    pub(crate) fixture: &'a Fixture,
+    pub(crate) checked: BTreeSet<String>,
+    failures: Vec<String>,
+}
+
+impl<'a> Comparison<'a> {
+    pub(crate) fn new(fixture: &'a Fixture) -> Self {
+        Comparison {
+            fixture,
+            checked: BTreeSet::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Compares `got` with the file's `key`, if it has that key.
+    pub(crate) fn check(&mut self, key: &str, got: &Tensor) {
+        if let Some(want) = self.fixture.tensors.get(key) {
+            self.failures.extend(self.fixture.mismatch(key, want, got));
+            self.checked.insert(key.to_owned());
+        }
+    }
+
+    /// As `check` for numbers.
+    pub(crate) fn check_numbers(&mut self, key: &str, got: &[f64]) {
+        self.check(key, &Tensor::from_slice(got));
+    }
+
+    /// Panics with all failures.
+    pub(crate) fn assert(self) {
+        assert!(self.failures.is_empty(), "\n{}", self.failures.join("\n"));
+    }
+}
