@@ -1,0 +1,49 @@
+# What one does in this checkout. Without just, ./justw does the same: it installs just first.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
+
+# List the recipes.
+[private]
+default:
+    @{{ quote(just_executable()) }} --list --unsorted
+
+# Run a grid of benchmarks/, or go on with it, and print its tables: just reproduce shapes-lt --seeds 0
+reproduce name *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- run "benchmarks/$1.toml" "${@:2}"
+
+# Print the runs that a grid stands for, and train nothing.
+plan name *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- plan "benchmarks/$1.toml" "${@:2}"
+
+# Print which runs of a grid are finished, interrupted or still to do.
+status name *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- status "benchmarks/$1.toml" "${@:2}"
+
+# Write a grid's tables again from its finished runs.
+report name *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- report "benchmarks/$1.toml" "${@:2}"
+
+# Print which data sets are here and which are missing.
+data *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- data "$@"
+
+# Run all tests: just test resume
+test *filter: _libtorch
+    OMP_NUM_THREADS=1 cargo test --workspace "$@"
+
+# Check format, lints and documentation.
+lint: _libtorch
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Everything that CI runs.
+check: lint test
+
+# Measure speed: just bench --save-baseline main
+bench *options: _libtorch
+    cargo bench --workspace "$@"
+
+_libtorch:
+    @scripts/libtorch
