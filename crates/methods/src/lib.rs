@@ -1,1 +1,36 @@
-//! TODO
+//! How a network is trained on long-tailed data.
+//!
+//! A [`Method`] is a sum of orthogonal parts: sampler, augmentation, loss, re-weighting, regularizer, head, second stage.
+//! Any part may be swapped without touching another, so the neural-collapse regularizer plugs into all of them.
+//! [`Recipe`] says for how long and how fast; [`Protocol`] holds the two named readings of the paper's set-up. A batch's
+//! whole life is one function, [`Training::run`].
+
+mod augment;
+mod checkpoint;
+mod evaluate;
+mod head;
+mod loss;
+mod method;
+mod model;
+mod optimizer;
+mod protocol;
+mod recipe;
+mod reweight;
+mod sampler;
+mod second_stage;
+mod train;
+
+pub use augment::{Augmentation, Images, Mixup, Target};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use evaluate::{Evaluation, Shots, evaluate, features_of};
+pub use head::Head;
+pub use loss::Loss;
+pub use method::{Method, Regularizer};
+pub use model::Model;
+pub use optimizer::Sgd;
+pub use protocol::Protocol;
+pub use recipe::{LearningRate, Recipe};
+pub use reweight::Reweight;
+pub use sampler::{Sampler, epoch_seed};
+pub use second_stage::{BackboneMode, InitialClassifier, SecondStage};
+pub use train::{EpochRow, Observer, Progress, TrainError, Training};

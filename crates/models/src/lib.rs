@@ -1,1 +1,72 @@
-//! TODO
+//! Backbones: images `[b, 3, h, w]` → features `[b, d]`.
+//!
+//! A backbone computes in the kind of the images it is given: parameters and batch-norm statistics stay in the kind they
+//! were built in, and convolution weights are cast at the convolution. So mixed precision is a cast of the images, not a
+//! second network.
+
+mod init;
+mod resnet_cifar;
+
+use serde::{Deserialize, Serialize};
+use tch::nn::{ModuleT, Path};
+
+pub use init::{kaiming_normal, linear_bias};
+
+/// The closed set of backbones a grid file can name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backbone {
+    /// CIFAR ResNet with one block a stage: for smoke tests and the embedded data set.
+    Resnet8,
+    /// CIFAR ResNet with three blocks a stage.
+    Resnet20,
+    /// CIFAR ResNet with five blocks a stage (He et al. 2016, §4.2), option-A shortcuts: the field's "ResNet-32".
+    #[default]
+    Resnet32,
+}
+
+impl Backbone {
+    /// Builds the network's parameters under `path`, named as in the public PyTorch code (`layer1.0.conv1.weight`).
+    pub fn build(self, path: &Path) -> Box<dyn ModuleT> {
+        match self {
+            Backbone::Resnet8 => Box::new(resnet_cifar::resnet(path, 1)),
+            Backbone::Resnet20 => Box::new(resnet_cifar::resnet(path, 3)),
+            Backbone::Resnet32 => Box::new(resnet_cifar::resnet(path, 5)),
+        }
+    }
+
+    /// Width d of the features.
+    pub fn dimension(self) -> i64 {
+        match self {
+            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => 64,
+        }
+    }
+
+    /// Name as papers print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backbone::Resnet8 => "ResNet-8",
+            Backbone::Resnet20 => "ResNet-20",
+            Backbone::Resnet32 => "ResNet-32",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn};
+
+    use super::*;
+
+    #[test]
+    fn resnet_parameter_counts_are_those_of_the_public_code() {
+        for (backbone, parameters) in
+            [(Backbone::Resnet8, 74_640), (Backbone::Resnet32, 463_504)]
+        {
+            let store = nn::VarStore::new(Device::Cpu);
+            backbone.build(&store.root());
+            let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();
+            assert_eq!(count, parameters, "{}", backbone.name());
+        }
+    }
+}

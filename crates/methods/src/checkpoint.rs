@@ -1,0 +1,137 @@
+//! Checkpoint: everything a run needs to go on, in one file, written whole or not at all.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use tch::{Kind, TchError, Tensor};
+
+use crate::{Model, Sgd};
+
+/// A checkpoint read back.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    tensors: HashMap<String, Tensor>,
+    /// First epoch that has not been trained yet.
+    pub next_epoch: i64,
+}
+
+/// Why a checkpoint could not be written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system said no.
+    #[error("cannot write checkpoint {path}: {source}; the one before it is unharmed: make room or choose another --out, then run the same command again")]
+    Write {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What the system or libtorch said.
+        source: io::Error,
+    },
+    /// Not a checkpoint, or a damaged one.
+    #[error("cannot read checkpoint {path}: {reason}; delete this file to train the run again from the start")]
+    Read {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of another network or method.
+    #[error("checkpoint {path} does not fit its config: {reason}; delete this file to train the run again from the start")]
+    Mismatch {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The first tensor that does not fit.
+        reason: String,
+    },
+}
+
+const MOMENTUM: &str = "optimizer.momentum";
+const CENTRES: &str = "regularizer.centres";
+const NEXT_EPOCH: &str = "next_epoch";
+
+impl Checkpoint {
+    /// Writes weights, batch-norm statistics, momentum, centres and the next epoch to `path`: first a sibling temporary
+    /// file, flushed to the disk, then a rename.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then the previous one.
+    pub fn save(path: &Path, model: &Model, optimizer: &Sgd, next_epoch: i64) -> Result<(), CheckpointError> {
+        let mut named: Vec<(String, Tensor)> =
+            model.named_tensors().into_iter().map(|(name, tensor)| (format!("model.{name}"), tensor)).collect();
+        named.push((MOMENTUM.into(), optimizer.momentum_buffer().shallow_clone()));
+        named.extend(model.regularizer.as_ref().map(|nc| (CENTRES.into(), nc.centres().shallow_clone())));
+        named.push((NEXT_EPOCH.into(), Tensor::from_slice(&[next_epoch])));
+        let on_host: Vec<(&str, Tensor)> = named
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.detach().to_device(tch::Device::Cpu).contiguous()))
+            .collect();
+        let temporary = path.with_extension("tmp");
+        Tensor::write_safetensors(&on_host, &temporary)
+            .map_err(io_error)
+            .and_then(|()| fs::File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, path))
+            .map_err(|source| {
+                let _ = fs::remove_file(&temporary); // half a file helps nobody, least of all on a full disk
+                CheckpointError::Write { path: path.into(), source }
+            })
+    }
+
+    /// Reads a checkpoint; `None` if there is no file at `path`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Read`] if the file is damaged.
+    pub fn load(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let damaged = |reason: String| CheckpointError::Read { path: path.into(), reason };
+        let named = Tensor::read_safetensors(path).map_err(|error| damaged(error.to_string()))?;
+        let tensors: HashMap<String, Tensor> = named.into_iter().collect();
+        let next_epoch = tensors
+            .get(NEXT_EPOCH)
+            .filter(|tensor| tensor.kind() == Kind::Int64 && tensor.numel() == 1)
+            .map(|tensor| tensor.int64_value(&[0]))
+            .ok_or_else(|| damaged(format!("it has no `{NEXT_EPOCH}`")))?;
+        Ok(Some(Checkpoint { path: path.into(), tensors, next_epoch }))
+    }
+
+    /// Copies weights, statistics and centres into `model`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape.
+    pub fn restore_model(&self, model: &mut Model) -> Result<(), CheckpointError> {
+        for (name, variable) in model.named_tensors() {
+            self.copy(&format!("model.{name}"), &variable)?;
+        }
+        if let Some(nc) = &mut model.regularizer {
+            self.copy(CENTRES, nc.centres())?;
+        }
+        Ok(())
+    }
+
+    /// Copies the momentum into `optimizer`.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore_model`].
+    pub fn restore_optimizer(&self, optimizer: &Sgd) -> Result<(), CheckpointError> {
+        self.copy(MOMENTUM, optimizer.momentum_buffer())
+    }
+
+    fn copy(&self, name: &str, target: &Tensor) -> Result<(), CheckpointError> {
+        let mismatch = |reason| CheckpointError::Mismatch { path: self.path.clone(), reason };
+        let saved = self.tensors.get(name).ok_or_else(|| mismatch(format!("it has no `{name}`")))?;
+        if saved.size() != target.size() {
+            return Err(mismatch(format!("`{name}` is {:?}, the config needs {:?}", saved.size(), target.size())));
+        }
+        tch::no_grad(|| target.shallow_clone().copy_(saved));
+        Ok(())
+    }
+}
+
+fn io_error(error: TchError) -> io::Error {
+    match error {
+        TchError::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
+}

@@ -1,0 +1,118 @@
+//! Accuracy: all, many, medium, few, per class.
+
+use tch::{Kind, Tensor};
+
+use crate::{Images, Model};
+
+/// Images of an evaluation step: large enough to keep the device busy, small enough for its memory.
+const EVALUATION_BATCH: i64 = 500;
+
+/// Classes of the training split by their number of images, after Liu et al. (2019): many > 100, few < 20, medium between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shots {
+    /// Classes with more than 100 training images.
+    pub many: Vec<usize>,
+    /// Classes with 20 to 100 training images.
+    pub medium: Vec<usize>,
+    /// Classes with fewer than 20 training images.
+    pub few: Vec<usize>,
+}
+
+impl Shots {
+    /// Groups classes by their actual training counts.
+    pub fn new(class_counts: &[i64]) -> Shots {
+        let classes = |belongs: fn(i64) -> bool| {
+            class_counts.iter().enumerate().filter(|&(_, &count)| belongs(count)).map(|(class, _)| class).collect()
+        };
+        Shots {
+            many: classes(|count| count > 100),
+            medium: classes(|count| (20..=100).contains(&count)),
+            few: classes(|count| count < 20),
+        }
+    }
+}
+
+/// Top-1 accuracies of a model on a split, all in 0..1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Share of all samples classified correctly.
+    pub accuracy: f64,
+    /// Accuracy of each class that has samples.
+    pub per_class: Vec<Option<f64>>,
+    /// Mean class accuracy over the many-shot classes; `None` if there are none.
+    pub many: Option<f64>,
+    /// Mean class accuracy over the medium-shot classes; `None` if there are none.
+    pub medium: Option<f64>,
+    /// Mean class accuracy over the few-shot classes; `None` if there are none.
+    pub few: Option<f64>,
+}
+
+impl Evaluation {
+    /// From predicted and true labels, both `[n]`.
+    pub fn new(predictions: &Tensor, labels: &Tensor, classes: i64, shots: &Shots) -> Evaluation {
+        let hits = labels.masked_select(&predictions.eq_tensor(labels));
+        let counts = |labels: &Tensor| Vec::<i64>::try_from(labels.bincount(None::<Tensor>, classes)).expect("counts are one-dimensional i64");
+        let (correct, samples) = (counts(&hits), counts(labels));
+        let per_class: Vec<Option<f64>> = correct
+            .iter()
+            .zip(&samples)
+            .map(|(&correct, &samples)| (samples > 0).then(|| correct as f64 / samples as f64))
+            .collect();
+        let mean_over = |group: &[usize]| {
+            let accuracies: Vec<f64> = group.iter().filter_map(|&class| per_class[class]).collect();
+            (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
+        };
+        Evaluation {
+            accuracy: correct.iter().sum::<i64>() as f64 / samples.iter().sum::<i64>().max(1) as f64,
+            many: mean_over(&shots.many),
+            medium: mean_over(&shots.medium),
+            few: mean_over(&shots.few),
+            per_class,
+        }
+    }
+}
+
+/// Evaluates a model on a split and returns the features it saw, `[n, d]`.
+pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, Tensor) {
+    let features = features_of(model, images);
+    let predictions = tch::no_grad(|| model.logits(&features)).argmax(1, false);
+    (Evaluation::new(&predictions, images.labels(), model.classes(), shots), features)
+}
+
+/// Evaluation-mode features of a whole split, `[n, d]`, in its order.
+pub fn features_of(model: &Model, images: &Images) -> Tensor {
+    let _no_grad = tch::no_grad_guard();
+    let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
+    let batches = order.split(EVALUATION_BATCH, 0).into_iter().map(|batch| {
+        let (batch, _) = images.batch(&batch);
+        model.features(&images.normalize(&channels_last(&batch)))
+    });
+    Tensor::cat(&batches.collect::<Vec<_>>(), 0)
+}
+
+/// The same images, channels-last in memory: what the convolutions are fastest on.
+fn channels_last(images: &Tensor) -> Tensor {
+    images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shots_follow_the_training_counts_with_both_thresholds_in_medium() {
+        let shots = Shots::new(&[500, 101, 100, 20, 19, 5]);
+        assert_eq!(shots, Shots { many: vec![0, 1], medium: vec![2, 3], few: vec![4, 5] });
+    }
+
+    #[test]
+    fn groups_are_means_of_class_accuracies_and_an_empty_group_is_missing() {
+        let labels = Tensor::from_slice(&[0_i64, 0, 0, 0, 1, 1]);
+        let predictions = Tensor::from_slice(&[0_i64, 0, 0, 1, 1, 0]);
+        let evaluation = Evaluation::new(&predictions, &labels, 3, &Shots::new(&[500, 300, 50]));
+        assert!((evaluation.accuracy - 4.0 / 6.0).abs() < 1e-12);
+        assert_eq!(evaluation.per_class, [Some(0.75), Some(0.5), None]);
+        assert_eq!(evaluation.many, Some(0.625));
+        assert_eq!((evaluation.medium, evaluation.few), (None, None));
+    }
+}

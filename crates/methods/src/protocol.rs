@@ -1,0 +1,115 @@
+//! The two named readings of the paper's set-up, where its text and its public code disagree.
+//!
+//! | choice | `paper` (default) | `code` |
+//! |---|---|---|
+//! | weight decay | 5e-3 (§4.1.1) | 5e-4 |
+//! | mixup in the first stage | yes (§4.1.1); α 0.2, the code's default when on | no |
+//! | learning-rate steps | 160, 180 of 200 (§4.1.1) | 165, 185: the scheduler starts after the warm-up |
+//! | deferred re-weighting from | 160 of 200, as in Cao et al. 2019; the paper does not say | 180 of 200 |
+//! | between-class term | Eq. 15 (v0) | v1 (default of its CIFAR script) |
+//! | before the regularizer's start epoch | off | within-class term to the frozen random centres |
+//! | λ₂ and start epoch on CIFAR-100 | 0.5 and 100 (Table 1) | 0.1 and 0 (defaults of its flags) |
+//! | classifier re-training | 10 epochs, fresh classifier, class-balanced, cosine, batch norm fixed; the paper only says "class-balanced sampling" | 50 epochs, first stage's classifier, effective-number sampling, steps 10 and 15, batch norm in train mode |
+//!
+//! Both: ResNet-32, 200 epochs, batch 128, SGD 0.1 with momentum 0.9, warm-up of 5 epochs (the code's; the text is
+//! silent), within-class term averaged over all classes with the batch's counts, centres with their own SGD at rate 0.5
+//! and the 1/λ₁ rescale (the code's; the text is silent).
+
+use datasets::Dataset;
+use models::Backbone;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mixup, Recipe, Reweight, Sampler, SecondStage,
+};
+
+/// See the table in this module's documentation; every value that differs stands in one of the functions below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// What the text says; where it is silent, what the code does or, failing that, the field's convention.
+    #[default]
+    Paper,
+    /// What the public code does when its CIFAR script is run with its defaults.
+    Code,
+}
+
+impl Protocol {
+    /// Name as a grid file and `--protocol` spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Paper => "paper",
+            Protocol::Code => "code",
+        }
+    }
+
+    /// Network, length and speed (Liu et al. 2023, §4.1.1).
+    pub fn recipe(self) -> Recipe {
+        let (weight_decay, steps) = match self {
+            Protocol::Paper => (5e-3, vec![160, 180]),
+            Protocol::Code => (5e-4, vec![165, 185]),
+        };
+        Recipe {
+            backbone: Backbone::Resnet32,
+            epochs: 200,
+            batch_size: 128,
+            momentum: 0.9,
+            weight_decay,
+            warmup_epochs: 5,
+            learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: steps },
+        }
+    }
+
+    /// What the first stage does to images.
+    pub fn augmentation(self) -> Augmentation {
+        let mixup = match self {
+            Protocol::Paper => Some(Mixup { alpha: 0.2 }),
+            Protocol::Code => None,
+        };
+        Augmentation { mixup, ..Augmentation::default() }
+    }
+
+    /// Deferred re-weighting (DRW) by effective numbers.
+    pub fn deferred_reweighting(self) -> Reweight {
+        let start_epoch = match self {
+            Protocol::Paper => 160,
+            Protocol::Code => 180,
+        };
+        Reweight::ClassBalanced { beta: 0.9999, start_epoch }
+    }
+
+    /// The neural-collapse regularizer (Liu et al. 2023, Table 1; defaults of [`nc::Config`]).
+    pub fn nc(self, dataset: Dataset) -> nc::Config {
+        match (self, dataset) {
+            (Protocol::Paper, Dataset::Cifar100) => nc::Config { lambda_2: 0.5, start_epoch: 100, ..nc::Config::default() },
+            (Protocol::Paper, Dataset::Cifar10 | Dataset::Shapes) => nc::Config::default(),
+            (Protocol::Code, _) => nc::Config {
+                between: nc::BetweenClass::V1,
+                before_start: nc::BeforeStart::WithinClassToFrozenCentres,
+                ..nc::Config::default()
+            },
+        }
+    }
+
+    /// Classifier re-training.
+    pub fn classifier_retraining(self) -> SecondStage {
+        match self {
+            Protocol::Paper => SecondStage::Crt {
+                epochs: 10,
+                learning_rate: LearningRate::Cosine { initial: 0.1 },
+                weight_decay: 5e-4,
+                sampler: Sampler::ClassBalanced,
+                classifier: InitialClassifier::Fresh,
+                backbone: BackboneMode::Eval,
+            },
+            Protocol::Code => SecondStage::Crt {
+                epochs: 50,
+                learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: vec![10, 15] },
+                weight_decay: 0.0,
+                sampler: Sampler::EffectiveNumber { beta: 0.9999 },
+                classifier: InitialClassifier::FirstStage,
+                backbone: BackboneMode::Train,
+            },
+        }
+    }
+}

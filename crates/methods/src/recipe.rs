@@ -1,0 +1,123 @@
+//! Recipe: network, length, speed. What all methods of a grid have in common.
+
+use models::Backbone;
+use serde::{Deserialize, Serialize};
+
+use crate::method::scale_epoch;
+
+/// How long and how fast a network is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The network below the classifier.
+    pub backbone: Backbone,
+    /// Passes over the (sampled) training data.
+    pub epochs: i64,
+    /// Images of a step; the last batch of an epoch may be smaller.
+    pub batch_size: i64,
+    /// Momentum of SGD (no Nesterov, no dampening).
+    pub momentum: f64,
+    /// L2 coefficient on every parameter, batch norm and biases included, as in the public code.
+    pub weight_decay: f64,
+    /// Epochs e over which the rate grows as (e + 1) / warmup_epochs.
+    pub warmup_epochs: i64,
+    /// Learning rate over the epochs.
+    pub learning_rate: LearningRate,
+}
+
+/// Learning rate by epoch, constant within one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LearningRate {
+    /// `initial`, multiplied by `factor` at each of `epochs` (0-based: the epoch that first runs at the lower rate).
+    MultiStep {
+        /// Rate of the first epochs.
+        initial: f64,
+        /// Multiplier at each step.
+        factor: f64,
+        /// Epochs at which the rate drops.
+        epochs: Vec<i64>,
+    },
+    /// `initial · (1 + cos(π e / E)) / 2` for epoch e of E: it would be 0 at e = E.
+    Cosine {
+        /// Rate of epoch 0.
+        initial: f64,
+    },
+}
+
+impl LearningRate {
+    /// The rate of 0-based `epoch` in a training of `epochs`, before warm-up.
+    pub fn at(&self, epoch: i64, epochs: i64) -> f64 {
+        match self {
+            LearningRate::MultiStep { initial, factor, epochs: steps } => {
+                initial * factor.powi(steps.iter().filter(|&&step| epoch >= step).count() as i32)
+            }
+            LearningRate::Cosine { initial } => {
+                initial * 0.5 * (1.0 + (std::f64::consts::PI * epoch as f64 / epochs as f64).cos())
+            }
+        }
+    }
+}
+
+impl Recipe {
+    /// The rate of 0-based `epoch`, warm-up included.
+    pub fn learning_rate_at(&self, epoch: i64) -> f64 {
+        let warmup = ((epoch + 1) as f64 / self.warmup_epochs.max(1) as f64).min(1.0);
+        warmup * self.learning_rate.at(epoch, self.epochs)
+    }
+
+    /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch).
+    pub fn scaled_to(&self, epochs: i64) -> Recipe {
+        let factor = epochs as f64 / self.epochs as f64;
+        let mut recipe = Recipe { epochs, ..self.clone() };
+        if self.warmup_epochs > 0 {
+            recipe.warmup_epochs = scale_epoch(self.warmup_epochs, factor).max(1);
+        }
+        if let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate {
+            steps.iter_mut().for_each(|step| *step = scale_epoch(*step, factor));
+        }
+        recipe
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe() -> Recipe {
+        Recipe {
+            backbone: Backbone::Resnet32,
+            epochs: 200,
+            batch_size: 128,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            warmup_epochs: 5,
+            learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: vec![160, 180] },
+        }
+    }
+
+    #[test]
+    fn rate_warms_up_over_five_epochs_and_drops_at_160_and_180() {
+        let recipe = recipe();
+        let expected = [(0, 0.02), (3, 0.08), (4, 0.1), (159, 0.1), (160, 0.01), (179, 0.01), (180, 0.001), (199, 0.001)];
+        for (epoch, rate) in expected {
+            assert!((recipe.learning_rate_at(epoch) - rate).abs() < 1e-12, "epoch {epoch}");
+        }
+    }
+
+    #[test]
+    fn thirty_epochs_scale_every_schedule() {
+        let short = recipe().scaled_to(30);
+        assert_eq!((short.epochs, short.warmup_epochs), (30, 1));
+        let LearningRate::MultiStep { epochs, .. } = short.learning_rate else { panic!("still multi-step") };
+        assert_eq!(epochs, [24, 27]);
+    }
+
+    #[test]
+    fn cosine_starts_at_the_initial_rate_and_would_reach_zero_at_the_end() {
+        let cosine = LearningRate::Cosine { initial: 0.05 };
+        assert!((cosine.at(0, 10) - 0.05).abs() < 1e-15);
+        assert!((cosine.at(5, 10) - 0.025).abs() < 1e-15);
+        assert!(cosine.at(10, 10).abs() < 1e-15);
+    }
+}

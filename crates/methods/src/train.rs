@@ -1,0 +1,199 @@
+//! The loop: a batch's whole life, top to bottom.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use tch::{Kind, Tensor};
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::{Evaluation, Images, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
+
+/// One stage of training: what is learnt from, how, and where its state is kept.
+#[derive(Debug)]
+pub struct Training<'a> {
+    /// What is trained.
+    pub method: &'a Method,
+    /// For how long and how fast.
+    pub recipe: &'a Recipe,
+    /// The long-tailed training split.
+    pub train: &'a Images,
+    /// The balanced test split. It picks no epoch and stops nothing.
+    pub test: &'a Images,
+    /// Every draw follows from this and the epoch.
+    pub seed: i64,
+    /// Where the checkpoint lies; an existing one is resumed.
+    pub checkpoint: &'a Path,
+}
+
+/// What a stage reports while it runs.
+pub type Observer<'a> = &'a mut dyn FnMut(Progress<'_>) -> io::Result<()>;
+
+/// A sign of life.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A step has been issued: epoch, images of it so far.
+    Step {
+        /// 0-based epoch.
+        epoch: i64,
+        /// Images of this epoch so far.
+        images: i64,
+    },
+    /// An epoch is finished and evaluated; its checkpoint comes after this.
+    Epoch(&'a EpochRow),
+}
+
+/// One finished epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochRow {
+    /// 0-based.
+    pub epoch: i64,
+    /// Learning rate of its steps.
+    pub learning_rate: f64,
+    /// Mean loss over its batches, regularizer included.
+    pub train_loss: f64,
+    /// Accuracies on the test split after it.
+    pub test: Evaluation,
+    /// Neural-collapse metrics of the training features as the epoch's steps saw them: train mode, augmented, weights
+    /// changing (as the paper's code measures them).
+    pub train_pass: Option<nc::Metrics>,
+    /// Neural-collapse metrics of the test split's features in evaluation mode.
+    pub test_pass: Option<nc::Metrics>,
+    /// Seconds of training and of evaluation.
+    pub seconds: f64,
+    /// Training images a second, evaluation not counted.
+    pub images_per_second: f64,
+}
+
+/// Why a stage stopped early. What was finished before is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss is no longer a number.
+    #[error("loss became {train_loss} in epoch {epoch}; the checkpoint before that epoch is kept: lower the learning rate or check the data")]
+    Diverged {
+        /// 0-based epoch.
+        epoch: i64,
+        /// NaN or an infinity.
+        train_loss: f64,
+    },
+    /// More images in a step than there are.
+    #[error("batch_size {batch_size} is larger than the {samples} training images; set batch_size to {samples} or less")]
+    BatchTooLarge {
+        /// From the recipe.
+        batch_size: i64,
+        /// Of the training split.
+        samples: i64,
+    },
+    /// See [`CheckpointError`].
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The observer could not keep what it was told.
+    #[error("cannot record epoch: {0}; make room or choose another --out, then run the same command again")]
+    Record(#[from] io::Error),
+    /// Features that no metric can be computed from.
+    #[error("cannot start the class centres: {0}")]
+    Centres(#[from] nc::Error),
+}
+
+impl Training<'_> {
+    /// Trains `model` to the end of the recipe, resuming from the checkpoint if there is one.
+    ///
+    /// # Errors
+    /// [`TrainError`]; whatever was checkpointed before stays.
+    pub fn run(&self, model: &mut Model, observe: Observer<'_>) -> Result<(), TrainError> {
+        let Training { method, recipe, train, test, .. } = self;
+        if recipe.batch_size > train.samples() {
+            return Err(TrainError::BatchTooLarge { batch_size: recipe.batch_size, samples: train.samples() });
+        }
+        let shots = Shots::new(&train.class_counts());
+        let class_counts = Tensor::from_slice(&train.class_counts()).to_kind(Kind::Float).to_device(model.device());
+        let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
+        let mut first_epoch = 0;
+        if let Some(checkpoint) = Checkpoint::load(self.checkpoint)? {
+            checkpoint.restore_model(model)?;
+            checkpoint.restore_optimizer(&optimizer)?;
+            first_epoch = checkpoint.next_epoch;
+        }
+
+        for epoch in first_epoch..recipe.epochs {
+            let started = Instant::now();
+            tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
+            let learning_rate = recipe.learning_rate_at(epoch);
+            let class_weights = method.reweight.and_then(|reweight| reweight.class_weights(epoch, &class_counts));
+            self.start_centres(model, epoch)?;
+            let order = method.sampler.epoch_order(train.labels(), &class_counts); // [n]
+            let batches = order.split(recipe.batch_size, 0);
+            let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
+            let mut seen = Vec::with_capacity(batches.len()); // features and labels of the train pass
+
+            for (step, batch) in batches.iter().enumerate() {
+                let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
+                let (images, target) = method.augmentation.apply(&images, labels, train);
+                let features = model.training_features(&images); // [b, d]
+                let logits = model.logits(&features); // [b, k]
+                let mut loss = target
+                    .blend(|labels| method.loss.forward(&logits, labels, &class_counts, class_weights.as_ref()));
+                if let Some(nc) = &model.regularizer {
+                    loss += regularization(nc, epoch, &features, &target);
+                }
+                loss.backward();
+                optimizer.step(learning_rate); // also clears the gradients
+                if let Some(nc) = &mut model.regularizer {
+                    nc.step();
+                }
+                loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
+                seen.push((features.detach(), target.first().shallow_clone()));
+                observe(Progress::Step { epoch, images: (step as i64 + 1) * recipe.batch_size })?;
+            }
+
+            let train_loss = loss_sum.double_value(&[]) / batches.len() as f64;
+            let training_seconds = started.elapsed().as_secs_f64();
+            if !train_loss.is_finite() {
+                return Err(TrainError::Diverged { epoch, train_loss });
+            }
+            let (evaluation, features) = evaluate(model, test, &shots);
+            observe(Progress::Epoch(&EpochRow {
+                epoch,
+                learning_rate,
+                train_loss,
+                test: evaluation,
+                train_pass: collapse_of_batches(model, &seen),
+                test_pass: collapse(model, &features, test.labels()),
+                seconds: started.elapsed().as_secs_f64(),
+                images_per_second: train.samples() as f64 / training_seconds,
+            }))?;
+            Checkpoint::save(self.checkpoint, model, &optimizer, epoch + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the regularizer the training split's class means as centres, in the epoch that it asks for them.
+    fn start_centres(&self, model: &mut Model, epoch: i64) -> Result<(), TrainError> {
+        if !model.regularizer.as_ref().is_some_and(|nc| nc.wants_class_means(epoch)) {
+            return Ok(());
+        }
+        let features = crate::features_of(model, self.train);
+        let nc = model.regularizer.as_mut().expect("checked above");
+        Ok(nc.initialise_from_class_means(&features, self.train.labels())?)
+    }
+}
+
+/// The regularizer's share of a batch's loss, a scalar.
+fn regularization(nc: &nc::Regularizer, epoch: i64, features: &Tensor, target: &Target) -> Tensor {
+    match target {
+        Target::Labels(labels) => nc.forward(epoch, features, labels),
+        Target::Mixed { first, second, lambda } => nc.forward_mixed(epoch, features, first, second, lambda),
+    }
+}
+
+/// Metrics of the features and labels that an epoch's batches left behind.
+fn collapse_of_batches(model: &Model, seen: &[(Tensor, Tensor)]) -> Option<nc::Metrics> {
+    let cat = |part: fn(&(Tensor, Tensor)) -> &Tensor| Tensor::cat(&seen.iter().map(part).collect::<Vec<_>>(), 0);
+    collapse(model, &cat(|(features, _)| features), &cat(|(_, labels)| labels))
+}
+
+/// Neural-collapse metrics; `None` where they are not defined (a class without samples, features all alike).
+fn collapse(model: &Model, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
+    let (weight, bias) = model.classifier();
+    nc::measure(features, labels, model.classes(), Some(&nc::Classifier { weight, bias })).ok()
+}

@@ -1,0 +1,18 @@
+//! Initialisations as PyTorch and the public CIFAR ResNet code make them; tch's own defaults differ (batch-norm weights
+//! from U(0, 1), √6 times wider uniform bounds).
+
+use tch::Tensor;
+use tch::nn::{Init, Path};
+
+/// Kaiming-normal weight, fan-in, gain √2: N(0, 2 / fan-in) (`_weights_init` of the public CIFAR ResNets, which applies
+/// it to convolutions and to the linear classifier alike). Shape `[out, in, ...]`, fan-in = product of all but `out`.
+pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
+    let fan_in: i64 = shape[1..].iter().product();
+    path.var(name, shape, Init::Randn { mean: 0.0, stdev: (2.0 / fan_in as f64).sqrt() })
+}
+
+/// PyTorch's default bias of a linear layer: U(−1/√in, 1/√in), shape `[out]`.
+pub fn linear_bias(path: &Path, name: &str, inputs: i64, outputs: i64) -> Tensor {
+    let bound = 1.0 / (inputs as f64).sqrt();
+    path.var(name, &[outputs], Init::Uniform { lo: -bound, up: bound })
+}
