@@ -113,6 +113,7 @@ pub(crate) fn nearest_rows(vectors: &Tensor) -> (Tensor, Tensor) {
 /// it is smaller than `d × d`.
 pub(crate) fn simplex_distance(left: &Tensor, right: &Tensor) -> f64 {
     let (classes, dimension) = (left.size()[0], left.size()[1]);
+    let (left, right) = (&scaled_to_one(left), &scaled_to_one(right)); // no square below overflows
     let column_sums = |rows: &Tensor| rows.sum_dim_intlist(0, false, None::<Kind>);
     let trace = sum(&(left * right));
     let total = sum(&(column_sums(left) * column_sums(right)));
@@ -138,6 +139,11 @@ pub(crate) fn unit_rows(vectors: &Tensor) -> Tensor {
     vectors / vectors.norm_scalaropt_dim(2, -1, true).clamp_min(f64::MIN_POSITIVE)
 }
 
+/// The matrix divided by its Frobenius norm; zeros stay.
+pub(crate) fn scaled_to_one(matrix: &Tensor) -> Tensor {
+    matrix / matrix.norm().clamp_min(f64::MIN_POSITIVE)
+}
+
 /// Sum of all entries.
 pub(crate) fn sum(tensor: &Tensor) -> f64 {
     tensor.sum(Kind::Double).double_value(&[])
@@ -150,4 +156,51 @@ fn off_diagonal(rows: &Tensor, start: i64) -> Tensor {
     let own = Tensor::arange_start(start, start + count, (Kind::Int64, rows.device())).unsqueeze(-1); // [r, 1]
     let columns = &columns + columns.ge_tensor(&own).to_kind(Kind::Int64); // [r, k-1]: skips the own column
     rows.gather(1, &columns, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn pairs_over_more_rows_than_fit_a_block_are_those_of_the_whole_matrix() {
+        tch::manual_seed(0);
+        let classes = ROWS_AT_ONCE + 200;
+        let vectors = Tensor::randn([classes, 3], OPTIONS);
+        let unit = unit_rows(&vectors);
+        let cosines = unit.matmul(&unit.tr()).clamp(-1.0, 1.0);
+        let own = Tensor::eye(classes, OPTIONS);
+        let pairs = (classes * (classes - 1)) as f64;
+        let whole = Pairs::of(&vectors);
+        let off_diagonal = 1.0 - &own;
+        let equiangularity = sum(&((&cosines + 1.0 / (classes - 1) as f64).abs() * &off_diagonal)) / pairs;
+        let nearest = (&cosines - &own * 3.0).amax(-1, false);
+        assert!((whole.largest_cosine - nearest.max().double_value(&[])).abs() < 1e-12);
+        assert!((whole.equiangularity - equiangularity).abs() < 1e-12);
+        assert!((whole.mean_angle - sum(&(cosines.acos() * off_diagonal)) / pairs).abs() < 1e-12);
+        assert!((whole.mean_nearest_angle - sum(&nearest.acos()) / classes as f64).abs() < 1e-12);
+        let (indices, cosines) = nearest_rows(&vectors);
+        assert_eq!(indices, (unit.matmul(&unit.tr()) - own * 3.0).argmax(-1, false));
+        assert!((cosines - nearest).abs().max().double_value(&[]) < 1e-12);
+    }
+
+    #[test]
+    fn the_simplex_distance_is_the_same_through_the_classes_and_through_the_dimensions() {
+        let (left, right) = (Tensor::randn([9, 5], OPTIONS), Tensor::randn([9, 5], OPTIONS));
+        let padded = |rows: &Tensor| rows.constant_pad_nd([0, 20]);
+        let difference = simplex_distance(&left, &right) - simplex_distance(&padded(&left), &padded(&right));
+        assert!(difference.abs() < 1e-12);
+    }
+
+    #[test]
+    fn coinciding_directions_have_no_mean_log_distance() {
+        let vectors = Tensor::from_slice2(&[[1.0_f64, 0.0], [2.0, 0.0], [0.0, 1.0]]);
+        let pairs = Pairs::of(&vectors);
+        assert_eq!(pairs.log_distance, None);
+        assert!((pairs.largest_cosine - 1.0).abs() < 1e-12);
+    }
 }

@@ -77,3 +77,129 @@ fn cosine_norm(directions: &Tensor) -> Tensor {
     };
     (off_diagonal_squares + diagonal_squares).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::simplex_etf;
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+    const VERSIONS: [BetweenClass; 3] = [BetweenClass::V0, BetweenClass::V1, BetweenClass::V2];
+
+    fn value(centres: &Tensor, version: BetweenClass) -> f64 {
+        between_class(centres, version).double_value(&[])
+    }
+
+    /// Value and gradient, both checked to be finite.
+    fn finite(centres: &Tensor, version: BetweenClass) -> (f64, Tensor) {
+        let centres = centres.detach().set_requires_grad(true);
+        let loss = between_class(&centres, version);
+        loss.backward();
+        let gradient = centres.grad();
+        assert_eq!(gradient.isfinite().all().int64_value(&[]), 1, "{version:?}: {gradient}");
+        let loss = loss.double_value(&[]);
+        assert!(loss.is_finite(), "{version:?}");
+        (loss, gradient)
+    }
+
+    #[test]
+    fn turning_moving_and_scaling_the_centres_changes_nothing() {
+        tch::manual_seed(1);
+        let centres = Tensor::randn([7, 5], OPTIONS);
+        let (turn, _) = Tensor::linalg_qr(&Tensor::randn([5, 5], OPTIONS), "reduced");
+        for version in VERSIONS {
+            let base = value(&centres, version);
+            assert!((value(&centres.matmul(&turn), version) - base).abs() < 1e-12);
+            assert!((value(&(&centres + Tensor::randn(5, OPTIONS)), version) - base).abs() < 1e-12);
+            assert!((value(&(&centres * 1e4), version) - base).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn two_centres_are_always_opposite_and_have_no_gradient() {
+        let centres = Tensor::randn([2, 3], OPTIONS);
+        for version in [BetweenClass::V0, BetweenClass::V1] {
+            let (loss, gradient) = finite(&centres, version);
+            assert!((loss + (-LARGEST_COSINE).acos()).abs() < 1e-12);
+            assert!(gradient.abs().max().double_value(&[]) < f64::MIN_POSITIVE);
+        }
+    }
+
+    #[test]
+    fn coinciding_centres_have_finite_values_and_gradients() {
+        let one = Tensor::randn([1, 4], OPTIONS);
+        for kind in [Kind::Float, Kind::Double] {
+            for centres in [
+                one.repeat([3, 1]),
+                Tensor::zeros([3, 4], OPTIONS),
+                Tensor::ones([5, 2], OPTIONS) * 0.1,
+            ] {
+                for version in VERSIONS {
+                    let _ = finite(&centres.to_kind(kind), version);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn huge_and_tiny_centres_have_finite_values_and_gradients() {
+        let centres = Tensor::randn([6, 4], OPTIONS);
+        for version in VERSIONS {
+            for scale in [1e-37, 1e-20, 1e15, 1e30] {
+                let _ = finite(&(&centres * scale).to_kind(Kind::Float), version);
+            }
+        }
+    }
+
+    #[test]
+    fn the_norm_of_the_cosines_is_the_same_through_the_classes_and_through_the_dimensions() {
+        let centres = Tensor::randn([9, 4], OPTIONS);
+        let (narrow, narrow_gradient) = finite(&centres, BetweenClass::V2);
+        let (wide, wide_gradient) = finite(&centres.constant_pad_nd([0, 20]), BetweenClass::V2);
+        assert!((narrow - wide).abs() < 1e-12);
+        assert!(
+            (narrow_gradient - wide_gradient.narrow(1, 0, 4))
+                .abs()
+                .max()
+                .double_value(&[])
+                < 1e-12
+        );
+    }
+
+    #[test]
+    fn v2_of_a_simplex_and_of_opposite_pairs_is_its_closed_form() {
+        let simplex = simplex_etf(5, 8, OPTIONS.0, OPTIONS.1).expect("5 is at most 9");
+        let cross = Tensor::cat(&[Tensor::eye(4, OPTIONS), -Tensor::eye(4, OPTIONS)], 0);
+        assert!((value(&simplex, BetweenClass::V2) - (20.0 / 16.0 + 5.0 / 16.0_f64).sqrt()).abs() < 1e-12);
+        assert!((value(&cross, BetweenClass::V2) - (8.0 + 8.0 / 49.0_f64).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nearest_neighbours_over_more_classes_than_fit_a_block_are_those_of_the_whole_matrix() {
+        tch::manual_seed(2);
+        let centres = Tensor::randn([ROWS_AT_ONCE + 100, 3], OPTIONS);
+        let directions = directions(&centres);
+        let cosines = directions.matmul(&directions.tr()) - Tensor::eye(ROWS_AT_ONCE + 100, OPTIONS) * 3.0;
+        let nearest = cosines.amax(-1, false).clamp(-LARGEST_COSINE, LARGEST_COSINE);
+        let expected = -nearest.acos().mean(Kind::Double).double_value(&[]);
+        assert!((value(&centres, BetweenClass::V0) - expected).abs() < 1e-12);
+        assert!((largest_cosine(&centres) - nearest.max()).double_value(&[]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn descending_v0_reaches_the_simplex() {
+        tch::manual_seed(3);
+        let mut centres = Tensor::randn([4, 3], OPTIONS).set_requires_grad(true);
+        for step in 0..3000 {
+            between_class(&centres, BetweenClass::V0).backward();
+            let rate = 0.5 * (1.0 - f64::from(step) / 3000.0);
+            no_grad(|| {
+                let _ = centres.g_sub_(&(centres.grad() * rate));
+            });
+            centres.zero_grad();
+        }
+        assert!((value(&centres, BetweenClass::V0) + (-1.0_f64 / 3.0).acos()).abs() < 5e-3);
+    }
+}

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::angles::{simplex_distance, sum, unit_rows};
+use crate::angles::{scaled_to_one, simplex_distance, unit_rows};
 use crate::{Error, Statistics, check};
 
 /// A linear classifier, `logits = weight · feature + bias`.
@@ -70,11 +70,10 @@ impl Duality {
     pub(crate) fn of(weight: &Tensor, statistics: &Statistics) -> Self {
         let weight = weight.index_select(0, &statistics.present);
         let means = &statistics.centred;
-        let whole = |rows: &Tensor| rows / sum(&rows.square()).sqrt().max(f64::MIN_POSITIVE);
         let squared_rows = |rows: Tensor| rows.square().sum_dim_intlist(-1, false, None::<Kind>);
         let (unit_weight, unit_means) = (unit_rows(&weight), unit_rows(means));
         Duality {
-            shares: squared_rows(whole(&weight) - whole(means)),
+            shares: squared_rows(scaled_to_one(&weight) - scaled_to_one(means)),
             cosines: (&unit_weight * &unit_means).sum_dim_intlist(-1, false, None::<Kind>),
             distances: squared_rows(unit_weight - unit_means).sqrt(),
             product_variance: (&weight * means)
