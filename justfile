@@ -35,7 +35,7 @@ test *filter: _libtorch
 # Check format, lints and documentation.
 lint: _libtorch
     cargo fmt --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 # Everything that CI runs.
