@@ -8,6 +8,9 @@ use crate::{DataError, Loaded, cifar_pickle};
 pub(crate) struct Cifar {
     pub(crate) name: &'static str,
     pub(crate) classes: i64,
+    /// File name of the official archive with the first layout.
+    pub(crate) archive: &'static str,
+    pub(crate) archive_md5: &'static str,
     /// Of these the first one found is read.
     pub(crate) layouts: [Layout; 2],
 }
@@ -38,6 +41,8 @@ enum Format {
 pub(crate) const CIFAR10: Cifar = Cifar {
     name: "cifar10",
     classes: 10,
+    archive: "cifar-10-binary.tar.gz",
+    archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
     layouts: [
         Layout {
             folder: "cifar-10-batches-bin",
@@ -85,6 +90,8 @@ pub(crate) const CIFAR10: Cifar = Cifar {
 pub(crate) const CIFAR100: Cifar = Cifar {
     name: "cifar100",
     classes: 100,
+    archive: "cifar-100-binary.tar.gz",
+    archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
     layouts: [
         Layout {
             folder: "cifar-100-binary",
@@ -133,8 +140,11 @@ impl Cifar {
     }
 
     /// Reads and checks both splits.
-    pub(crate) fn read(&self, folder: &Path, layout: &Layout) -> Result<Loaded, DataError> {
-        let split = |files| self.read_split(folder, layout, files);
+    pub(crate) fn read(&self, data_root: &Path) -> Result<Loaded, DataError> {
+        // An archive without any of its files would bring us here without a folder; reading names the first one.
+        let unpacked = || (data_root.join(self.layouts[0].folder), &self.layouts[0]);
+        let (folder, layout) = self.locate(data_root).unwrap_or_else(unpacked);
+        let split = |files| self.read_split(&folder, layout, files);
         let (train, test) = (split(&layout.train)?, split(&layout.test)?);
         Ok(Loaded::new(train, test, self.classes, folder.display().to_string()))
     }
@@ -229,6 +239,8 @@ pub(crate) mod tests {
     pub(crate) const TINY: Cifar = Cifar {
         name: "tiny",
         classes: 2,
+        archive: "tiny.tar.gz",
+        archive_md5: "not of any file",
         layouts: [
             Layout {
                 folder: "tiny-bin",
@@ -294,8 +306,7 @@ pub(crate) mod tests {
     }
 
     fn load(root: &Path) -> Result<Loaded, DataError> {
-        let (folder, layout) = TINY.locate(root).expect("the data set is found");
-        TINY.read(&folder, layout)
+        TINY.read(root)
     }
 
     fn message_without(root: &Path, error: &DataError) -> String {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
-use crate::cifar::{self, Cifar};
-use crate::{DataError, Normalization, Split, shapes};
+use crate::cifar::{CIFAR10, CIFAR100, Cifar};
+use crate::{DataError, Normalization, Progress, Split, download, shapes};
 
 /// A balanced data set with a training and a test split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,18 +62,38 @@ impl Dataset {
         Normalization::of(self)
     }
 
-    /// Loads both splits to the CPU.
+    /// Makes sure that the data set's files are there, downloading the official archive if they are not.
     ///
-    /// Files are looked for in `data_root`, else in the folder named by the environment variable `LONGTAIL_DATA`, else in
+    /// They are looked for in `data_root`, else in the folder named by the environment variable `LONGTAIL_DATA`, else in
     /// `data` under the current directory. [`Dataset::Shapes`] needs no files.
     ///
     /// # Errors
-    /// If files are missing, cannot be read, or are not those of the data set.
+    /// If the archive cannot be downloaded, is not the official one, or cannot be unpacked.
+    pub fn fetch(self, data_root: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+        match self.cifar() {
+            Some(cifar) => download::fetch(cifar, download::OFFICIAL, &data_folder(data_root), progress),
+            None => Ok(()),
+        }
+    }
+
+    /// Loads both splits to the CPU, after [`Dataset::fetch`] without a report of its progress.
+    ///
+    /// # Errors
+    /// If files are missing and cannot be fetched, cannot be read, or are not those of the data set.
     pub fn load(self, data_root: Option<&Path>) -> Result<Loaded, DataError> {
+        let Some(cifar) = self.cifar() else {
+            return Ok(shapes::load());
+        };
+        self.fetch(data_root, &mut |_| {})?;
+        cifar.read(&data_folder(data_root))
+    }
+
+    /// The data set's files, if it has any.
+    pub(crate) fn cifar(self) -> Option<&'static Cifar> {
         match self {
-            Dataset::Cifar10 => load_cifar(&cifar::CIFAR10, &data_folder(data_root)),
-            Dataset::Cifar100 => load_cifar(&cifar::CIFAR100, &data_folder(data_root)),
-            Dataset::Shapes => Ok(shapes::load()),
+            Dataset::Cifar10 => Some(&CIFAR10),
+            Dataset::Cifar100 => Some(&CIFAR100),
+            Dataset::Shapes => None,
         }
     }
 }
@@ -85,20 +105,8 @@ impl fmt::Display for Dataset {
     }
 }
 
-fn load_cifar(cifar: &Cifar, data_root: &Path) -> Result<Loaded, DataError> {
-    let Some((folder, layout)) = cifar.locate(data_root) else {
-        let folders = [cifar.layouts[0].folder, cifar.layouts[1].folder];
-        return Err(DataError::NotFound {
-            dataset: cifar.name,
-            data_root: data_root.to_owned(),
-            folders,
-        });
-    };
-    cifar.read(&folder, layout)
-}
-
 /// The folder that data sets lie in: the one asked for, else `LONGTAIL_DATA`, else `data`.
-fn data_folder(asked: Option<&Path>) -> PathBuf {
+pub(crate) fn data_folder(asked: Option<&Path>) -> PathBuf {
     let from_environment = || {
         std::env::var_os("LONGTAIL_DATA")
             .filter(|value| !value.is_empty())

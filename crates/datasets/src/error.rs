@@ -6,15 +6,67 @@ use thiserror::Error;
 /// What can be wrong with data, or with what is asked of it.
 #[derive(Debug, Error)]
 pub enum DataError {
-    /// No file of a data set was found.
-    #[error("{dataset}: no file found in {}; looked for the folders {} and {}", data_root.display(), folders[0], folders[1])]
-    NotFound {
+    /// No file of a data set was found, and its archive could not be downloaded.
+    #[error(
+        "{dataset}: no files in {} and cannot download {url} ({reason}); fetch that file on a machine with internet access \
+         and put it at {}, or name the folder that has the data set with `--data` or LONGTAIL_DATA",
+        data_root.display(), data_root.join(archive).display()
+    )]
+    Unreachable {
         /// The data set.
         dataset: &'static str,
         /// Where it was looked for.
         data_root: PathBuf,
-        /// The folders it may lie in.
-        folders: [&'static str; 2],
+        /// File name of its archive.
+        archive: &'static str,
+        /// Where the archive was asked for.
+        url: String,
+        /// Why it was not to be had.
+        reason: String,
+    },
+    /// A download ended early.
+    #[error(
+        "{url}: stopped after {received} of {} bytes ({reason}); run the same command again to go on from there",
+        total.map_or("unknown".to_owned(), |total| total.to_string())
+    )]
+    Interrupted {
+        /// What is downloaded.
+        url: String,
+        /// Bytes received so far.
+        received: u64,
+        /// Bytes of the whole file, if the server said.
+        total: Option<u64>,
+        /// What happened.
+        reason: String,
+    },
+    /// An archive is not the official one.
+    #[error(
+        "{}: MD5 is {found}, expected {expected}; the file is damaged or not the official one: delete it if it is still \
+         there, and run the same command again to download it anew", path.display()
+    )]
+    WrongDigest {
+        /// The archive.
+        path: PathBuf,
+        /// Its MD5.
+        found: String,
+        /// MD5 of the official archive.
+        expected: &'static str,
+    },
+    /// An archive cannot or must not be unpacked.
+    #[error("{}: {problem}; nothing was unpacked: fetch the official archive", path.display())]
+    BadArchive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file or folder could not be written.
+    #[error("{}: cannot be written: {source}; check free space and permissions", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
     },
     /// A file of a data set's folder is not there, although the folder is.
     #[error(
@@ -142,5 +194,10 @@ impl DataError {
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> DataError {
         let path = path.to_owned();
         move |source| DataError::Read { path, source }
+    }
+    /// For `map_err` around writing `path`.
+    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> DataError {
+        let path = path.to_owned();
+        move |source| DataError::Write { path, source }
     }
 }

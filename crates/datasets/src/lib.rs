@@ -18,6 +18,7 @@
 mod cifar;
 mod cifar_pickle;
 mod dataset;
+mod download;
 mod error;
 mod imbalance;
 mod mersenne_twister;
@@ -25,8 +26,10 @@ mod normalize;
 mod selection;
 mod shapes;
 mod split;
+mod unpack;
 
 pub use dataset::{Dataset, Loaded};
+pub use download::Progress;
 pub use error::DataError;
 pub use imbalance::Imbalance;
 pub use normalize::Normalization;

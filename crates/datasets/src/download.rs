@@ -1,0 +1,182 @@
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+use ureq::http::{Response, StatusCode, header};
+
+use crate::DataError;
+use crate::cifar::Cifar;
+use crate::unpack::unpack;
+
+/// Where the official archives lie.
+pub(crate) const OFFICIAL: &str = "https://www.cs.toronto.edu/~kriz/";
+
+/// No official archive is larger than 171 MB.
+const LARGEST_ARCHIVE: u64 = 256 << 20;
+
+/// How far a download has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// What is downloaded.
+    pub url: &'a str,
+    /// Bytes received, those of an earlier, interrupted attempt included.
+    pub received: u64,
+    /// Bytes of the whole file, if the server says.
+    pub total: Option<u64>,
+}
+
+/// Makes sure that the files of `cifar` lie under `data_root`: nothing is done if they do; an archive lying there is
+/// unpacked; else it is downloaded from below `base_url`, going on where an earlier attempt was interrupted.
+///
+/// Of several processes that fetch at once, one downloads and the others wait for it.
+pub(crate) fn fetch(
+    cifar: &Cifar,
+    base_url: &str,
+    data_root: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), DataError> {
+    if cifar.locate(data_root).is_some() {
+        return Ok(());
+    }
+    let path = data_root.join(cifar.archive);
+    if path.is_file() {
+        let mut archive = File::open(&path).map_err(DataError::read(&path))?;
+        verify(cifar, &mut archive, &path)?;
+        return unpack(&mut archive, &path, data_root, cifar.layouts[0].folder);
+    }
+    fs::create_dir_all(data_root).map_err(DataError::write(data_root))?;
+    let part = data_root.join(format!("{}.part", cifar.archive));
+    let mut file = File::options()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(&part)
+        .map_err(DataError::write(&part))?;
+    file.lock().map_err(DataError::write(&part))?;
+    if cifar.locate(data_root).is_none() {
+        download(cifar, base_url, data_root, &mut file, progress)?;
+        if let Err(error) = verify(cifar, &mut file, &part) {
+            fs::remove_file(&part).map_err(DataError::write(&part))?; // going on with it could never succeed
+            return Err(error);
+        }
+        unpack(&mut file, &part, data_root, cifar.layouts[0].folder)?;
+    }
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::write(&part)(error)),
+        _ => Ok(()), // gone already if another process has downloaded it
+    }
+}
+
+/// Appends what `file` lacks of the archive.
+fn download(
+    cifar: &Cifar,
+    base_url: &str,
+    data_root: &Path,
+    file: &mut File,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), DataError> {
+    let url = format!("{base_url}{}", cifar.archive);
+    let part = data_root.join(format!("{}.part", cifar.archive));
+    let unreachable = |reason: String| DataError::Unreachable {
+        dataset: cifar.name,
+        data_root: data_root.to_owned(),
+        archive: cifar.archive,
+        url: url.clone(),
+        reason,
+    };
+    let mut received = file.metadata().map_err(DataError::read(&part))?.len();
+    let response = request(&url, received).map_err(|error| unreachable(error.to_string()))?;
+    let total = match response.status() {
+        StatusCode::PARTIAL_CONTENT => match content_range(&response) {
+            Some((Some(start), total)) if start == received => total,
+            range => {
+                return Err(unreachable(format!(
+                    "asked for bytes from {received} on, got {range:?}"
+                )));
+            }
+        },
+        // The file is whole already, which its digest will show.
+        StatusCode::RANGE_NOT_SATISFIABLE if received > 0 => return Ok(()),
+        StatusCode::OK => {
+            // A server without ranges starts again.
+            file.set_len(0).map_err(DataError::write(&part))?;
+            received = 0;
+            response.body().content_length()
+        }
+        status => return Err(unreachable(format!("the server answered {status}"))),
+    };
+    let interrupted = |received, reason: String| DataError::Interrupted {
+        url: url.clone(),
+        received,
+        total,
+        reason,
+    };
+    let mut body = response.into_body().into_reader();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        progress(Progress {
+            url: &url,
+            received,
+            total,
+        });
+        let length = body
+            .read(&mut block)
+            .map_err(|error| interrupted(received, error.to_string()))?;
+        if length == 0 {
+            break;
+        }
+        file.write_all(&block[..length]).map_err(DataError::write(&part))?;
+        received += length as u64;
+        if received > LARGEST_ARCHIVE {
+            return Err(unreachable(format!("it is larger than {LARGEST_ARCHIVE} bytes")));
+        }
+    }
+    match total {
+        Some(total) if received < total => Err(interrupted(received, "the connection was closed".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Asks for the file from byte `start` on.
+fn request(url: &str, start: u64) -> Result<Response<ureq::Body>, ureq::Error> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_recv_response(Some(Duration::from_secs(60)))
+        .timeout_per_read(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let request = agent.get(url);
+    if start == 0 {
+        request.call()
+    } else {
+        request.header(header::RANGE, format!("bytes={start}-")).call()
+    }
+}
+
+/// First byte and size of the whole file from a header such as `bytes 100-199/200`.
+fn content_range(response: &Response<ureq::Body>) -> Option<(Option<u64>, Option<u64>)> {
+    let value = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let start = range.split_once('-').and_then(|(start, _)| start.parse().ok());
+    Some((start, total.parse().ok()))
+}
+
+/// Checks the MD5 of an archive and rewinds it.
+fn verify(cifar: &Cifar, archive: &mut File, path: &Path) -> Result<(), DataError> {
+    let mut digest = Md5::new();
+    archive.rewind().map_err(DataError::read(path))?;
+    io::copy(archive, &mut digest).map_err(DataError::read(path))?;
+    let found = format!("{:x}", digest.finalize());
+    if found != cifar.archive_md5 {
+        return Err(DataError::WrongDigest {
+            path: path.to_owned(),
+            found,
+            expected: cifar.archive_md5,
+        });
+    }
+    archive.seek(SeekFrom::Start(0)).map_err(DataError::read(path))?;
+    Ok(())
+}
