@@ -167,3 +167,45 @@ impl Loaded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_configurations() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Grid {
+            dataset: Dataset,
+        }
+        for dataset in Dataset::ALL {
+            let text = format!("dataset = \"{dataset}\"\n");
+            assert_eq!(toml::to_string(&Grid { dataset }).unwrap(), text);
+            assert_eq!(toml::from_str::<Grid>(&text).unwrap(), Grid { dataset });
+        }
+        assert!(toml::from_str::<Grid>("dataset = 'cifar-10'").is_err());
+    }
+
+    #[test]
+    fn order_of_images_and_place_of_the_split_enter_the_digest() {
+        let record = |label, pixel| Records {
+            labels: vec![label],
+            pixels: vec![pixel; IMAGE_BYTES],
+        };
+        let both = |first: Records, second: Records| Records {
+            labels: [first.labels, second.labels].concat(),
+            pixels: [first.pixels, second.pixels].concat(),
+        };
+        let digest = |train, test| Loaded::new(train, test, 2, String::new()).digest;
+        let forth = digest(both(record(0, 1), record(0, 2)), record(1, 3));
+        let back = digest(both(record(0, 2), record(0, 1)), record(1, 3));
+        let elsewhere = digest(record(0, 1), both(record(0, 2), record(1, 3)));
+        assert_ne!(forth, back);
+        assert_ne!(forth, elsewhere);
+    }
+
+    #[test]
+    fn folder_asked_for_comes_first() {
+        assert_eq!(data_folder(Some(Path::new("elsewhere"))), Path::new("elsewhere"));
+    }
+}

@@ -94,3 +94,151 @@ fn copy(
         io::Write::write_all(file, &block[..length]).map_err(DataError::write(target))?;
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    /// A gzipped tar archive of entries as they are, however unsafe.
+    pub(crate) fn archive_of(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+        let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (name, kind, contents) in entries {
+            let mut header = Header::new_gnu();
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.as_old_mut().linkname[..11].copy_from_slice(b"/etc/passwd");
+            header.set_entry_type(*kind);
+            header.set_size(contents.len() as u64);
+            header.set_cksum();
+            builder.append(&header, *contents).unwrap();
+        }
+        builder.into_inner().unwrap().finish().unwrap()
+    }
+
+    /// Unpacks into a fresh `<root>/data`.
+    fn unpacked(archive: &[u8]) -> (tempfile::TempDir, Result<(), String>) {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let result = unpack(archive, Path::new("x.tar.gz"), &data, "set").map_err(|error| error.to_string());
+        (root, result)
+    }
+
+    /// Paths below `folder`, without folders.
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                found.extend(files_below(&path))
+            } else {
+                found.push(path)
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn plain_files_and_folders_are_unpacked() {
+        let archive = archive_of(&[
+            ("set/", EntryType::Directory, b""),
+            ("./set/a.bin", EntryType::Regular, b"abc"),
+            ("set/deeper/b.bin", EntryType::Regular, b""),
+        ]);
+        let (root, result) = unpacked(&archive);
+        assert_eq!(result, Ok(()));
+        assert_eq!(fs::read(root.path().join("data/set/a.bin")).unwrap(), b"abc");
+        assert_eq!(files_below(root.path()).len(), 2, "no temporary file is left");
+        assert!(root.path().join("data/set/deeper/b.bin").is_file());
+    }
+
+    #[test]
+    fn entries_outside_of_the_folder_are_refused() {
+        for name in [
+            "../escaped",
+            "set/../../escaped",
+            "/tmp/escaped-from-archive",
+            "other/escaped",
+            "settle/escaped",
+        ] {
+            let archive = archive_of(&[
+                ("set/a.bin", EntryType::Regular, b"abc"),
+                (name, EntryType::Regular, b"x"),
+            ]);
+            let (root, result) = unpacked(&archive);
+            let wanted = format!(
+                "x.tar.gz: entry `{name}` lies outside of `set`; nothing was unpacked: fetch the official archive"
+            );
+            assert_eq!(result, Err(wanted));
+            assert_eq!(files_below(root.path()), Vec::<PathBuf>::new(), "{name}");
+        }
+        assert!(!Path::new("/tmp/escaped-from-archive").exists());
+    }
+
+    #[test]
+    fn links_and_devices_are_refused() {
+        for kind in [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Fifo] {
+            let (root, result) = unpacked(&archive_of(&[("set/a", kind, b"")]));
+            let wanted = format!("x.tar.gz: entry `set/a` is a {kind:?}, not a plain file");
+            assert!(result.unwrap_err().starts_with(&wanted));
+            assert_eq!(files_below(root.path()), Vec::<PathBuf>::new());
+        }
+    }
+
+    #[test]
+    fn entry_that_occurs_twice_is_refused() {
+        let entry = ("set/a", EntryType::Regular, &b"x"[..]);
+        let (root, result) = unpacked(&archive_of(&[entry, entry]));
+        assert!(result.unwrap_err().contains("/set/a: cannot be written: File exists"));
+        assert_eq!(files_below(root.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let names: Vec<String> = (0..=MOST_ENTRIES).map(|number| format!("set/{number}")).collect();
+        let entries: Vec<_> = names
+            .iter()
+            .map(|name| (&name[..], EntryType::Regular, &b"x"[..]))
+            .collect();
+        let (_, many) = unpacked(&archive_of(&entries));
+        assert!(
+            many.unwrap_err()
+                .starts_with("x.tar.gz: has more than 64 entries or 268435456 bytes")
+        );
+
+        // A header that promises more than it holds is refused before anything is written.
+        let mut header = Header::new_gnu();
+        header.set_path("set/large").unwrap();
+        header.set_size(MOST_BYTES + 1);
+        header.set_cksum();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(header.as_bytes()).unwrap();
+        let (_, large) = unpacked(&encoder.finish().unwrap());
+        assert!(
+            large
+                .unwrap_err()
+                .starts_with("x.tar.gz: has more than 64 entries or 268435456 bytes")
+        );
+    }
+
+    #[test]
+    fn truncated_archive_leaves_nothing() {
+        let archive = archive_of(&[("set/a", EntryType::Regular, &[7; 5000])]);
+        let (root, result) = unpacked(&archive[..archive.len() / 2]);
+        assert!(result.unwrap_err().starts_with("x.tar.gz: cannot be read: "));
+        assert_eq!(files_below(root.path()), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn archive_without_the_folder_is_refused() {
+        let (_, result) = unpacked(&archive_of(&[]));
+        assert_eq!(
+            result,
+            Err("x.tar.gz: has no folder `set`; nothing was unpacked: fetch the official archive".to_owned())
+        );
+    }
+}

@@ -1,0 +1,116 @@
+use std::path::Path;
+
+use crate::dataset::data_folder;
+use crate::download::OFFICIAL;
+use crate::{DataError, Dataset};
+
+/// What is there of one data set.
+#[derive(Debug)]
+pub struct InventoryEntry {
+    /// The data set.
+    pub dataset: Dataset,
+    /// Whether it can be used.
+    pub availability: Availability,
+}
+
+/// Whether a data set can be used.
+#[derive(Debug)]
+pub enum Availability {
+    /// It loads.
+    Found {
+        /// Where the images come from, for people to read.
+        source: String,
+        /// Number of training images of each class, `[k]`.
+        train: Vec<i64>,
+        /// Number of test images of each class, `[k]`.
+        test: Vec<i64>,
+        /// SHA-256 over both splits, see [`crate::Loaded::digest`].
+        digest: String,
+    },
+    /// No file of it was found.
+    Missing {
+        /// Where it was looked for and how to get it, for people to read.
+        remedy: String,
+    },
+    /// Files were found but do not load.
+    Broken(DataError),
+}
+
+/// Looks for every data set where [`Dataset::load`] would, and loads what is there. Nothing is downloaded.
+pub fn inventory(data_root: Option<&Path>) -> Vec<InventoryEntry> {
+    let entry = |dataset| InventoryEntry {
+        dataset,
+        availability: availability(dataset, &data_folder(data_root)),
+    };
+    Dataset::ALL.map(entry).into()
+}
+
+fn availability(dataset: Dataset, data_root: &Path) -> Availability {
+    if let Some(cifar) = dataset.cifar()
+        && cifar.locate(data_root).is_none()
+    {
+        let [binary, python] = cifar.layouts.each_ref().map(|layout| layout.folder);
+        let remedy = format!(
+            "neither {binary} nor {python} in {}; downloaded when first needed, or put {OFFICIAL}{} there",
+            data_root.display(),
+            cifar.archive
+        );
+        return Availability::Missing { remedy };
+    }
+    match dataset.load(Some(data_root)) {
+        Ok(loaded) => Availability::Found {
+            source: loaded.source,
+            train: loaded.train.class_counts(),
+            test: loaded.test.class_counts(),
+            digest: loaded.digest,
+        },
+        Err(error) => Availability::Broken(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inventory_tells_what_is_found_what_is_broken_and_what_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("cifar-100-python")).unwrap();
+        std::fs::write(root.path().join("cifar-100-python/test"), b"no pickle").unwrap();
+        let entries = inventory(Some(root.path()));
+        let [cifar10, cifar100, shapes] = &entries[..] else {
+            panic!("{entries:?}")
+        };
+
+        let Availability::Missing { remedy } = &cifar10.availability else {
+            panic!("{cifar10:?}")
+        };
+        let wanted = format!(
+            "neither cifar-10-batches-bin nor cifar-10-batches-py in {}; downloaded when first needed, or put \
+             https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz there",
+            root.path().display()
+        );
+        assert_eq!(*remedy, wanted);
+
+        let Availability::Broken(error) = &cifar100.availability else {
+            panic!("{cifar100:?}")
+        };
+        assert!(
+            error.to_string().contains("cifar-100-python/train: no such file"),
+            "{error}"
+        );
+
+        let Availability::Found {
+            train,
+            test,
+            source,
+            digest,
+        } = &shapes.availability
+        else {
+            panic!("{shapes:?}")
+        };
+        assert_eq!((&train[..], &test[..]), (&[500; 10][..], &[100; 10][..]));
+        assert_eq!(source, "made in the process");
+        assert_eq!(digest.len(), 64);
+    }
+}
