@@ -33,6 +33,9 @@ impl Statistics {
     }
 }
 
+/// Squared distances of unit vectors below this are rounding.
+const ROUNDING: f64 = 1e-14;
+
 /// Angles and distances between the directions of `[k, d]` vectors, over all pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pairs {
@@ -63,14 +66,15 @@ impl Pairs {
             let cosines = off_diagonal(&rows.matmul(&unit.tr()), start).clamp(-1.0, 1.0); // [r, k-1]
             let nearest = cosines.amax(-1, false);
             largest_cosine = largest_cosine.max(nearest.max().double_value(&[]));
-            let distances = (&cosines * -2.0 + 2.0).sqrt();
+            let squares = &cosines * -2.0 + 2.0;
+            let distances = (&squares * squares.ge(ROUNDING)).sqrt(); // exactly 0 for coinciding directions
             let potentials = -distances.log();
             let parts = [
                 cosines.acos(),
                 nearest.acos(),
                 (&cosines - simplex_cosine).abs(),
                 distances.shallow_clone(),
-                distances.square(),
+                squares,
                 potentials.shallow_clone(),
                 potentials.square(),
             ];

@@ -246,4 +246,23 @@ mod tests {
             .is_err()
         );
     }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn settings_are_read_by_name_and_a_misspelt_one_is_refused() {
+        let text = r#"{"lambda_1": 0.05, "between": "v1", "before_start": "within-class-to-frozen-centres"}"#;
+        let config: Config = serde_json::from_str(text).expect("known settings");
+        let before_start = BeforeStart::WithinClassToFrozenCentres;
+        assert_eq!(
+            config,
+            Config {
+                lambda_1: 0.05,
+                between: BetweenClass::V1,
+                before_start,
+                ..Config::default()
+            }
+        );
+        let error = serde_json::from_str::<Config>(r#"{"lamda_1": 0.05}"#).expect_err("a misspelt setting");
+        assert!(error.to_string().contains("unknown field `lamda_1`"));
+    }
 }

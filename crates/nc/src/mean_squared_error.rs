@@ -122,3 +122,79 @@ fn with_column(rows: &Tensor, column: &Tensor) -> Tensor {
 fn pseudo_inverse(matrix: &Tensor) -> Tensor {
     matrix.linalg_pinv(NULL_SPACE, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Accumulator;
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    /// Statistics of random features in which class k of `counts` has that many samples, with the features and labels.
+    fn example(counts: &[i64], dimension: i64) -> (Statistics, Tensor, Tensor) {
+        tch::manual_seed(5);
+        let classes = counts.len() as i64;
+        let labels = Tensor::arange(classes, (Kind::Int64, Device::Cpu)).repeat_interleave_self_tensor(
+            &Tensor::from_slice(counts),
+            0,
+            None,
+        );
+        let features = Tensor::randn([labels.size()[0], dimension], OPTIONS);
+        let mut accumulator = Accumulator::new(classes, dimension, Device::Cpu).expect("two classes or more");
+        accumulator.add(&features, &labels).expect("a valid batch");
+        (accumulator.finish().expect("class means differ"), features, labels)
+    }
+
+    fn classifier(classes: i64, dimension: i64) -> Classifier {
+        let weight = Tensor::randn([classes, dimension], OPTIONS);
+        Classifier {
+            weight,
+            bias: Some(Tensor::randn(classes, OPTIONS)),
+        }
+    }
+
+    #[test]
+    fn the_parts_add_up_for_any_counts_and_the_total_is_the_direct_sum() {
+        for (counts, dimension) in [(&[9, 4, 1, 2][..], 3), (&[5, 0, 7], 6), (&[1, 1, 1, 1, 1, 1], 2)] {
+            let (statistics, features, labels) = example(counts, dimension);
+            let classifier = classifier(counts.len() as i64, dimension);
+            let parts = statistics.squared_error(&classifier).expect("a valid classifier");
+            let bias = classifier.bias.as_ref().expect("given above");
+            let logits = features.matmul(&classifier.weight.tr()) + bias;
+            let direct = mean_squared_error(&logits, &labels).double_value(&[]) * logits.numel() as f64;
+            assert!((parts.total / direct - 1.0).abs() < 1e-12);
+            let sum = parts.within_class + parts.class_means + parts.perpendicular;
+            assert!((parts.total / sum - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_regularised_parts_add_up_for_balanced_classes() {
+        let (statistics, ..) = example(&[6, 6, 6], 4);
+        let classifier = classifier(3, 4);
+        let decay = 5e-2;
+        let parts = statistics
+            .regularised_squared_error(&classifier, decay)
+            .expect("a valid classifier");
+        let bias = classifier.bias.as_ref().expect("given above");
+        let norm = sum(&classifier.weight.square()) + sum(&bias.square());
+        // Han et al. weigh the sum over samples by 1/(2n) and the norm by λ/2.
+        let direct = 0.5 * (parts.total + decay / 2.0 * norm);
+        let sum = parts.within_class + parts.class_means + parts.perpendicular;
+        assert!((direct / sum - 1.0).abs() < 1e-9, "{direct} against {sum}");
+    }
+
+    #[test]
+    fn at_the_least_squares_classifier_nothing_is_perpendicular() {
+        let (statistics, features, labels) = example(&[8, 5, 3], 2);
+        let extended = with_column(&features, &Tensor::ones([16, 1], OPTIONS));
+        let targets = labels.one_hot(3).to_kind(Kind::Double);
+        let best = extended.linalg_pinv(1e-12, false).matmul(&targets).tr(); // [3, 3]
+        let classifier = Classifier {
+            weight: best.narrow(1, 0, 2),
+            bias: Some(best.select(1, 2)),
+        };
+        let parts = statistics.squared_error(&classifier).expect("a valid classifier");
+        assert!(parts.perpendicular.abs() < 1e-12 * parts.total);
+    }
+}

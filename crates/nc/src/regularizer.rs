@@ -21,12 +21,16 @@ impl Regularizer {
     /// from libtorch's generator (`tch::manual_seed`).
     ///
     /// # Panics
-    /// With fewer than two classes: there is no angle between them.
+    /// With fewer than two classes, as there is no angle between them, and with settings that [`Config::validate`]
+    /// refuses.
     pub fn new(config: Config, classes: i64, dimension: i64, kind: Kind, device: Device) -> Self {
         assert!(
             classes >= 2,
             "the neural collapse regularizer needs at least 2 classes, not {classes}"
         );
+        if let Err(error) = config.validate() {
+            panic!("{error}");
+        }
         let centres = Tensor::randn([classes, dimension], (kind, device)).set_requires_grad(true);
         Regularizer { config, centres }
     }
@@ -81,7 +85,14 @@ impl Regularizer {
 
     /// As [`forward`](Regularizer::forward) for a batch mixed with itself: `lambda`, a scalar, is the share of the images that
     /// carry `first`, the rest carries `second` (both `[b]`). [`MixedLabels`] says which of them count.
-    pub fn forward_mixed(&self, epoch: i64, features: &Tensor, first: &Tensor, second: &Tensor, lambda: &Tensor) -> Tensor {
+    pub fn forward_mixed(
+        &self,
+        epoch: i64,
+        features: &Tensor,
+        first: &Tensor,
+        second: &Tensor,
+        lambda: &Tensor,
+    ) -> Tensor {
         self.total(epoch, features, |centres| match self.config.mixed_labels {
             MixedLabels::First => self.within(features, first, centres),
             MixedLabels::Weighted => {
@@ -183,6 +194,7 @@ pub fn norm_penalty(features: &Tensor, centres: &Tensor, penalty: NormPenalty) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BetweenClass;
 
     const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
@@ -287,6 +299,23 @@ mod tests {
     }
 
     #[test]
+    fn without_the_within_class_term_the_centres_follow_the_between_class_gradient_as_it_is() {
+        let mut nc = regularizer(Config {
+            lambda_1: 0.0,
+            lambda_2: 0.5,
+            ..Config::default()
+        });
+        let before = nc.centres().detach().set_requires_grad(true);
+        between_class(&before, BetweenClass::V0).backward();
+        let (features, labels) = batch();
+        nc.forward(0, &features, &labels).backward();
+        assert!(!features.grad().defined());
+        let start = nc.centres().detach().copy();
+        nc.step();
+        assert!(largest_difference(nc.centres(), &(start - before.grad() * (0.5 * 0.5))) < 1e-15);
+    }
+
+    #[test]
     fn a_step_without_a_gradient_moves_nothing_and_a_gradient_is_used_once() {
         let mut nc = regularizer(Config::default());
         let start = nc.centres().copy();
@@ -311,7 +340,9 @@ mod tests {
                 ..Config::default()
             });
             let plain = |labels| nc.forward(0, &features, labels).double_value(&[]);
-            let mixed = nc.forward_mixed(0, &features, &first, &second, 0.3).double_value(&[]);
+            let mixed = nc
+                .forward_mixed(0, &features, &first, &second, &Tensor::from(0.3))
+                .double_value(&[]);
             (mixed, plain(&first), plain(&second))
         };
         let (mixed, of_first, _) = blended(MixedLabels::First);

@@ -80,3 +80,26 @@ fn trace_against_pseudo_inverse(matrix: &Tensor, rows: &Tensor) -> f64 {
     let along = (directions.matmul(&matrix) * &directions).sum_dim_intlist(-1, false, None::<Kind>);
     sum(&(along / eigenvalues)).max(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn the_trace_is_that_of_the_explicit_pseudo_inverse_on_either_side() {
+        tch::manual_seed(0);
+        for (classes, dimension) in [(4, 9), (9, 4), (6, 6)] {
+            let rows = Tensor::randn([classes, dimension], OPTIONS);
+            let rows = &rows - rows.mean_dim(0, true, None::<Kind>);
+            let factor = Tensor::randn([dimension, dimension], OPTIONS);
+            let matrix = factor.matmul(&factor.tr());
+            let expected = matrix
+                .matmul(&rows.tr().matmul(&rows).linalg_pinv(1e-10, true))
+                .trace()
+                .double_value(&[]);
+            assert!((trace_against_pseudo_inverse(&matrix, &rows) / expected - 1.0).abs() < 1e-9);
+        }
+    }
+}
