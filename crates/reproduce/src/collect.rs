@@ -1,0 +1,266 @@
+//! Collect: finished runs to a frame, and the frame to means and deviations over seeds.
+
+use std::collections::HashMap;
+
+use polars::prelude::*;
+
+use crate::run::Outcome;
+
+/// The measured values of a run that are averaged over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    /// Test accuracy after the last epoch.
+    AccuracyLast,
+    /// Highest test accuracy of any epoch.
+    AccuracyBest,
+    /// Mean class accuracy, classes with more than 100 training images.
+    Many,
+    /// 20 to 100 training images.
+    Medium,
+    /// Fewer than 20 training images.
+    Few,
+    /// Within-class scatter over between-class scatter.
+    Nc1,
+    /// Mean |cos + 1/(K−1)| of class means.
+    Nc2Equiangularity,
+    /// Smallest angle between class means, degrees.
+    Nc2MinAngle,
+    /// Variation of the norms of class means.
+    Nc2NormCov,
+    /// Distance of classifier and class means.
+    Nc3,
+    /// Seconds of training and evaluation.
+    Seconds,
+}
+
+impl Metric {
+    /// In the order of `summary.csv`.
+    pub(crate) const ALL: [Metric; 11] = [
+        Metric::AccuracyLast,
+        Metric::AccuracyBest,
+        Metric::Many,
+        Metric::Medium,
+        Metric::Few,
+        Metric::Nc1,
+        Metric::Nc2Equiangularity,
+        Metric::Nc2MinAngle,
+        Metric::Nc2NormCov,
+        Metric::Nc3,
+        Metric::Seconds,
+    ];
+
+    /// Its field in [`Outcome`], and its column in frames and files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Metric::AccuracyLast => "accuracy_last",
+            Metric::AccuracyBest => "accuracy_best",
+            Metric::Many => "many",
+            Metric::Medium => "medium",
+            Metric::Few => "few",
+            Metric::Nc1 => "nc1",
+            Metric::Nc2Equiangularity => "nc2_equiangularity",
+            Metric::Nc2MinAngle => "nc2_min_angle",
+            Metric::Nc2NormCov => "nc2_norm_cov",
+            Metric::Nc3 => "nc3",
+            Metric::Seconds => "seconds",
+        }
+    }
+
+    fn of(self, outcome: &Outcome) -> Option<f64> {
+        match self {
+            Metric::AccuracyLast => Some(outcome.accuracy_last),
+            Metric::AccuracyBest => Some(outcome.accuracy_best),
+            Metric::Many => outcome.many,
+            Metric::Medium => outcome.medium,
+            Metric::Few => outcome.few,
+            Metric::Nc1 => outcome.nc1,
+            Metric::Nc2Equiangularity => outcome.nc2_equiangularity,
+            Metric::Nc2MinAngle => outcome.nc2_min_angle,
+            Metric::Nc2NormCov => outcome.nc2_norm_cov,
+            Metric::Nc3 => outcome.nc3,
+            Metric::Seconds => Some(outcome.seconds),
+        }
+    }
+}
+
+/// Mean of a metric over seeds, and its sample standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    /// Over the seeds that have the metric.
+    pub(crate) mean: f64,
+    /// With n − 1; `None` for one seed.
+    pub(crate) deviation: Option<f64>,
+}
+
+/// Means and deviations of all metrics, one row for each method and imbalance.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    frame: DataFrame,
+    rows: HashMap<(String, String), usize>,
+}
+
+/// What sets the rows of a [`Summary`] apart.
+const KEYS: [&str; 2] = ["method", "imbalance"];
+
+impl Summary {
+    /// Groups outcomes by method and imbalance.
+    ///
+    /// # Errors
+    /// Those of polars, for frames too large to hold.
+    pub(crate) fn new(outcomes: &[&Outcome]) -> PolarsResult<Summary> {
+        if outcomes.is_empty() {
+            return Ok(Summary { frame: DataFrame::empty(), rows: HashMap::new() });
+        }
+        let frame = frame(outcomes)?.group_by_stable(KEYS)?.apply(|group| summary_row(&group))?;
+        let (methods, imbalances) = (frame.column("method")?.str()?, frame.column("imbalance")?.str()?);
+        let keys = methods.iter().flatten().zip(imbalances.iter().flatten());
+        let rows = keys.map(|(method, imbalance)| (method.to_owned(), imbalance.to_owned())).zip(0..).collect();
+        Ok(Summary { frame, rows })
+    }
+
+    /// All metrics of a method under an imbalance (as in `exponential 100`), in the order of [`Metric::ALL`]; `None` where
+    /// no finished run has the metric.
+    ///
+    /// # Errors
+    /// None in a frame of this type's own making.
+    pub(crate) fn spreads(&self, method: &str, imbalance: &str) -> PolarsResult<Vec<Option<Spread>>> {
+        let Some(&row) = self.rows.get(&(method.to_owned(), imbalance.to_owned())) else {
+            return Ok(vec![None; Metric::ALL.len()]);
+        };
+        let spread = |metric: Metric| {
+            let mean = self.frame.column(metric.name())?.f64()?.get(row);
+            let deviation = self.frame.column(&deviation_name(metric))?.f64()?.get(row);
+            Ok(mean.map(|mean| Spread { mean, deviation }))
+        };
+        Metric::ALL.into_iter().map(spread).collect()
+    }
+}
+
+/// One row an outcome: its keys and metrics, missing where it has none.
+fn frame(outcomes: &[&Outcome]) -> PolarsResult<DataFrame> {
+    let methods: Vec<&str> = outcomes.iter().map(|outcome| outcome.method.as_str()).collect();
+    let imbalances: Vec<String> =
+        outcomes.iter().map(|outcome| format!("{} {}", outcome.imbalance, outcome.ratio)).collect();
+    let mut columns = vec![Column::new("method".into(), methods), Column::new("imbalance".into(), imbalances)];
+    columns.extend(Metric::ALL.map(|metric| {
+        let values: Vec<Option<f64>> = outcomes.iter().map(|outcome| metric.of(outcome)).collect();
+        Column::new(metric.name().into(), values)
+    }));
+    DataFrame::new(outcomes.len(), columns)
+}
+
+/// The runs of one method and imbalance as one row: keys, then mean and deviation of each metric.
+fn summary_row(group: &DataFrame) -> PolarsResult<DataFrame> {
+    let mut columns = Vec::new();
+    for key in KEYS {
+        columns.push(group.column(key)?.head(Some(1)));
+    }
+    for metric in Metric::ALL {
+        let values = group.column(metric.name())?.f64()?;
+        columns.push(Column::new(metric.name().into(), [values.mean()]));
+        columns.push(Column::new(deviation_name(metric).into(), [values.std(1)]));
+    }
+    DataFrame::new(1, columns)
+}
+
+fn deviation_name(metric: Metric) -> String {
+    format!("{}_deviation", metric.name())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A finished run with made-up values.
+    pub(crate) fn outcome(method: &str, ratio: f64, seed: i64, accuracy: f64) -> Outcome {
+        let text = str::to_owned;
+        Outcome {
+            run: format!("{method}.r{ratio}.s{seed}"),
+            first_stage: None,
+            method: text(method),
+            dataset: text("cifar10"),
+            protocol: text("paper"),
+            imbalance: text("exponential"),
+            ratio,
+            seed,
+            backbone: text("ResNet-32"),
+            parameters: 464_154,
+            epochs: 200,
+            train_images: 12_406,
+            accuracy_last: accuracy,
+            accuracy_best: accuracy + 0.01,
+            best_epoch: 190,
+            many: Some(accuracy + 0.1),
+            medium: Some(accuracy - 0.1),
+            few: None,
+            nc1: Some(0.25),
+            nc2_equiangularity: Some(0.125),
+            nc2_min_angle: None,
+            nc2_norm_cov: None,
+            nc3: None,
+            seconds: 60.0,
+            device: text("cpu"),
+            precision: text("f32"),
+            threads: 1,
+            commit: text("0123abc"),
+            data_digest: text("d1"),
+            split_digest: text("d2"),
+            command: text("reproduce run one"),
+        }
+    }
+
+    fn spread(outcomes: &[Outcome], metric: Metric) -> Option<Spread> {
+        let summary = Summary::new(&outcomes.iter().collect::<Vec<_>>()).expect("a small frame");
+        let spreads = summary.spreads("ce", "exponential 100").expect("a frame of its own making");
+        spreads[Metric::ALL.iter().position(|&other| other == metric).expect("one of all")]
+    }
+
+    #[test]
+    fn deviation_is_that_of_a_sample() {
+        let outcomes = [0.7, 0.72, 0.77].map(|accuracy| outcome("ce", 100.0, 0, accuracy));
+        let Spread { mean, deviation } = spread(&outcomes, Metric::AccuracyLast).expect("all runs have an accuracy");
+        // numpy.mean and numpy.std(ddof=1) of [0.7, 0.72, 0.77]
+        assert!((mean - 0.73).abs() < 1e-12);
+        assert!((deviation.expect("three seeds") - 0.036_055_512_754_639_89).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_seed_has_no_deviation() {
+        let spread = spread(&[outcome("ce", 100.0, 0, 0.7)], Metric::AccuracyLast);
+        assert_eq!(spread, Some(Spread { mean: 0.7, deviation: None }));
+    }
+
+    #[test]
+    fn a_missing_value_is_left_out_and_never_zero() {
+        let mut outcomes = [0.7, 0.8].map(|accuracy| outcome("ce", 100.0, 0, accuracy));
+        assert_eq!(spread(&outcomes, Metric::Few), None);
+        outcomes[1].few = Some(0.5);
+        assert_eq!(spread(&outcomes, Metric::Few), Some(Spread { mean: 0.5, deviation: None }));
+    }
+
+    #[test]
+    fn methods_and_imbalances_are_kept_apart() {
+        let mut outcomes = vec![outcome("ce", 100.0, 0, 0.7), outcome("ce", 10.0, 0, 0.9), outcome("nc", 100.0, 0, 0.8)];
+        outcomes.push(Outcome { imbalance: "step".to_owned(), ..outcome("ce", 100.0, 0, 0.1) });
+        let spread = spread(&outcomes, Metric::AccuracyLast);
+        assert_eq!(spread, Some(Spread { mean: 0.7, deviation: None }));
+    }
+
+    #[test]
+    fn without_outcomes_every_metric_is_missing() {
+        assert_eq!(spread(&[], Metric::AccuracyLast), None);
+    }
+
+    #[test]
+    fn ten_thousand_outcomes_are_summed_up_within_a_second() {
+        let outcomes: Vec<Outcome> =
+            (0..10_000).map(|run| outcome(&format!("method-{}", run / 3), 100.0, run % 3, 0.5)).collect();
+        let outcomes: Vec<&Outcome> = outcomes.iter().collect();
+        let started = std::time::Instant::now();
+        let summary = Summary::new(&outcomes).expect("a small frame");
+        for method in 0..3334 {
+            summary.spreads(&format!("method-{method}"), "exponential 100").expect("a frame of its own making");
+        }
+        assert!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
+    }
+}

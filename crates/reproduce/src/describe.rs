@@ -1,0 +1,120 @@
+//! Settings in words, for people: the same ones in a plan and above a table.
+
+use methods::{Augmentation, Head, LearningRate, Loss, Method, Recipe, Regularizer, Reweight, Sampler, SecondStage};
+
+/// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
+pub(crate) fn parts(method: &Method) -> String {
+    let mut parts = Vec::new();
+    match method.loss {
+        Loss::CrossEntropy => parts.push("cross-entropy".to_owned()),
+        Loss::Ldam { max_margin, scale } => parts.push(format!("LDAM (margin {max_margin}, scale {scale})")),
+    }
+    match method.head {
+        Head::Linear => {}
+        Head::Cosine => parts.push("cosine head".to_owned()),
+    }
+    if method.sampler != Sampler::InstanceBalanced {
+        parts.push(sampler(method.sampler));
+    }
+    if let Some(Reweight::ClassBalanced { beta, start_epoch }) = method.reweight {
+        parts.push(format!("re-weighted from epoch {start_epoch} (β {beta})"));
+    }
+    if let Some(Regularizer::Nc(config)) = &method.regularizer {
+        let nc::Config { lambda_1, lambda_2, start_epoch, .. } = config;
+        parts.push(format!("NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2})"));
+    }
+    if let Some(SecondStage::Crt { epochs, sampler: drawn, .. }) = &method.second_stage {
+        parts.push(format!("then cRT for {} ({})", count(*epochs, "epoch"), sampler(*drawn)));
+    }
+    parts.join(", ")
+}
+
+fn sampler(sampler: Sampler) -> String {
+    match sampler {
+        Sampler::InstanceBalanced => "instance-balanced sampling".to_owned(),
+        Sampler::ClassBalanced => "class-balanced sampling".to_owned(),
+        Sampler::EffectiveNumber { beta } => format!("effective-number sampling (β {beta})"),
+    }
+}
+
+/// What happens to images, such as `crop and flip, mixup (α 0.2)`.
+pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
+    let crop_and_flip = augmentation.crop_and_flip.then(|| "crop and flip".to_owned());
+    let mixup = augmentation.mixup.map(|mixup| format!("mixup (α {})", mixup.alpha));
+    let parts: Vec<String> = crop_and_flip.into_iter().chain(mixup).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// Length and speed, such as `30 epochs of batches of 128, SGD with …`.
+pub(crate) fn recipe(recipe: &Recipe) -> String {
+    let Recipe { epochs, batch_size, momentum, weight_decay, warmup_epochs, .. } = recipe;
+    let rate = match &recipe.learning_rate {
+        LearningRate::MultiStep { initial, factor, epochs } => {
+            let steps: Vec<String> = epochs.iter().map(i64::to_string).collect();
+            format!("learning rate {initial}, times {factor} at epochs {}", in_words(&steps))
+        }
+        LearningRate::Cosine { initial } => format!("learning rate {initial}, falling to 0 along a cosine"),
+    };
+    format!(
+        "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, {rate} \
+         (counted from 0), warm-up over {}",
+        count(*epochs, "epoch"),
+        count(*warmup_epochs, "epoch")
+    )
+}
+
+/// `1 epoch`, `2 epochs`.
+pub(crate) fn count(number: i64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn in_words(words: &[String]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        [word] => word.clone(),
+        [words @ .., last] => format!("{} and {last}", words.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use methods::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn every_part_that_differs_from_plain_cross_entropy_is_named() {
+        let plain = Method::default();
+        assert_eq!(parts(&plain), "cross-entropy");
+        let method = Method {
+            loss: Loss::Ldam { max_margin: 0.5, scale: 30.0 },
+            head: Head::Cosine,
+            sampler: Sampler::EffectiveNumber { beta: 0.99 },
+            reweight: Some(Protocol::Paper.deferred_reweighting()),
+            regularizer: Some(Regularizer::Nc(nc::Config::default())),
+            second_stage: Some(Protocol::Paper.classifier_retraining()),
+            ..plain
+        };
+        assert_eq!(
+            parts(&method),
+            "LDAM (margin 0.5, scale 30), cosine head, effective-number sampling (β 0.99), re-weighted from epoch 160 \
+             (β 0.9999), NC from epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)"
+        );
+    }
+
+    #[test]
+    fn recipe_of_the_paper_reads_as_a_sentence() {
+        assert_eq!(
+            recipe(&Protocol::Paper.recipe()),
+            "200 epochs of batches of 128, SGD with momentum 0.9 and weight decay 0.005, learning rate 0.1, times 0.1 at \
+             epochs 160 and 180 (counted from 0), warm-up over 5 epochs"
+        );
+    }
+
+    #[test]
+    fn augmentation_names_what_is_on() {
+        assert_eq!(augmentation(&Protocol::Paper.augmentation()), "crop and flip, mixup (α 0.2)");
+        assert_eq!(augmentation(&Augmentation { crop_and_flip: false, mixup: None }), "none");
+    }
+}

@@ -1,0 +1,167 @@
+//! Why a grid, or what was asked of it on the command line, is refused.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Why a grid is refused: where, what, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GridError {
+    /// The file cannot be read as text.
+    #[error("cannot read grid {}: {source}; name a grid file, such as benchmarks/shapes-lt.toml", path.display())]
+    Read {
+        /// As given.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Something in the file is wrong.
+    #[error("{place}: {refusal}")]
+    File {
+        /// Where in which file.
+        place: Place,
+        /// What is wrong with it.
+        refusal: Refusal,
+    },
+    /// Something on the command line is wrong.
+    #[error("{0}")]
+    Option(Refusal),
+}
+
+/// What is wrong, and the remedy.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Not TOML, or not the keys and types of a grid: the parser's own words, which list what it expected.
+    #[error("{0}")]
+    Toml(String),
+    /// A key of a table that is laid over a protocol's values does not fit them.
+    #[error("`{key}`: {message}")]
+    Override {
+        /// The key as stated.
+        key: String,
+        /// The parser's words.
+        message: String,
+    },
+    /// A list without entries.
+    #[error("no {0}; state at least one")]
+    Empty(&'static str),
+    /// The same thing twice in a list.
+    #[error("{what} {value} is stated twice; state it once")]
+    Repeated {
+        /// Kind of thing.
+        what: &'static str,
+        /// The thing.
+        value: String,
+    },
+    /// A method name that cannot begin a directory's name.
+    #[error("method name `{0}` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a letter")]
+    Name(String),
+    /// A number out of its range.
+    #[error("`{name}` is {value}; set it to {expected}")]
+    Setting {
+        /// Key or option.
+        name: &'static str,
+        /// As stated.
+        value: f64,
+        /// The range.
+        expected: &'static str,
+    },
+    /// A step of the learning rate that never comes.
+    #[error(
+        "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state an earlier step, or leave \
+         `epochs` as it is and use `--epochs {epochs}`, which scales every schedule",
+        epochs - 1
+    )]
+    LateStep {
+        /// 0-based epoch.
+        step: i64,
+        /// Length of the training.
+        epochs: i64,
+    },
+    /// A part of a method that never comes into play.
+    #[error(
+        "{part} of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
+         start_epoch or train for longer",
+        epochs - 1
+    )]
+    LateStart {
+        /// Which part.
+        part: &'static str,
+        /// Of which method.
+        method: String,
+        /// 0-based epoch.
+        start: i64,
+        /// Length of the training.
+        epochs: i64,
+    },
+    /// Settings that the regularizer refuses.
+    #[error("{0}")]
+    Nc(#[from] nc::Error),
+    /// A plug-in that fits nowhere.
+    #[error("`plug_in` has no method to plug into, each has a regularizer of its own; remove it or add such a method")]
+    PlugInOnNothing,
+    /// A published name without the source it is to be looked up in.
+    #[error("`{0}` is to be looked up among published numbers, but no source is named; state `published_source`")]
+    NoSource(String),
+    /// A published name or source that the embedded file does not have.
+    #[error("published numbers have no {what} `{value}`; they have {known}")]
+    Unpublished {
+        /// Source or method.
+        what: &'static str,
+        /// As stated.
+        value: String,
+        /// What there is.
+        known: String,
+    },
+    /// An option that selects what the grid does not have.
+    #[error("grid {grid} has no {what} `{value}`; it has {known}")]
+    NotInGrid {
+        /// The grid's name.
+        grid: String,
+        /// Kind of thing.
+        what: &'static str,
+        /// As asked for.
+        value: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// A refusal and the bytes of the file it is about.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Bytes of the grid's text.
+    pub(super) span: Range<usize>,
+    /// What is wrong with them.
+    pub(super) refusal: Refusal,
+}
+
+impl Fault {
+    pub(super) fn new(span: Range<usize>, refusal: Refusal) -> Fault {
+        Fault { span, refusal }
+    }
+}
+
+/// A place in a file, shown as `file:line:column`.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// The place of byte `offset` of `text`; lines and columns (characters) count from 1.
+    pub(super) fn new(path: PathBuf, text: &str, offset: usize) -> Place {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place { path, line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}

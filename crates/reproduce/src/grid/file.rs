@@ -1,0 +1,91 @@
+//! A grid as a person writes it.
+
+use datasets::{Dataset, Imbalance, Selection};
+use methods::{Augmentation, Head, Loss, Protocol, Sampler};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::overrides::Overrides;
+
+/// A grid file, key for key. What it leaves out is the protocol's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GridFile {
+    /// What is trained on.
+    pub(super) dataset: Dataset,
+    /// Where defaults come from.
+    #[serde(default)]
+    pub(super) protocol: Protocol,
+    /// Which images of each class are kept.
+    #[serde(default)]
+    pub(super) selection: Selection,
+    /// How many are.
+    pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
+    /// One run each.
+    pub(super) seeds: Spanned<Vec<Spanned<i64>>>,
+    /// Runs every method without a regularizer again with this one, as `<name>+nc`.
+    pub(super) plug_in: Option<Spanned<RegularizerEntry>>,
+    /// Source of the published numbers to compare with, as it begins in the embedded file.
+    pub(super) published_source: Option<Spanned<String>>,
+    /// What happens to images, in every method that does not say otherwise.
+    pub(super) augmentation: Option<Augmentation>,
+    /// What differs from the protocol's recipe.
+    #[serde(default)]
+    pub(super) recipe: Overrides,
+    /// In the order of the tables that come out.
+    #[serde(default)]
+    pub(super) method: Vec<MethodEntry>,
+}
+
+/// One `[[method]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MethodEntry {
+    /// Begins the names of its runs' directories.
+    pub(super) name: Spanned<String>,
+    /// Its name in the published source.
+    pub(super) published: Option<Spanned<String>>,
+    /// The published name of its `+nc` twin.
+    pub(super) published_with_plug_in: Option<Spanned<String>>,
+    /// Its parts.
+    #[serde(default)]
+    pub(super) uses: Uses,
+}
+
+/// The parts of a method, as in [`methods::Method`]. A table of its own: serde's flatten would undo
+/// `deny_unknown_fields`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Uses {
+    #[serde(default)]
+    pub(super) sampler: Sampler,
+    pub(super) augmentation: Option<Augmentation>,
+    #[serde(default)]
+    pub(super) loss: Loss,
+    pub(super) reweight: Option<ReweightEntry>,
+    pub(super) regularizer: Option<RegularizerEntry>,
+    #[serde(default)]
+    pub(super) head: Head,
+    pub(super) second_stage: Option<SecondStageEntry>,
+}
+
+/// As [`methods::Reweight`], laid over the protocol's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ReweightEntry {
+    ClassBalanced(Overrides),
+}
+
+/// As [`methods::Regularizer`], laid over the protocol's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RegularizerEntry {
+    Nc(Overrides),
+}
+
+/// As [`methods::SecondStage`], laid over the protocol's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SecondStageEntry {
+    Crt(Overrides),
+}

@@ -1,0 +1,67 @@
+//! Overrides: the stated part of a table whose other values are a protocol's.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Spanned, Value};
+
+use super::error::{Fault, Refusal};
+
+/// What a grid states of a table. Which table it completes is known only once the protocol is, so the values stay
+/// unread until then, with their places.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Overrides(BTreeMap<Spanned<String>, Spanned<Value>>);
+
+impl Overrides {
+    /// `default` with the stated values in place of its own; an unknown key or a value of the wrong type is refused at
+    /// its own place.
+    pub(super) fn over<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
+        let table = Value::try_from(default).expect("settings are tables of numbers and words");
+        self.insert(table, |table| table)
+    }
+
+    /// As [`Overrides::over`] for the fields of an enum's variant, which serde writes as `{ variant = { fields } }`.
+    pub(super) fn over_variant<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
+        let table = Value::try_from(default).expect("settings are tables of numbers and words");
+        self.insert(table, |table| {
+            let fields = table.as_table_mut().and_then(|table| table.iter_mut().next());
+            fields.expect("a variant with fields is a table of one entry").1
+        })
+    }
+
+    fn insert<T: DeserializeOwned>(&self, mut table: Value, fields: fn(&mut Value) -> &mut Value) -> Result<T, Fault> {
+        // Read again after each key, so that serde's words are about that key.
+        for (key, value) in &self.0 {
+            let fields = fields(&mut table).as_table_mut().expect("fields are a table");
+            fields.insert(key.get_ref().clone(), value.get_ref().clone());
+            table.clone().try_into::<T>().map_err(|error| {
+                let message = error.message().to_owned();
+                Fault::new(key.span(), Refusal::Override { key: key.get_ref().clone(), message })
+            })?;
+        }
+        Ok(table.try_into().expect("each key was read above, and without keys it is the default itself"))
+    }
+
+    /// Where the first stated one of `keys` is; the file's beginning if none is, which sound defaults never lead to.
+    pub(super) fn span(&self, keys: &[&str]) -> Range<usize> {
+        let mut stated = keys.iter().filter_map(|&key| self.0.get_key_value(key));
+        stated.next().map_or(0..0, |(key, _)| key.span())
+    }
+
+    /// Refuses the number at `name` unless it `holds`.
+    pub(super) fn check(
+        &self,
+        name: &'static str,
+        value: f64,
+        holds: bool,
+        expected: &'static str,
+    ) -> Result<(), Fault> {
+        match holds {
+            true => Ok(()),
+            false => Err(Fault::new(self.span(&[name]), Refusal::Setting { name, value, expected })),
+        }
+    }
+}

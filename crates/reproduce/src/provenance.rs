@@ -1,0 +1,63 @@
+//! Provenance: in one paragraph, everything that a table's numbers depend on.
+
+use crate::describe::{self, in_words};
+use crate::grid::Planned;
+use crate::run::Outcome;
+
+/// Protocol, network, training, data, machine and source of what `planned` asked for and `outcomes` came of it; then what
+/// the columns of the table mean. Markdown.
+pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
+    let Some(Planned { run, .. }) = planned.first() else { return String::new() };
+    let seeds = distinct(planned.iter().map(|planned| planned.run.seed.to_string()));
+    let images = distinct(planned.iter().map(|planned| describe::augmentation(&planned.run.method.augmentation)));
+    let of_outcomes = |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
+    let splits = distinct(outcomes.iter().map(|outcome| {
+        let Outcome { imbalance, ratio, train_images, split_digest, .. } = outcome;
+        format!("{imbalance} {ratio} ({train_images} images, split `{}`)", short(split_digest))
+    }));
+    let methods = distinct(planned.iter().map(|planned| {
+        format!("- `{}`: {}\n", planned.run.name, describe::parts(&planned.run.method))
+    }));
+    format!(
+        "Protocol `{protocol}` on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
+         Augmentation: {images}. Seeds: {seeds}. Training splits: {splits}; data `{data}`. Arithmetic: {precision} on \
+         {device}, {threads} of libtorch. Source: commit {commit}.\n\n{methods}\n\
+         *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
+         last of a second stage. *Best* is the highest of any epoch; it is chosen on that same test split, so it \
+         flatters. Many, medium and few are the mean accuracy of the classes with more than 100, with 20 to 100 and with \
+         fewer than 20 training images, after the last epoch. NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1)| \
+         over pairs of centred class means, both on the training split in evaluation mode after the last epoch. Values \
+         are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.\n",
+        protocol = run.protocol.name(),
+        dataset = run.dataset,
+        network = run.recipe.backbone.name(),
+        parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
+        recipe = describe::recipe(&run.recipe),
+        images = in_words(&images),
+        seeds = in_words(&seeds),
+        splits = in_words(&splits),
+        data = of_outcomes(|outcome| short(&outcome.data_digest).to_owned()),
+        precision = of_outcomes(|outcome| outcome.precision.clone()),
+        device = of_outcomes(|outcome| outcome.device.clone()),
+        threads = of_outcomes(|outcome| describe::count(i64::from(outcome.threads), "thread")),
+        commit = of_outcomes(|outcome| format!("`{}`", outcome.commit)),
+        methods = methods.concat(),
+        last_epoch = run.recipe.epochs - 1,
+    )
+}
+
+/// The first characters of a digest, enough to tell splits apart; `runs.csv` has all of it.
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// Each entry once, in the order of first mention.
+fn distinct(entries: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    for entry in entries {
+        if !seen.contains(&entry) {
+            seen.push(entry);
+        }
+    }
+    seen
+}

@@ -1,0 +1,135 @@
+//! Published numbers, embedded so that the binary has them anywhere. A grid names the source and each method's name in
+//! it; nothing is matched by likeness.
+
+use std::sync::LazyLock;
+
+use datasets::{Dataset, Imbalance};
+use models::Backbone;
+use serde::{Deserialize, Deserializer};
+
+/// One row of `benchmarks/published.csv`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct Published {
+    dataset: String,
+    imbalance_type: String,
+    imbalance_factor: String,
+    backbone: String,
+    method: String,
+    /// Length of the training in the source's words; empty if it does not say.
+    pub(crate) epochs: String,
+    /// Top-1 accuracy, 0..1.
+    #[serde(rename = "top1", deserialize_with = "percent")]
+    pub(crate) accuracy: f64,
+    /// File and table that it was read in.
+    pub(crate) source: String,
+    /// What a reader must know about it; may be empty.
+    pub(crate) note: String,
+}
+
+static ROWS: LazyLock<Vec<Published>> = LazyLock::new(|| {
+    let text = include_str!("../../../benchmarks/published.csv");
+    let rows: Result<_, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
+    rows.expect("the file is embedded, and a test reads it")
+});
+
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(f64::deserialize(deserializer)? / 100.0)
+}
+
+/// The number that `source` has for a method. Where it has several, of trainings of different length, the one of `epochs`
+/// goes first.
+pub(crate) fn find(
+    source: &str,
+    method: &str,
+    dataset: Dataset,
+    imbalance: Imbalance,
+    backbone: Backbone,
+    epochs: i64,
+) -> Option<&'static Published> {
+    let imbalance_type = match imbalance {
+        Imbalance::Exponential { .. } => "exp",
+        Imbalance::Step { .. } => "step",
+    };
+    let factor = imbalance.ratio().to_string();
+    let mut rows: Vec<&Published> = rows_of(source, dataset)
+        .filter(|row| row.method == method && row.backbone == backbone.name())
+        .filter(|row| row.imbalance_type == imbalance_type && row.imbalance_factor == factor)
+        .collect();
+    rows.sort_by_key(|row| row.epochs != epochs.to_string());
+    rows.first().copied()
+}
+
+/// Every source, in the order of the file.
+pub(crate) fn sources() -> Vec<&'static str> {
+    distinct(ROWS.iter().map(|row| row.source.as_str()))
+}
+
+/// Every method that `source` has a number for on `dataset`.
+pub(crate) fn methods(source: &str, dataset: Dataset) -> Vec<&'static str> {
+    distinct(rows_of(source, dataset).map(|row| row.method.as_str()))
+}
+
+fn rows_of(source: &str, dataset: Dataset) -> impl Iterator<Item = &'static Published> {
+    let name = match dataset {
+        Dataset::Cifar10 => Some("CIFAR-10-LT"),
+        Dataset::Cifar100 => Some("CIFAR-100-LT"),
+        Dataset::Shapes => None,
+    };
+    ROWS.iter().filter(move |row| row.source == source && Some(row.dataset.as_str()) == name)
+}
+
+fn distinct<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for entry in entries {
+        if !seen.contains(&entry) {
+            seen.push(entry);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE_3: &str = "mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 3";
+
+    #[test]
+    fn all_rows_are_read_as_shares_of_one() {
+        assert_eq!(ROWS.len(), 792);
+        assert!(ROWS.iter().all(|row| row.accuracy > 0.0 && row.accuracy < 1.0));
+    }
+
+    #[test]
+    fn table_3_of_the_nc_paper_is_found_by_its_names() {
+        let ratio = |ratio| Imbalance::Exponential { ratio };
+        let cases = [
+            ("NC-DRW-cRT", Dataset::Cifar10, 100.0, 0.826),
+            ("NC-DRW", Dataset::Cifar10, 10.0, 0.898),
+            ("NC-DRW", Dataset::Cifar100, 100.0, 0.486),
+            ("CE", Dataset::Cifar100, 10.0, 0.557),
+        ];
+        for (method, dataset, factor, accuracy) in cases {
+            let row = find(TABLE_3, method, dataset, ratio(factor), Backbone::Resnet32, 200).unwrap();
+            assert!((row.accuracy - accuracy).abs() < 1e-12, "{method} on {dataset}: {}", row.accuracy);
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_for_another_network_imbalance_or_data_set() {
+        let (exponential, step) = (Imbalance::Exponential { ratio: 100.0 }, Imbalance::Step { ratio: 100.0 });
+        assert!(find(TABLE_3, "NC-DRW", Dataset::Cifar10, exponential, Backbone::Resnet8, 200).is_none());
+        assert!(find(TABLE_3, "NC-DRW", Dataset::Cifar10, step, Backbone::Resnet32, 200).is_none());
+        assert!(find(TABLE_3, "NC-DRW", Dataset::Shapes, exponential, Backbone::Resnet32, 200).is_none());
+    }
+
+    #[test]
+    fn of_trainings_of_two_lengths_the_one_of_the_same_length_is_found() {
+        let find = |epochs| {
+            let imbalance = Imbalance::Exponential { ratio: 100.0 };
+            let source = "LeapLabTHU/ProCo:README.md";
+            find(source, "ProCo", Dataset::Cifar100, imbalance, Backbone::Resnet32, epochs).unwrap().accuracy
+        };
+        assert!((find(200) - 0.528).abs() < 1e-12 && (find(400) - 0.542).abs() < 1e-12);
+    }
+}

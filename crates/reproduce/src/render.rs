@@ -1,0 +1,178 @@
+//! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
+
+use crate::collect::{Metric, Spread};
+use crate::published::Published;
+use crate::table::{Row, Table};
+
+/// Missing, which is not zero.
+const MISSING: &str = "—";
+/// A published number counts as reached down to this far below it, as a share of one.
+const REACHED_WITHIN: f64 = 0.01;
+
+/// The table, its footnotes, the published numbers that are not reached, and the runs that are not in it.
+pub(crate) fn markdown(table: &Table) -> String {
+    let mut parts = vec![markdown_table(table)];
+    parts.extend([footnotes(table), comparison(table), unfinished(table)].into_iter().flatten());
+    parts.join("\n")
+}
+
+fn markdown_table(table: &Table) -> String {
+    let notes = notes(table);
+    let header = [
+        "method", "imbalance", "seeds", "last %", "best %", "many %", "medium %", "few %", "NC1", "NC2", "published %",
+        "difference",
+    ];
+    let mut lines = vec![header.map(str::to_owned)];
+    lines.extend(table.rows.iter().map(|row| {
+        let percent = |metric| spread(row.spread(metric), 100.0, 2);
+        [
+            row.method.clone(),
+            row.imbalance.to_string(),
+            format!("{} of {}", row.finished, row.planned),
+            percent(Metric::AccuracyLast),
+            percent(Metric::AccuracyBest),
+            percent(Metric::Many),
+            percent(Metric::Medium),
+            percent(Metric::Few),
+            spread(row.spread(Metric::Nc1), 1.0, 3),
+            spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
+            row.published.map_or(MISSING.to_owned(), |published| published_cell(published, &notes)),
+            row.difference().map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
+        ]
+    }));
+    let widths: [usize; 12] =
+        std::array::from_fn(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
+    // Words to the left, numbers to the right.
+    let rule: [String; 12] = std::array::from_fn(|column| match column {
+        0 | 1 => "-".repeat(widths[column]),
+        _ => format!("{}:", "-".repeat(widths[column] - 1)),
+    });
+    lines.insert(1, rule);
+    let mut text = String::new();
+    for line in lines {
+        let cells: [String; 12] = std::array::from_fn(|column| match (column, widths[column]) {
+            (0 | 1, width) => format!("{:<width$}", line[column]),
+            (_, width) => format!("{:>width$}", line[column]),
+        });
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+/// `74.32 ± 0.41` of a mean and deviation times `scale`.
+fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
+    let Some(Spread { mean, deviation }) = spread else { return MISSING.to_owned() };
+    let deviation = deviation.map_or(MISSING.to_owned(), |deviation| format!("{:.digits$}", scale * deviation));
+    format!("{:.digits$} ± {deviation}", scale * mean)
+}
+
+/// What a reader must know of each published number, once each, in the order of first mention.
+fn notes(table: &Table) -> Vec<(&'static str, &'static str)> {
+    let mut notes = Vec::new();
+    for published in table.rows.iter().filter_map(|row| row.published) {
+        let note = (published.source.as_str(), published.note.as_str());
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+fn published_cell(published: &Published, notes: &[(&str, &str)]) -> String {
+    let note = notes.iter().position(|&note| note == (published.source.as_str(), published.note.as_str()));
+    let number = note.map_or(0, |index| index + 1);
+    format!("{:.1}[^{number}]", 100.0 * published.accuracy)
+}
+
+fn footnotes(table: &Table) -> Option<String> {
+    let notes = notes(table);
+    let lines = notes.iter().zip(1..).map(|((source, note), number)| match *note {
+        "" => format!("[^{number}]: {source}.\n"),
+        note => format!("[^{number}]: {source}; {note}.\n"),
+    });
+    (!notes.is_empty()).then(|| lines.collect())
+}
+
+/// Says of which published numbers this falls short, and when the two cannot be compared.
+fn comparison(table: &Table) -> Option<String> {
+    let compared: Vec<(&Row, &Published, f64)> = table
+        .rows
+        .iter()
+        .filter_map(|row| Some((row, row.published?, row.difference()?)))
+        .collect();
+    if compared.is_empty() {
+        return None;
+    }
+    let mut lines = Vec::new();
+    if let Some((row, ..)) = compared.iter().find(|(row, ..)| row.epochs != row.published_epochs) {
+        lines.push(format!(
+            "This is a training of {} epochs, and the published numbers are of {}: they cannot be compared, and no \
+             difference above says that a number is or is not reproduced.",
+            row.epochs, row.published_epochs
+        ));
+    }
+    let (short, reached): (Vec<_>, Vec<_>) =
+        compared.iter().partition(|(.., difference)| *difference < -REACHED_WITHIN);
+    for (row, published, difference) in &short {
+        let seeds = match row.finished == row.planned {
+            true => String::new(),
+            false => format!(" (with {} of {} seeds)", row.finished, row.planned),
+        };
+        lines.push(format!(
+            "Not reached: `{}` at {} is {:.2} points below the published {:.1} %{seeds}.",
+            row.method,
+            row.imbalance,
+            -100.0 * difference,
+            100.0 * published.accuracy,
+        ));
+    }
+    if short.is_empty() {
+        let within = 100.0 * REACHED_WITHIN;
+        lines.push(format!("Each of the {} published numbers is reached, to within {within} point.", reached.len()));
+    }
+    Some(lines.join("\n\n") + "\n")
+}
+
+fn unfinished(table: &Table) -> Option<String> {
+    let lines = table.unfinished.iter().map(|run| format!("- `{}`: {}\n", run.run, run.reason));
+    (!table.unfinished.is_empty()).then(|| format!("Not in the table:\n\n{}", lines.collect::<String>()))
+}
+
+/// The table with every metric, accuracies as shares of one, one line a row; an empty field is a missing value.
+///
+/// # Errors
+/// None but those of the CSV writer, which a string does not have.
+pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header: Vec<String> =
+        ["method", "imbalance", "ratio", "epochs", "finished", "planned"].map(str::to_owned).into();
+    for metric in Metric::ALL {
+        header.extend([format!("{}_mean", metric.name()), format!("{}_deviation", metric.name())]);
+    }
+    header.extend(["published", "published_epochs", "difference", "source", "note"].map(str::to_owned));
+    writer.write_record(&header)?;
+    for row in &table.rows {
+        let (kind, ratio) = (row.imbalance.to_string(), row.imbalance.ratio());
+        let kind = kind.split(' ').next().unwrap_or_default().to_owned();
+        let counts = [row.epochs.to_string(), row.finished.to_string(), row.planned.to_string()];
+        let mut record = vec![row.method.clone(), kind, ratio.to_string()];
+        record.extend(counts);
+        for metric in Metric::ALL {
+            let spread = row.spread(metric);
+            record.extend([number(spread.map(|spread| spread.mean)), number(spread.and_then(|s| s.deviation))]);
+        }
+        let published = row.published;
+        record.push(number(published.map(|published| published.accuracy)));
+        record.push(published.map_or(String::new(), |published| published.epochs.clone()));
+        record.push(number(row.difference()));
+        record.push(published.map_or(String::new(), |published| published.source.clone()));
+        record.push(published.map_or(String::new(), |published| published.note.clone()));
+        writer.write_record(&record)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(String::from_utf8(bytes).expect("made of strings"))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}

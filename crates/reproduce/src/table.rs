@@ -1,0 +1,130 @@
+//! Table: what a grid asked for beside what came out and what was published.
+
+use std::collections::HashMap;
+
+use datasets::Imbalance;
+use polars::error::PolarsResult;
+
+use crate::collect::{Metric, Spread, Summary};
+use crate::grid::{Grid, Planned};
+use crate::published::Published;
+use crate::run::Outcome;
+
+/// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// In the order of the grid.
+    pub(crate) rows: Vec<Row>,
+    /// Runs asked for that have no outcome.
+    pub(crate) unfinished: Vec<Unfinished>,
+}
+
+/// A method under an imbalance, over its seeds.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// Name in the grid.
+    pub(crate) method: String,
+    /// As the grid states it.
+    pub(crate) imbalance: Imbalance,
+    /// Seeds that are finished.
+    pub(crate) finished: usize,
+    /// Seeds asked for.
+    pub(crate) planned: usize,
+    /// Epochs of the (first) stage.
+    pub(crate) epochs: i64,
+    /// The number to compare with.
+    pub(crate) published: Option<&'static Published>,
+    /// Epochs behind the published number; where its source does not say, those of the protocol.
+    pub(crate) published_epochs: i64,
+    /// In the order of [`Metric::ALL`]; `None` where no finished seed has the metric.
+    spreads: Vec<Option<Spread>>,
+}
+
+/// A run that was asked for and has no outcome.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Unfinished {
+    /// Directory name of the run.
+    pub(crate) run: String,
+    /// Why, in words.
+    pub(crate) reason: String,
+}
+
+impl Table {
+    /// Sets side by side what was planned, the outcomes of it, and the published numbers that the grid names. `failures`
+    /// are directory names of runs with the reason why they stopped.
+    ///
+    /// # Errors
+    /// Those of polars, for frames too large to hold.
+    pub(crate) fn new(
+        grid: &Grid,
+        planned: &[Planned],
+        outcomes: &[&Outcome],
+        failures: &[(String, String)],
+    ) -> PolarsResult<Table> {
+        let finished: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), *outcome)).collect();
+        let failures: HashMap<&str, &str> = failures.iter().map(|(run, why)| (run.as_str(), why.as_str())).collect();
+        let mut groups: Vec<Vec<&Planned>> = Vec::new();
+        let mut group_of: HashMap<(&str, String), usize> = HashMap::new();
+        let (mut of_table, mut unfinished) = (Vec::new(), Vec::new());
+        for planned in planned {
+            let id = planned.run.id();
+            let key = (planned.run.name.as_str(), planned.run.imbalance.to_string());
+            let group = *group_of.entry(key).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[group].push(planned);
+            match finished.get(id.as_str()) {
+                Some(outcome) => of_table.push(*outcome),
+                None => unfinished.push(Unfinished { reason: reason(planned, &id, &failures), run: id }),
+            }
+        }
+        let summary = Summary::new(&of_table)?;
+        let rows = groups.iter().map(|group| row(grid, group, &finished, &summary)).collect::<PolarsResult<_>>()?;
+        Ok(Table { rows, unfinished })
+    }
+}
+
+fn row(
+    grid: &Grid,
+    group: &[&Planned],
+    finished: &HashMap<&str, &Outcome>,
+    summary: &Summary,
+) -> PolarsResult<Row> {
+    let run = &group[0].run; // a group begins with a run, and its runs differ in nothing but the seed
+    let published = grid.published(run);
+    let stated_epochs = published.and_then(|published| published.epochs.parse().ok());
+    Ok(Row {
+        method: run.name.clone(),
+        imbalance: run.imbalance,
+        finished: group.iter().filter(|planned| finished.contains_key(planned.run.id().as_str())).count(),
+        planned: group.len(),
+        epochs: run.recipe.epochs,
+        published,
+        published_epochs: stated_epochs.unwrap_or_else(|| run.protocol.recipe().epochs),
+        spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,
+    })
+}
+
+/// Why a run has no outcome: its own failure, that of its first stage, or neither.
+fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String {
+    let first_stage = planned.first_stage.as_ref().map(crate::run::Run::id);
+    match (failures.get(id), first_stage.as_deref().and_then(|id| failures.get(id).map(|why| (id, why)))) {
+        (Some(why), _) => (*why).to_owned(),
+        (None, Some((id, why))) => format!("its first stage {id} failed: {why}"),
+        (None, None) => "not run to its end; the same command goes on from where it stopped".to_owned(),
+    }
+}
+
+impl Row {
+    /// A metric over the finished seeds.
+    pub(crate) fn spread(&self, metric: Metric) -> Option<Spread> {
+        let index = Metric::ALL.iter().position(|&other| other == metric);
+        index.and_then(|index| self.spreads[index])
+    }
+
+    /// Mean accuracy after the last epoch, less the published one.
+    pub(crate) fn difference(&self) -> Option<f64> {
+        Some(self.spread(Metric::AccuracyLast)?.mean - self.published?.accuracy)
+    }
+}
