@@ -17,7 +17,10 @@ impl Images {
     /// Moves a split to `device`.
     pub fn new(split: &Split, normalization: &Normalization, device: Device) -> Images {
         let channels = |values: [f64; 3]| {
-            (Tensor::from_slice(&values) * 255.0).to_kind(Kind::Float).view([1, 3, 1, 1]).to_device(device)
+            (Tensor::from_slice(&values) * 255.0)
+                .to_kind(Kind::Float)
+                .view([1, 3, 1, 1])
+                .to_device(device)
         };
         Images {
             split: split.to_device(device),
@@ -28,7 +31,10 @@ impl Images {
 
     /// Raw images `[b, 3, h, w]` u8 and labels `[b]` of the samples `indices [b]`.
     pub fn batch(&self, indices: &Tensor) -> (Tensor, Tensor) {
-        (self.split.images.index_select(0, indices), self.split.labels.index_select(0, indices))
+        (
+            self.split.images.index_select(0, indices),
+            self.split.labels.index_select(0, indices),
+        )
     }
 
     /// Raw u8 images to normalised f32, (pixel − mean) / deviation per channel.
@@ -69,7 +75,10 @@ fn enabled() -> bool {
 
 impl Default for Augmentation {
     fn default() -> Augmentation {
-        Augmentation { crop_and_flip: enabled(), mixup: None }
+        Augmentation {
+            crop_and_flip: enabled(),
+            mixup: None,
+        }
     }
 }
 
@@ -118,7 +127,11 @@ impl Augmentation {
     /// Raw images `[b, 3, h, w]` u8 and labels `[b]` → normalised f32 images and their target. Draws from libtorch's
     /// generator.
     pub fn apply(&self, images: &Tensor, labels: Tensor, source: &Images) -> (Tensor, Target) {
-        let images = if self.crop_and_flip { crop_and_flip(images, 4) } else { images.shallow_clone() };
+        let images = if self.crop_and_flip {
+            crop_and_flip(images, 4)
+        } else {
+            images.shallow_clone()
+        };
         let images = source.normalize(&images);
         match self.mixup {
             None => (images, Target::Labels(labels)),
@@ -133,21 +146,32 @@ impl Mixup {
         let lambda = beta_draw(self.alpha, images.device());
         let mixed = images * &lambda + images.index_select(0, &partners) * (1.0 - &lambda);
         let second = labels.index_select(0, &partners);
-        (mixed, Target::Mixed { first: labels, second, lambda })
+        (
+            mixed,
+            Target::Mixed {
+                first: labels,
+                second,
+                lambda,
+            },
+        )
     }
 }
 
 /// One draw from Beta(α, α), a scalar f32 on `device`: g / (g + g') of two Gamma(α) draws, in f64 because they underflow
 /// f32 at small α.
 fn beta_draw(alpha: f64, device: Device) -> Tensor {
-    let gammas = Tensor::full([2], alpha, (Kind::Double, device)).internal_standard_gamma().clamp_min(1e-300);
+    let gammas = Tensor::full([2], alpha, (Kind::Double, device))
+        .internal_standard_gamma()
+        .clamp_min(1e-300);
     (gammas.get(0) / gammas.sum(Kind::Double)).to_kind(Kind::Float)
 }
 
 /// Zero-pads by `padding`, crops each image back at its own offset, mirrors half of them: `[b, c, h, w]` → the same
 /// shape, channels-last in memory. Offsets are uniform over all 2 · `padding` + 1 positions of both axes.
 fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
-    let [batch, _, height, width] = images.size()[..] else { panic!("images are [b, c, h, w]: {:?}", images.size()) };
+    let [batch, _, height, width] = images.size()[..] else {
+        panic!("images are [b, c, h, w]: {:?}", images.size())
+    };
     let options = (Kind::Int64, images.device());
     let padded = images.constant_pad_nd([padding; 4]).permute([0, 2, 3, 1]).contiguous();
     let offset = || Tensor::randint(2 * padding + 1, [batch, 1], options);
@@ -174,7 +198,14 @@ mod tests {
             .iter()
             .flat_map(|image| {
                 let padded = image.constant_pad_nd([2; 4]);
-                (0..5).flat_map(move |top| (0..5).map({ let padded = padded.shallow_clone(); move |left| padded.narrow(2, top, 6).narrow(3, left, 6) })).collect::<Vec<_>>()
+                (0..5)
+                    .flat_map(move |top| {
+                        (0..5).map({
+                            let padded = padded.shallow_clone();
+                            move |left| padded.narrow(2, top, 6).narrow(3, left, 6)
+                        })
+                    })
+                    .collect::<Vec<_>>()
             })
             .collect();
         let crops = crop_and_flip(&image.repeat([2000, 1, 1, 1]), 2);
@@ -184,7 +215,10 @@ mod tests {
             let found = candidates.iter().position(|candidate| candidate.equal(&crop));
             seen[found.expect("every crop is one of the 50 candidates")] += 1;
         }
-        assert!(seen.iter().all(|&count| count > 10), "every offset and both mirrors occur: {seen:?}");
+        assert!(
+            seen.iter().all(|&count| count > 10),
+            "every offset and both mirrors occur: {seen:?}"
+        );
     }
 
     #[test]
@@ -207,7 +241,11 @@ mod tests {
     #[test]
     fn blend_of_a_mixed_target_is_the_weighted_sum_of_both_objectives() {
         let labels = |label: i64| Tensor::from_slice(&[label]);
-        let mixed = Target::Mixed { first: labels(2), second: labels(5), lambda: Tensor::from(0.25_f64) };
+        let mixed = Target::Mixed {
+            first: labels(2),
+            second: labels(5),
+            lambda: Tensor::from(0.25_f64),
+        };
         let blended = mixed.blend(|labels| labels.to_kind(Kind::Double).sum(Kind::Double));
         assert!((blended.double_value(&[]) - (0.25 * 2.0 + 0.75 * 5.0)).abs() < 1e-12);
         assert_eq!(i64::try_from(mixed.first().get(0)).expect("a label"), 2);

@@ -21,7 +21,9 @@ pub struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system said no.
-    #[error("cannot write checkpoint {path}: {source}; the one before it is unharmed: make room or choose another --out, then run the same command again")]
+    #[error(
+        "cannot write checkpoint {path}: {source}; the one before it is unharmed: make room or choose another --out, then run the same command again"
+    )]
     Write {
         /// The checkpoint.
         path: PathBuf,
@@ -37,7 +39,9 @@ pub enum CheckpointError {
         reason: String,
     },
     /// A checkpoint of another network or method.
-    #[error("checkpoint {path} does not fit its config: {reason}; delete this file to train the run again from the start")]
+    #[error(
+        "checkpoint {path} does not fit its config: {reason}; delete this file to train the run again from the start"
+    )]
     Mismatch {
         /// The checkpoint.
         path: PathBuf,
@@ -57,10 +61,18 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then the previous one.
     pub fn save(path: &Path, model: &Model, optimizer: &Sgd, next_epoch: i64) -> Result<(), CheckpointError> {
-        let mut named: Vec<(String, Tensor)> =
-            model.named_tensors().into_iter().map(|(name, tensor)| (format!("model.{name}"), tensor)).collect();
+        let mut named: Vec<(String, Tensor)> = model
+            .named_tensors()
+            .into_iter()
+            .map(|(name, tensor)| (format!("model.{name}"), tensor))
+            .collect();
         named.push((MOMENTUM.into(), optimizer.momentum_buffer().shallow_clone()));
-        named.extend(model.regularizer.as_ref().map(|nc| (CENTRES.into(), nc.centres().shallow_clone())));
+        named.extend(
+            model
+                .regularizer
+                .as_ref()
+                .map(|nc| (CENTRES.into(), nc.centres().shallow_clone())),
+        );
         named.push((NEXT_EPOCH.into(), Tensor::from_slice(&[next_epoch])));
         let on_host: Vec<(&str, Tensor)> = named
             .iter()
@@ -73,7 +85,10 @@ impl Checkpoint {
             .and_then(|()| fs::rename(&temporary, path))
             .map_err(|source| {
                 let _ = fs::remove_file(&temporary); // half a file helps nobody, least of all on a full disk
-                CheckpointError::Write { path: path.into(), source }
+                CheckpointError::Write {
+                    path: path.into(),
+                    source,
+                }
             })
     }
 
@@ -85,7 +100,10 @@ impl Checkpoint {
         if !path.exists() {
             return Ok(None);
         }
-        let damaged = |reason: String| CheckpointError::Read { path: path.into(), reason };
+        let damaged = |reason: String| CheckpointError::Read {
+            path: path.into(),
+            reason,
+        };
         let named = Tensor::read_safetensors(path).map_err(|error| damaged(error.to_string()))?;
         let tensors: HashMap<String, Tensor> = named.into_iter().collect();
         let next_epoch = tensors
@@ -93,7 +111,11 @@ impl Checkpoint {
             .filter(|tensor| tensor.kind() == Kind::Int64 && tensor.numel() == 1)
             .map(|tensor| tensor.int64_value(&[0]))
             .ok_or_else(|| damaged(format!("it has no `{NEXT_EPOCH}`")))?;
-        Ok(Some(Checkpoint { path: path.into(), tensors, next_epoch }))
+        Ok(Some(Checkpoint {
+            path: path.into(),
+            tensors,
+            next_epoch,
+        }))
     }
 
     /// Copies weights, statistics and centres into `model`.
@@ -119,10 +141,20 @@ impl Checkpoint {
     }
 
     fn copy(&self, name: &str, target: &Tensor) -> Result<(), CheckpointError> {
-        let mismatch = |reason| CheckpointError::Mismatch { path: self.path.clone(), reason };
-        let saved = self.tensors.get(name).ok_or_else(|| mismatch(format!("it has no `{name}`")))?;
+        let mismatch = |reason| CheckpointError::Mismatch {
+            path: self.path.clone(),
+            reason,
+        };
+        let saved = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| mismatch(format!("it has no `{name}`")))?;
         if saved.size() != target.size() {
-            return Err(mismatch(format!("`{name}` is {:?}, the config needs {:?}", saved.size(), target.size())));
+            return Err(mismatch(format!(
+                "`{name}` is {:?}, the config needs {:?}",
+                saved.size(),
+                target.size()
+            )));
         }
         tch::no_grad(|| target.shallow_clone().copy_(saved));
         Ok(())

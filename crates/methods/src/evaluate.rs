@@ -22,7 +22,12 @@ impl Shots {
     /// Groups classes by their actual training counts.
     pub fn new(class_counts: &[i64]) -> Shots {
         let classes = |belongs: fn(i64) -> bool| {
-            class_counts.iter().enumerate().filter(|&(_, &count)| belongs(count)).map(|(class, _)| class).collect()
+            class_counts
+                .iter()
+                .enumerate()
+                .filter(|&(_, &count)| belongs(count))
+                .map(|(class, _)| class)
+                .collect()
         };
         Shots {
             many: classes(|count| count > 100),
@@ -51,7 +56,9 @@ impl Evaluation {
     /// From predicted and true labels, both `[n]`.
     pub fn new(predictions: &Tensor, labels: &Tensor, classes: i64, shots: &Shots) -> Evaluation {
         let hits = labels.masked_select(&predictions.eq_tensor(labels));
-        let counts = |labels: &Tensor| Vec::<i64>::try_from(labels.bincount(None::<Tensor>, classes)).expect("counts are one-dimensional i64");
+        let counts = |labels: &Tensor| {
+            Vec::<i64>::try_from(labels.bincount(None::<Tensor>, classes)).expect("counts are one-dimensional i64")
+        };
         let (correct, samples) = (counts(&hits), counts(labels));
         let per_class: Vec<Option<f64>> = correct
             .iter()
@@ -76,7 +83,10 @@ impl Evaluation {
 pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, Tensor) {
     let features = features_of(model, images);
     let predictions = tch::no_grad(|| model.logits(&features)).argmax(1, false);
-    (Evaluation::new(&predictions, images.labels(), model.classes(), shots), features)
+    (
+        Evaluation::new(&predictions, images.labels(), model.classes(), shots),
+        features,
+    )
 }
 
 /// Evaluation-mode features of a whole split, `[n, d]`, in its order.
@@ -102,7 +112,14 @@ mod tests {
     #[test]
     fn shots_follow_the_training_counts_with_both_thresholds_in_medium() {
         let shots = Shots::new(&[500, 101, 100, 20, 19, 5]);
-        assert_eq!(shots, Shots { many: vec![0, 1], medium: vec![2, 3], few: vec![4, 5] });
+        assert_eq!(
+            shots,
+            Shots {
+                many: vec![0, 1],
+                medium: vec![2, 3],
+                few: vec![4, 5]
+            }
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use models::{kaiming_normal, linear_bias};
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 use tch::nn::{Init, Path};
-use tch::{Kind, Tensor};
 
 /// The closed set of classifiers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,13 +68,15 @@ impl Classifier {
 
 /// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).
 fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
-    let length = tensor.norm_scalaropt_dim_dtype(2, dim, true, tensor.kind()).clamp_min(1e-12);
+    let length = tensor
+        .norm_scalaropt_dim_dtype(2, dim, true, tensor.kind())
+        .clamp_min(1e-12);
     tensor / length
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, nn};
+    use tch::{Device, Kind, nn};
 
     use super::*;
 

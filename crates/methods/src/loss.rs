@@ -23,7 +23,13 @@ pub enum Loss {
 
 impl Loss {
     /// Mean loss of a batch, a scalar. Shapes: logits `[b, k]`, labels `[b]`, counts and weights `[k]`.
-    pub fn forward(self, logits: &Tensor, labels: &Tensor, class_counts: &Tensor, class_weights: Option<&Tensor>) -> Tensor {
+    pub fn forward(
+        self,
+        logits: &Tensor,
+        labels: &Tensor,
+        class_counts: &Tensor,
+        class_weights: Option<&Tensor>,
+    ) -> Tensor {
         let cross_entropy =
             |logits: &Tensor| logits.cross_entropy_loss(labels, class_weights, Reduction::Mean, -100, 0.0);
         match self {

@@ -39,7 +39,10 @@ pub enum Regularizer {
 impl Method {
     /// The method without its second stage: what a second stage starts from, and what several of them can share.
     pub fn first_stage(&self) -> Method {
-        Method { second_stage: None, ..self.clone() }
+        Method {
+            second_stage: None,
+            ..self.clone()
+        }
     }
 
     /// The same method in a training shortened or stretched by `factor`: whatever starts at an epoch starts at the

@@ -25,7 +25,9 @@ impl Model {
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let network = backbone.build(&store.root());
-        let classifier = method.head.build(&(store.root() / "linear"), backbone.dimension(), classes);
+        let classifier = method
+            .head
+            .build(&(store.root() / "linear"), backbone.dimension(), classes);
         if kind == Kind::Double {
             store.double();
         }

@@ -21,18 +21,29 @@ impl Sgd {
     /// Takes over `variables`: their values stay, their storage becomes a part of one flat tensor.
     pub fn new(variables: &[Tensor], momentum: f64, weight_decay: f64) -> Sgd {
         let _no_grad = tch::no_grad_guard();
-        let flattened: Vec<Tensor> = variables.iter().map(|variable| channels_last(variable).reshape([-1])).collect();
+        let flattened: Vec<Tensor> = variables
+            .iter()
+            .map(|variable| channels_last(variable).reshape([-1]))
+            .collect();
         let parameters = Tensor::cat(&flattened, 0);
         let gradients = parameters.zeros_like();
         create_gradients(variables);
         let mut offset = 0;
         for variable in variables {
-            variable.shallow_clone().set_data(&view_like(variable, &parameters, offset));
+            variable
+                .shallow_clone()
+                .set_data(&view_like(variable, &parameters, offset));
             variable.grad().set_data(&view_like(variable, &gradients, offset));
             offset += variable.numel() as i64;
         }
         let momentum_buffer = parameters.zeros_like();
-        Sgd { parameters, gradients, momentum_buffer, momentum, weight_decay }
+        Sgd {
+            parameters,
+            gradients,
+            momentum_buffer,
+            momentum,
+            weight_decay,
+        }
     }
 
     /// One update from the gradients that `backward` has added up; clears them.
@@ -53,7 +64,11 @@ impl Sgd {
 
 /// Variables of four dimensions with their channels moved last, `[out, h, w, in]`; others as they are.
 fn channels_last(variable: &Tensor) -> Tensor {
-    if variable.dim() == 4 { variable.permute([0, 2, 3, 1]) } else { variable.shallow_clone() }
+    if variable.dim() == 4 {
+        variable.permute([0, 2, 3, 1])
+    } else {
+        variable.shallow_clone()
+    }
 }
 
 /// The part of `flat` from `offset` on, in the shape of `variable`.
@@ -67,7 +82,13 @@ fn view_like(variable: &Tensor, flat: &Tensor, offset: i64) -> Tensor {
 
 /// tch has no setter for a gradient; the backward pass of a sum creates one on each variable.
 fn create_gradients(variables: &[Tensor]) {
-    tch::with_grad(|| variables.iter().map(|variable| variable.sum(variable.kind())).sum::<Tensor>().backward());
+    tch::with_grad(|| {
+        variables
+            .iter()
+            .map(|variable| variable.sum(variable.kind()))
+            .sum::<Tensor>()
+            .backward()
+    });
 }
 
 #[cfg(test)]
@@ -81,13 +102,20 @@ mod tests {
     fn step_is_the_textbook_recursion_and_the_variables_see_it() {
         tch::manual_seed(0);
         let options = (Kind::Double, Device::Cpu);
-        let variables =
-            [Tensor::randn([2, 3, 3, 3], options).set_requires_grad(true), Tensor::randn([5], options).set_requires_grad(true)];
-        let mut expected: Vec<(Tensor, Tensor)> =
-            variables.iter().map(|variable| (variable.detach().copy(), variable.detach().zeros_like())).collect();
+        let variables = [
+            Tensor::randn([2, 3, 3, 3], options).set_requires_grad(true),
+            Tensor::randn([5], options).set_requires_grad(true),
+        ];
+        let mut expected: Vec<(Tensor, Tensor)> = variables
+            .iter()
+            .map(|variable| (variable.detach().copy(), variable.detach().zeros_like()))
+            .collect();
         let mut optimizer = Sgd::new(&variables, 0.9, 0.01);
         for _ in 0..3 {
-            let loss: Tensor = variables.iter().map(|variable| variable.pow_tensor_scalar(3).sum(Kind::Double)).sum();
+            let loss: Tensor = variables
+                .iter()
+                .map(|variable| variable.pow_tensor_scalar(3).sum(Kind::Double))
+                .sum();
             loss.backward();
             optimizer.step(0.1);
             for (parameter, buffer) in &mut expected {
@@ -97,7 +125,11 @@ mod tests {
         }
         for (variable, (parameter, _)) in variables.iter().zip(&expected) {
             assert!(variable.allclose(parameter, 1e-12, 1e-12, false));
-            assert_eq!(variable.grad().abs().max().double_value(&[]), 0.0, "gradients are cleared");
+            assert_eq!(
+                variable.grad().abs().max().double_value(&[]),
+                0.0,
+                "gradients are cleared"
+            );
         }
     }
 }

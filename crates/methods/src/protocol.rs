@@ -56,7 +56,11 @@ impl Protocol {
             momentum: 0.9,
             weight_decay,
             warmup_epochs: 5,
-            learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: steps },
+            learning_rate: LearningRate::MultiStep {
+                initial: 0.1,
+                factor: 0.1,
+                epochs: steps,
+            },
         }
     }
 
@@ -66,7 +70,10 @@ impl Protocol {
             Protocol::Paper => Some(Mixup { alpha: 0.2 }),
             Protocol::Code => None,
         };
-        Augmentation { mixup, ..Augmentation::default() }
+        Augmentation {
+            mixup,
+            ..Augmentation::default()
+        }
     }
 
     /// Deferred re-weighting (DRW) by effective numbers.
@@ -75,13 +82,20 @@ impl Protocol {
             Protocol::Paper => 160,
             Protocol::Code => 180,
         };
-        Reweight::ClassBalanced { beta: 0.9999, start_epoch }
+        Reweight::ClassBalanced {
+            beta: 0.9999,
+            start_epoch,
+        }
     }
 
     /// The neural-collapse regularizer (Liu et al. 2023, Table 1; defaults of [`nc::Config`]).
     pub fn nc(self, dataset: Dataset) -> nc::Config {
         match (self, dataset) {
-            (Protocol::Paper, Dataset::Cifar100) => nc::Config { lambda_2: 0.5, start_epoch: 100, ..nc::Config::default() },
+            (Protocol::Paper, Dataset::Cifar100) => nc::Config {
+                lambda_2: 0.5,
+                start_epoch: 100,
+                ..nc::Config::default()
+            },
             (Protocol::Paper, Dataset::Cifar10 | Dataset::Shapes) => nc::Config::default(),
             (Protocol::Code, _) => nc::Config {
                 between: nc::BetweenClass::V1,
@@ -104,7 +118,11 @@ impl Protocol {
             },
             Protocol::Code => SecondStage::Crt {
                 epochs: 50,
-                learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: vec![10, 15] },
+                learning_rate: LearningRate::MultiStep {
+                    initial: 0.1,
+                    factor: 0.1,
+                    epochs: vec![10, 15],
+                },
                 weight_decay: 0.0,
                 sampler: Sampler::EffectiveNumber { beta: 0.9999 },
                 classifier: InitialClassifier::FirstStage,

@@ -49,9 +49,11 @@ impl LearningRate {
     /// The rate of 0-based `epoch` in a training of `epochs`, before warm-up.
     pub fn at(&self, epoch: i64, epochs: i64) -> f64 {
         match self {
-            LearningRate::MultiStep { initial, factor, epochs: steps } => {
-                initial * factor.powi(steps.iter().filter(|&&step| epoch >= step).count() as i32)
-            }
+            LearningRate::MultiStep {
+                initial,
+                factor,
+                epochs: steps,
+            } => initial * factor.powi(steps.iter().filter(|&&step| epoch >= step).count() as i32),
             LearningRate::Cosine { initial } => {
                 initial * 0.5 * (1.0 + (std::f64::consts::PI * epoch as f64 / epochs as f64).cos())
             }
@@ -92,14 +94,27 @@ mod tests {
             momentum: 0.9,
             weight_decay: 5e-4,
             warmup_epochs: 5,
-            learning_rate: LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: vec![160, 180] },
+            learning_rate: LearningRate::MultiStep {
+                initial: 0.1,
+                factor: 0.1,
+                epochs: vec![160, 180],
+            },
         }
     }
 
     #[test]
     fn rate_warms_up_over_five_epochs_and_drops_at_160_and_180() {
         let recipe = recipe();
-        let expected = [(0, 0.02), (3, 0.08), (4, 0.1), (159, 0.1), (160, 0.01), (179, 0.01), (180, 0.001), (199, 0.001)];
+        let expected = [
+            (0, 0.02),
+            (3, 0.08),
+            (4, 0.1),
+            (159, 0.1),
+            (160, 0.01),
+            (179, 0.01),
+            (180, 0.001),
+            (199, 0.001),
+        ];
         for (epoch, rate) in expected {
             assert!((recipe.learning_rate_at(epoch) - rate).abs() < 1e-12, "epoch {epoch}");
         }
@@ -109,7 +124,9 @@ mod tests {
     fn thirty_epochs_scale_every_schedule() {
         let short = recipe().scaled_to(30);
         assert_eq!((short.epochs, short.warmup_epochs), (30, 1));
-        let LearningRate::MultiStep { epochs, .. } = short.learning_rate else { panic!("still multi-step") };
+        let LearningRate::MultiStep { epochs, .. } = short.learning_rate else {
+            panic!("still multi-step")
+        };
         assert_eq!(epochs, [24, 27]);
     }
 

@@ -28,7 +28,10 @@ impl Reweight {
     /// The re-weighting with its start scaled to another length of training.
     pub(crate) fn scaled(self, factor: f64) -> Reweight {
         let Reweight::ClassBalanced { beta, start_epoch } = self;
-        Reweight::ClassBalanced { beta, start_epoch: scale_epoch(start_epoch, factor) }
+        Reweight::ClassBalanced {
+            beta,
+            start_epoch: scale_epoch(start_epoch, factor),
+        }
     }
 }
 
@@ -36,7 +39,7 @@ impl Reweight {
 pub(crate) fn effective_number_weights(beta: f64, class_counts: &Tensor) -> Tensor {
     let kind = class_counts.kind();
     let powers = (class_counts.to_kind(tch::Kind::Double) * beta.ln()).exp();
-    let weights = (1.0 - powers).reciprocal() * (1.0 - beta);
+    let weights = (1.0 - beta) * (1.0_f64 - powers).reciprocal();
     let classes = weights.numel() as f64;
     (&weights * (classes / weights.sum(tch::Kind::Double))).to_kind(kind)
 }
@@ -58,10 +61,19 @@ mod tests {
 
     #[test]
     fn deferred_weights_begin_at_their_start_epoch() {
-        let reweight = Reweight::ClassBalanced { beta: 0.9999, start_epoch: 160 };
+        let reweight = Reweight::ClassBalanced {
+            beta: 0.9999,
+            start_epoch: 160,
+        };
         let counts = Tensor::from_slice(&[10.0_f32, 1.0]);
         assert!(reweight.class_weights(159, &counts).is_none());
         assert!(reweight.class_weights(160, &counts).is_some());
-        assert_eq!(reweight.scaled(0.15), Reweight::ClassBalanced { beta: 0.9999, start_epoch: 24 });
+        assert_eq!(
+            reweight.scaled(0.15),
+            Reweight::ClassBalanced {
+                beta: 0.9999,
+                start_epoch: 24
+            }
+        );
     }
 }

@@ -58,7 +58,13 @@ mod tests {
 
     /// 900 samples of class 0, 100 of class 1.
     fn labels_and_counts() -> (Tensor, Tensor) {
-        let labels = Tensor::cat(&[Tensor::zeros([900], (Kind::Int64, Device::Cpu)), Tensor::ones([100], (Kind::Int64, Device::Cpu))], 0);
+        let labels = Tensor::cat(
+            &[
+                Tensor::zeros([900], (Kind::Int64, Device::Cpu)),
+                Tensor::ones([100], (Kind::Int64, Device::Cpu)),
+            ],
+            0,
+        );
         (labels, Tensor::from_slice(&[900.0_f32, 100.0]))
     }
 
@@ -91,7 +97,9 @@ mod tests {
 
     #[test]
     fn epoch_seeds_differ_between_neighbours_and_are_not_negative() {
-        let seeds: Vec<i64> = (0..20).flat_map(|seed| (0..20).map(move |epoch| epoch_seed(seed, epoch))).collect();
+        let seeds: Vec<i64> = (0..20)
+            .flat_map(|seed| (0..20).map(move |epoch| epoch_seed(seed, epoch)))
+            .collect();
         let distinct: std::collections::HashSet<_> = seeds.iter().collect();
         assert_eq!(distinct.len(), seeds.len());
         assert!(seeds.iter().all(|&seed| seed >= 0));

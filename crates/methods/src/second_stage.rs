@@ -49,7 +49,13 @@ pub enum BackboneMode {
 impl SecondStage {
     /// The second stage as the training loop runs it: a recipe and a method of its own.
     pub fn as_training(&self, first: &Recipe, method: &Method) -> (Recipe, Method) {
-        let SecondStage::Crt { epochs, learning_rate, weight_decay, sampler, .. } = self;
+        let SecondStage::Crt {
+            epochs,
+            learning_rate,
+            weight_decay,
+            sampler,
+            ..
+        } = self;
         let recipe = Recipe {
             epochs: *epochs,
             learning_rate: learning_rate.clone(),
@@ -57,8 +63,20 @@ impl SecondStage {
             warmup_epochs: 0,
             ..first.clone()
         };
-        let augmentation = Augmentation { mixup: None, ..method.augmentation.clone() };
-        (recipe, Method { sampler: *sampler, augmentation, loss: method.loss, head: method.head, ..Method::default() })
+        let augmentation = Augmentation {
+            mixup: None,
+            ..method.augmentation.clone()
+        };
+        (
+            recipe,
+            Method {
+                sampler: *sampler,
+                augmentation,
+                loss: method.loss,
+                head: method.head,
+                ..Method::default()
+            },
+        )
     }
 
     /// Length in epochs.

@@ -69,7 +69,9 @@ pub struct EpochRow {
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss is no longer a number.
-    #[error("loss became {train_loss} in epoch {epoch}; the checkpoint before that epoch is kept: lower the learning rate or check the data")]
+    #[error(
+        "loss became {train_loss} in epoch {epoch}; the checkpoint before that epoch is kept: lower the learning rate or check the data"
+    )]
     Diverged {
         /// 0-based epoch.
         epoch: i64,
@@ -77,7 +79,9 @@ pub enum TrainError {
         train_loss: f64,
     },
     /// More images in a step than there are.
-    #[error("batch_size {batch_size} is larger than the {samples} training images; set batch_size to {samples} or less")]
+    #[error(
+        "batch_size {batch_size} is larger than the {samples} training images; set batch_size to {samples} or less"
+    )]
     BatchTooLarge {
         /// From the recipe.
         batch_size: i64,
@@ -101,12 +105,23 @@ impl Training<'_> {
     /// # Errors
     /// [`TrainError`]; whatever was checkpointed before stays.
     pub fn run(&self, model: &mut Model, observe: Observer<'_>) -> Result<(), TrainError> {
-        let Training { method, recipe, train, test, .. } = self;
+        let Training {
+            method,
+            recipe,
+            train,
+            test,
+            ..
+        } = self;
         if recipe.batch_size > train.samples() {
-            return Err(TrainError::BatchTooLarge { batch_size: recipe.batch_size, samples: train.samples() });
+            return Err(TrainError::BatchTooLarge {
+                batch_size: recipe.batch_size,
+                samples: train.samples(),
+            });
         }
         let shots = Shots::new(&train.class_counts());
-        let class_counts = Tensor::from_slice(&train.class_counts()).to_kind(Kind::Float).to_device(model.device());
+        let class_counts = Tensor::from_slice(&train.class_counts())
+            .to_kind(Kind::Float)
+            .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
         let mut first_epoch = 0;
         if let Some(checkpoint) = Checkpoint::load(self.checkpoint)? {
@@ -119,7 +134,9 @@ impl Training<'_> {
             let started = Instant::now();
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             let learning_rate = recipe.learning_rate_at(epoch);
-            let class_weights = method.reweight.and_then(|reweight| reweight.class_weights(epoch, &class_counts));
+            let class_weights = method
+                .reweight
+                .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
             let order = method.sampler.epoch_order(train.labels(), &class_counts); // [n]
             let batches = order.split(recipe.batch_size, 0);
@@ -131,8 +148,11 @@ impl Training<'_> {
                 let (images, target) = method.augmentation.apply(&images, labels, train);
                 let features = model.training_features(&images); // [b, d]
                 let logits = model.logits(&features); // [b, k]
-                let mut loss = target
-                    .blend(|labels| method.loss.forward(&logits, labels, &class_counts, class_weights.as_ref()));
+                let mut loss = target.blend(|labels| {
+                    method
+                        .loss
+                        .forward(&logits, labels, &class_counts, class_weights.as_ref())
+                });
                 if let Some(nc) = &model.regularizer {
                     loss += regularization(nc, epoch, &features, &target);
                 }
@@ -143,7 +163,10 @@ impl Training<'_> {
                 }
                 loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
                 seen.push((features.detach(), target.first().shallow_clone()));
-                observe(Progress::Step { epoch, images: (step as i64 + 1) * recipe.batch_size })?;
+                observe(Progress::Step {
+                    epoch,
+                    images: (step as i64 + 1) * recipe.batch_size,
+                })?;
             }
 
             let train_loss = loss_sum.double_value(&[]) / batches.len() as f64;
@@ -195,5 +218,11 @@ fn collapse_of_batches(model: &Model, seen: &[(Tensor, Tensor)]) -> Option<nc::M
 /// Neural-collapse metrics; `None` where they are not defined (a class without samples, features all alike).
 fn collapse(model: &Model, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
     let (weight, bias) = model.classifier();
-    nc::measure(features, labels, model.classes(), Some(&nc::Classifier { weight, bias })).ok()
+    nc::measure(
+        features,
+        labels,
+        model.classes(),
+        Some(&nc::Classifier { weight, bias }),
+    )
+    .ok()
 }

@@ -8,7 +8,14 @@ use tch::nn::{Init, Path};
 /// it to convolutions and to the linear classifier alike). Shape `[out, in, ...]`, fan-in = product of all but `out`.
 pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
     let fan_in: i64 = shape[1..].iter().product();
-    path.var(name, shape, Init::Randn { mean: 0.0, stdev: (2.0 / fan_in as f64).sqrt() })
+    path.var(
+        name,
+        shape,
+        Init::Randn {
+            mean: 0.0,
+            stdev: (2.0 / fan_in as f64).sqrt(),
+        },
+    )
 }
 
 /// PyTorch's default bias of a linear layer: U(−1/√in, 1/√in), shape `[out]`.

@@ -60,9 +60,7 @@ mod tests {
 
     #[test]
     fn resnet_parameter_counts_are_those_of_the_public_code() {
-        for (backbone, parameters) in
-            [(Backbone::Resnet8, 74_640), (Backbone::Resnet32, 463_504)]
-        {
+        for (backbone, parameters) in [(Backbone::Resnet8, 74_640), (Backbone::Resnet32, 463_504)] {
             let store = nn::VarStore::new(Device::Cpu);
             backbone.build(&store.root());
             let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();

@@ -13,7 +13,11 @@ pub(crate) fn resnet(path: &Path, blocks: i64) -> ResnetCifar {
     let stages = WIDTHS.iter().enumerate().flat_map(|(stage, &width)| {
         let stage_path = path / format!("layer{}", stage + 1);
         (0..blocks).map(move |block| {
-            let (inputs, stride) = if block > 0 || stage == 0 { (width, 1) } else { (width / 2, 2) };
+            let (inputs, stride) = if block > 0 || stage == 0 {
+                (width, 1)
+            } else {
+                (width / 2, 2)
+            };
             BasicBlock::new(&(&stage_path / block), inputs, width, stride)
         })
     });
@@ -37,7 +41,11 @@ impl ModuleT for ResnetCifar {
         let stem = self.stem_norm.forward(&self.stem.forward(images), train).relu_();
         let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(&maps, train));
         // Features leave a reduced-precision network in f32: classifier, losses and metrics are computed there.
-        let kind = if maps.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+        let kind = if maps.kind() == Kind::Double {
+            Kind::Double
+        } else {
+            Kind::Float
+        };
         maps.mean_dim([2_i64, 3].as_slice(), false, kind)
     }
 }
@@ -121,6 +129,15 @@ impl BatchNorm {
 
     fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
-        maps.batch_norm(weight, bias, Some(&self.running_mean), Some(&self.running_var), train, 0.1, 1e-5, true)
+        maps.batch_norm(
+            weight,
+            bias,
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            train,
+            0.1,
+            1e-5,
+            true,
+        )
     }
 }

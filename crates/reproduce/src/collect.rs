@@ -109,12 +109,20 @@ impl Summary {
     /// Those of polars, for frames too large to hold.
     pub(crate) fn new(outcomes: &[&Outcome]) -> PolarsResult<Summary> {
         if outcomes.is_empty() {
-            return Ok(Summary { frame: DataFrame::empty(), rows: HashMap::new() });
+            return Ok(Summary {
+                frame: DataFrame::empty(),
+                rows: HashMap::new(),
+            });
         }
-        let frame = frame(outcomes)?.group_by_stable(KEYS)?.apply(|group| summary_row(&group))?;
+        let frame = frame(outcomes)?
+            .group_by_stable(KEYS)?
+            .apply(|group| summary_row(&group))?;
         let (methods, imbalances) = (frame.column("method")?.str()?, frame.column("imbalance")?.str()?);
         let keys = methods.iter().flatten().zip(imbalances.iter().flatten());
-        let rows = keys.map(|(method, imbalance)| (method.to_owned(), imbalance.to_owned())).zip(0..).collect();
+        let rows = keys
+            .map(|(method, imbalance)| (method.to_owned(), imbalance.to_owned()))
+            .zip(0..)
+            .collect();
         Ok(Summary { frame, rows })
     }
 
@@ -139,9 +147,14 @@ impl Summary {
 /// One row an outcome: its keys and metrics, missing where it has none.
 fn frame(outcomes: &[&Outcome]) -> PolarsResult<DataFrame> {
     let methods: Vec<&str> = outcomes.iter().map(|outcome| outcome.method.as_str()).collect();
-    let imbalances: Vec<String> =
-        outcomes.iter().map(|outcome| format!("{} {}", outcome.imbalance, outcome.ratio)).collect();
-    let mut columns = vec![Column::new("method".into(), methods), Column::new("imbalance".into(), imbalances)];
+    let imbalances: Vec<String> = outcomes
+        .iter()
+        .map(|outcome| format!("{} {}", outcome.imbalance, outcome.ratio))
+        .collect();
+    let mut columns = vec![
+        Column::new("method".into(), methods),
+        Column::new("imbalance".into(), imbalances),
+    ];
     columns.extend(Metric::ALL.map(|metric| {
         let values: Vec<Option<f64>> = outcomes.iter().map(|outcome| metric.of(outcome)).collect();
         Column::new(metric.name().into(), values)
@@ -211,8 +224,13 @@ pub(crate) mod tests {
 
     fn spread(outcomes: &[Outcome], metric: Metric) -> Option<Spread> {
         let summary = Summary::new(&outcomes.iter().collect::<Vec<_>>()).expect("a small frame");
-        let spreads = summary.spreads("ce", "exponential 100").expect("a frame of its own making");
-        spreads[Metric::ALL.iter().position(|&other| other == metric).expect("one of all")]
+        let spreads = summary
+            .spreads("ce", "exponential 100")
+            .expect("a frame of its own making");
+        spreads[Metric::ALL
+            .iter()
+            .position(|&other| other == metric)
+            .expect("one of all")]
     }
 
     #[test]
@@ -227,7 +245,13 @@ pub(crate) mod tests {
     #[test]
     fn one_seed_has_no_deviation() {
         let spread = spread(&[outcome("ce", 100.0, 0, 0.7)], Metric::AccuracyLast);
-        assert_eq!(spread, Some(Spread { mean: 0.7, deviation: None }));
+        assert_eq!(
+            spread,
+            Some(Spread {
+                mean: 0.7,
+                deviation: None
+            })
+        );
     }
 
     #[test]
@@ -235,15 +259,34 @@ pub(crate) mod tests {
         let mut outcomes = [0.7, 0.8].map(|accuracy| outcome("ce", 100.0, 0, accuracy));
         assert_eq!(spread(&outcomes, Metric::Few), None);
         outcomes[1].few = Some(0.5);
-        assert_eq!(spread(&outcomes, Metric::Few), Some(Spread { mean: 0.5, deviation: None }));
+        assert_eq!(
+            spread(&outcomes, Metric::Few),
+            Some(Spread {
+                mean: 0.5,
+                deviation: None
+            })
+        );
     }
 
     #[test]
     fn methods_and_imbalances_are_kept_apart() {
-        let mut outcomes = vec![outcome("ce", 100.0, 0, 0.7), outcome("ce", 10.0, 0, 0.9), outcome("nc", 100.0, 0, 0.8)];
-        outcomes.push(Outcome { imbalance: "step".to_owned(), ..outcome("ce", 100.0, 0, 0.1) });
+        let mut outcomes = vec![
+            outcome("ce", 100.0, 0, 0.7),
+            outcome("ce", 10.0, 0, 0.9),
+            outcome("nc", 100.0, 0, 0.8),
+        ];
+        outcomes.push(Outcome {
+            imbalance: "step".to_owned(),
+            ..outcome("ce", 100.0, 0, 0.1)
+        });
         let spread = spread(&outcomes, Metric::AccuracyLast);
-        assert_eq!(spread, Some(Spread { mean: 0.7, deviation: None }));
+        assert_eq!(
+            spread,
+            Some(Spread {
+                mean: 0.7,
+                deviation: None
+            })
+        );
     }
 
     #[test]
@@ -253,13 +296,16 @@ pub(crate) mod tests {
 
     #[test]
     fn ten_thousand_outcomes_are_summed_up_within_a_second() {
-        let outcomes: Vec<Outcome> =
-            (0..10_000).map(|run| outcome(&format!("method-{}", run / 3), 100.0, run % 3, 0.5)).collect();
+        let outcomes: Vec<Outcome> = (0..10_000)
+            .map(|run| outcome(&format!("method-{}", run / 3), 100.0, run % 3, 0.5))
+            .collect();
         let outcomes: Vec<&Outcome> = outcomes.iter().collect();
         let started = std::time::Instant::now();
         let summary = Summary::new(&outcomes).expect("a small frame");
         for method in 0..3334 {
-            summary.spreads(&format!("method-{method}"), "exponential 100").expect("a frame of its own making");
+            summary
+                .spreads(&format!("method-{method}"), "exponential 100")
+                .expect("a frame of its own making");
         }
         assert!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
     }

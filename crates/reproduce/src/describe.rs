@@ -20,11 +20,23 @@ pub(crate) fn parts(method: &Method) -> String {
         parts.push(format!("re-weighted from epoch {start_epoch} (β {beta})"));
     }
     if let Some(Regularizer::Nc(config)) = &method.regularizer {
-        let nc::Config { lambda_1, lambda_2, start_epoch, .. } = config;
+        let nc::Config {
+            lambda_1,
+            lambda_2,
+            start_epoch,
+            ..
+        } = config;
         parts.push(format!("NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2})"));
     }
-    if let Some(SecondStage::Crt { epochs, sampler: drawn, .. }) = &method.second_stage {
-        parts.push(format!("then cRT for {} ({})", count(*epochs, "epoch"), sampler(*drawn)));
+    if let Some(SecondStage::Crt {
+        epochs, sampler: drawn, ..
+    }) = &method.second_stage
+    {
+        parts.push(format!(
+            "then cRT for {} ({})",
+            count(*epochs, "epoch"),
+            sampler(*drawn)
+        ));
     }
     parts.join(", ")
 }
@@ -42,14 +54,29 @@ pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
     let crop_and_flip = augmentation.crop_and_flip.then(|| "crop and flip".to_owned());
     let mixup = augmentation.mixup.map(|mixup| format!("mixup (α {})", mixup.alpha));
     let parts: Vec<String> = crop_and_flip.into_iter().chain(mixup).collect();
-    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// Length and speed, such as `30 epochs of batches of 128, SGD with …`.
 pub(crate) fn recipe(recipe: &Recipe) -> String {
-    let Recipe { epochs, batch_size, momentum, weight_decay, warmup_epochs, .. } = recipe;
+    let Recipe {
+        epochs,
+        batch_size,
+        momentum,
+        weight_decay,
+        warmup_epochs,
+        ..
+    } = recipe;
     let rate = match &recipe.learning_rate {
-        LearningRate::MultiStep { initial, factor, epochs } => {
+        LearningRate::MultiStep {
+            initial,
+            factor,
+            epochs,
+        } => {
             let steps: Vec<String> = epochs.iter().map(i64::to_string).collect();
             format!("learning rate {initial}, times {factor} at epochs {}", in_words(&steps))
         }
@@ -88,7 +115,10 @@ mod tests {
         let plain = Method::default();
         assert_eq!(parts(&plain), "cross-entropy");
         let method = Method {
-            loss: Loss::Ldam { max_margin: 0.5, scale: 30.0 },
+            loss: Loss::Ldam {
+                max_margin: 0.5,
+                scale: 30.0,
+            },
             head: Head::Cosine,
             sampler: Sampler::EffectiveNumber { beta: 0.99 },
             reweight: Some(Protocol::Paper.deferred_reweighting()),
@@ -114,7 +144,16 @@ mod tests {
 
     #[test]
     fn augmentation_names_what_is_on() {
-        assert_eq!(augmentation(&Protocol::Paper.augmentation()), "crop and flip, mixup (α 0.2)");
-        assert_eq!(augmentation(&Augmentation { crop_and_flip: false, mixup: None }), "none");
+        assert_eq!(
+            augmentation(&Protocol::Paper.augmentation()),
+            "crop and flip, mixup (α 0.2)"
+        );
+        assert_eq!(
+            augmentation(&Augmentation {
+                crop_and_flip: false,
+                mixup: None
+            }),
+            "none"
+        );
     }
 }

@@ -17,9 +17,9 @@ use methods::{Protocol, Recipe};
 
 use crate::published::{self, Published};
 use crate::run::Run;
-pub(crate) use error::{GridError, Refusal};
 use check::first_repeated;
 use error::{Fault, Place};
+pub(crate) use error::{GridError, Refusal};
 use file::GridFile;
 use resolve::Named;
 
@@ -63,14 +63,21 @@ impl Grid {
     /// # Errors
     /// If it cannot be read, or anything in it is refused; the message says where.
     pub(crate) fn load(path: &Path) -> Result<Grid, GridError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| GridError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| GridError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         let file: GridFile = toml::from_str(&text).map_err(|error| GridError::File {
             place: Place::new(path.to_owned(), &text, error.span().map_or(0, |span| span.start)),
             refusal: Refusal::Toml(error.message().to_owned()),
         })?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let grid = Grid { path: path.to_owned(), name, text, file };
+        let grid = Grid {
+            path: path.to_owned(),
+            name,
+            text,
+            file,
+        };
         grid.file.check().map_err(|fault| grid.place(fault))?;
         grid.runs(&Options::default())?;
         Ok(grid)
@@ -93,8 +100,16 @@ impl Grid {
     pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
         let protocol = options.protocol.unwrap_or(self.file.protocol);
         let (recipe, methods) = self.resolve(protocol, options.epochs)?;
-        let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| named.name.clone())?;
-        let imbalances: Vec<Imbalance> = self.file.imbalance.get_ref().iter().map(|entry| *entry.get_ref()).collect();
+        let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
+            named.name.clone()
+        })?;
+        let imbalances: Vec<Imbalance> = self
+            .file
+            .imbalance
+            .get_ref()
+            .iter()
+            .map(|entry| *entry.get_ref())
+            .collect();
         let ratios = options.imbalance.as_deref();
         let imbalances = self.choose("imbalance of ratio", ratios, &imbalances, |imbalance| imbalance.ratio())?;
         let seeds = match &options.seeds {
@@ -122,7 +137,10 @@ impl Grid {
                         recipe: recipe.clone(),
                         method: named.method.clone(),
                     };
-                    planned.push(Planned { run: run(named), first_stage: first.as_ref().map(run) });
+                    planned.push(Planned {
+                        run: run(named),
+                        first_stage: first.as_ref().map(run),
+                    });
                 }
             }
         }
@@ -136,11 +154,17 @@ impl Grid {
         if let Some(epochs) = epochs {
             if epochs < 1 {
                 let (name, value) = ("--epochs", epochs as f64);
-                return Err(GridError::Option(Refusal::Setting { name, value, expected: "1 or more" }));
+                return Err(GridError::Option(Refusal::Setting {
+                    name,
+                    value,
+                    expected: "1 or more",
+                }));
             }
             let factor = epochs as f64 / recipe.epochs as f64;
             recipe = recipe.scaled_to(epochs);
-            methods.iter_mut().for_each(|named| named.method = named.method.scaled(factor));
+            methods
+                .iter_mut()
+                .for_each(|named| named.method = named.method.scaled(factor));
         }
         for named in &methods {
             named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
@@ -156,12 +180,19 @@ impl Grid {
         entries: &'a [Entry],
         key: impl Fn(&Entry) -> Key,
     ) -> Result<Vec<&'a Entry>, GridError> {
-        let Some(asked) = asked else { return Ok(entries.iter().collect()) };
+        let Some(asked) = asked else {
+            return Ok(entries.iter().collect());
+        };
         let keys: Vec<Key> = entries.iter().map(&key).collect();
         if let Some(missing) = asked.iter().find(|asked| !keys.contains(asked)) {
             let known: Vec<String> = keys.iter().map(Key::to_string).collect();
             let (grid, value, known) = (self.name.clone(), missing.to_string(), known.join(", "));
-            return Err(GridError::Option(Refusal::NotInGrid { grid, what, value, known }));
+            return Err(GridError::Option(Refusal::NotInGrid {
+                grid,
+                what,
+                value,
+                known,
+            }));
         }
         Ok(entries.iter().filter(|entry| asked.contains(&key(entry))).collect())
     }
@@ -174,14 +205,28 @@ impl Grid {
             None => (run.name.as_str(), false),
         };
         let entry = self.file.method.iter().find(|entry| entry.name.get_ref() == name)?;
-        let published = if twin { &entry.published_with_plug_in } else { &entry.published };
+        let published = if twin {
+            &entry.published_with_plug_in
+        } else {
+            &entry.published
+        };
         let (method, recipe) = (published.as_ref()?.get_ref(), &run.recipe);
-        published::find(source, method, run.dataset, run.imbalance, recipe.backbone, recipe.epochs)
+        published::find(
+            source,
+            method,
+            run.dataset,
+            run.imbalance,
+            recipe.backbone,
+            recipe.epochs,
+        )
     }
 
     fn place(&self, fault: Fault) -> GridError {
         let place = Place::new(self.path.clone(), &self.text, fault.span.start);
-        GridError::File { place, refusal: fault.refusal }
+        GridError::File {
+            place,
+            refusal: fault.refusal,
+        }
     }
 }
 
@@ -196,7 +241,11 @@ fn first_stage_of(named: &Named, methods: &[Named]) -> Option<Named> {
         (Some(itself), _) => itself.name.clone(),
         (None, sharing) => format!("{}~stage1", sharing.map_or(&named.name, |sharing| &sharing.name)),
     };
-    Some(Named { name, span: named.span.clone(), method })
+    Some(Named {
+        name,
+        span: named.span.clone(),
+        method,
+    })
 }
 
 #[cfg(test)]
@@ -238,11 +287,18 @@ second_stage = { crt = { epochs = 3 } }
     /// The message that `text` is refused with, from the line number on.
     fn refusal(text: &str) -> String {
         let message = load(text).expect_err("a refused grid").to_string();
-        message.split_once("small.toml:").expect("every message names the file").1.to_owned()
+        message
+            .split_once("small.toml:")
+            .expect("every message names the file")
+            .1
+            .to_owned()
     }
 
     fn option_refusal(options: &Options) -> String {
-        load(GRID).and_then(|grid| grid.runs(options)).expect_err("refused options").to_string()
+        load(GRID)
+            .and_then(|grid| grid.runs(options))
+            .expect_err("refused options")
+            .to_string()
     }
 
     fn names(planned: &[Planned]) -> Vec<&str> {
@@ -252,15 +308,20 @@ second_stage = { crt = { epochs = 3 } }
     #[test]
     fn runs_are_in_the_order_of_the_file_seeds_fastest() {
         let planned = runs(GRID, &Options::default());
-        let order: Vec<(&str, f64, i64)> =
-            planned.iter().map(|Planned { run, .. }| (run.name.as_str(), run.imbalance.ratio(), run.seed)).collect();
-        assert_eq!(order[..5], [
-            ("ce", 100.0, 0),
-            ("ce", 100.0, 1),
-            ("ce", 10.0, 0),
-            ("ce", 10.0, 1),
-            ("ce-drw", 100.0, 0)
-        ]);
+        let order: Vec<(&str, f64, i64)> = planned
+            .iter()
+            .map(|Planned { run, .. }| (run.name.as_str(), run.imbalance.ratio(), run.seed))
+            .collect();
+        assert_eq!(
+            order[..5],
+            [
+                ("ce", 100.0, 0),
+                ("ce", 100.0, 1),
+                ("ce", 10.0, 0),
+                ("ce", 10.0, 1),
+                ("ce-drw", 100.0, 0)
+            ]
+        );
         assert_eq!(order.len(), 12);
     }
 
@@ -269,8 +330,17 @@ second_stage = { crt = { epochs = 3 } }
         let planned = runs(GRID, &Options::default());
         assert_eq!(planned[0].run.recipe, Protocol::Paper.recipe());
         assert_eq!(planned[0].run.method.augmentation, Protocol::Paper.augmentation());
-        assert_eq!(planned[4].run.method.reweight, Some(Reweight::ClassBalanced { beta: 0.99, start_epoch: 160 }));
-        let Some(SecondStage::Crt { epochs, weight_decay, .. }) = planned[8].run.method.second_stage else {
+        assert_eq!(
+            planned[4].run.method.reweight,
+            Some(Reweight::ClassBalanced {
+                beta: 0.99,
+                start_epoch: 160
+            })
+        );
+        let Some(SecondStage::Crt {
+            epochs, weight_decay, ..
+        }) = planned[8].run.method.second_stage
+        else {
             panic!("ce-drw-crt has a second stage")
         };
         assert_eq!((epochs, weight_decay), (3, 5e-4));
@@ -278,28 +348,61 @@ second_stage = { crt = { epochs = 3 } }
 
     #[test]
     fn another_protocol_changes_only_what_the_grid_leaves_out() {
-        let planned = runs(GRID, &Options { protocol: Some(Protocol::Code), ..Options::default() });
+        let planned = runs(
+            GRID,
+            &Options {
+                protocol: Some(Protocol::Code),
+                ..Options::default()
+            },
+        );
         assert_eq!(planned[0].run.recipe, Protocol::Code.recipe());
-        assert_eq!(planned[4].run.method.reweight, Some(Reweight::ClassBalanced { beta: 0.99, start_epoch: 180 }));
+        assert_eq!(
+            planned[4].run.method.reweight,
+            Some(Reweight::ClassBalanced {
+                beta: 0.99,
+                start_epoch: 180
+            })
+        );
     }
 
     #[test]
     fn recipe_states_only_what_differs() {
-        let text = GRID.replace("[[method]]\nname = \"ce\"\n", "[recipe]\nweight_decay = 0\n[[method]]\nname = \"ce\"\n");
+        let text = GRID.replace(
+            "[[method]]\nname = \"ce\"\n",
+            "[recipe]\nweight_decay = 0\n[[method]]\nname = \"ce\"\n",
+        );
         let planned = runs(&text, &Options::default());
-        assert_eq!(planned[0].run.recipe, Recipe { weight_decay: 0.0, ..Protocol::Paper.recipe() });
+        assert_eq!(
+            planned[0].run.recipe,
+            Recipe {
+                weight_decay: 0.0,
+                ..Protocol::Paper.recipe()
+            }
+        );
     }
 
     #[test]
     fn plug_in_runs_every_method_again_right_after_itself() {
         let text = GRID.replace("seeds =", "plug_in = { nc = { lambda_2 = 0.3 } }\nseeds =");
-        let options =
-            Options { imbalance: Some(vec![100.0]), seeds: Some(vec![7]), ..Options::default() };
+        let options = Options {
+            imbalance: Some(vec![100.0]),
+            seeds: Some(vec![7]),
+            ..Options::default()
+        };
         let planned = runs(&text, &options);
-        assert_eq!(names(&planned), ["ce", "ce+nc", "ce-drw", "ce-drw+nc", "ce-drw-crt", "ce-drw-crt+nc"]);
-        let config = nc::Config { lambda_2: 0.3, ..nc::Config::default() };
+        assert_eq!(
+            names(&planned),
+            ["ce", "ce+nc", "ce-drw", "ce-drw+nc", "ce-drw-crt", "ce-drw-crt+nc"]
+        );
+        let config = nc::Config {
+            lambda_2: 0.3,
+            ..nc::Config::default()
+        };
         assert_eq!(planned[1].run.method.regularizer, Some(Regularizer::Nc(config)));
-        assert_eq!(planned[5].first_stage.as_ref().map(|run| run.name.as_str()), Some("ce-drw+nc"));
+        assert_eq!(
+            planned[5].first_stage.as_ref().map(|run| run.name.as_str()),
+            Some("ce-drw+nc")
+        );
     }
 
     #[test]
@@ -307,27 +410,61 @@ second_stage = { crt = { epochs = 3 } }
         let planned = runs(GRID, &Options::default());
         assert_eq!(planned[0].first_stage, None);
         assert_eq!(planned[8].first_stage.as_ref(), Some(&planned[4].run));
-        let alone = runs(GRID, &Options { methods: Some(vec!["ce-drw-crt".to_owned()]), ..Options::default() });
-        assert_eq!(alone[0].first_stage.as_ref().map(Run::config), Some(planned[4].run.config()));
+        let alone = runs(
+            GRID,
+            &Options {
+                methods: Some(vec!["ce-drw-crt".to_owned()]),
+                ..Options::default()
+            },
+        );
+        assert_eq!(
+            alone[0].first_stage.as_ref().map(Run::config),
+            Some(planned[4].run.config())
+        );
     }
 
     #[test]
     fn first_stage_that_no_method_is_is_shared_by_the_methods_that_need_it() {
-        let text = GRID.replace("name = \"ce-drw\"\n[method.uses]\n", "name = \"a\"\n[method.uses]\nsecond_stage = { crt = {} }\n");
-        let planned = runs(&text, &Options { imbalance: Some(vec![10.0]), ..Options::default() });
+        let text = GRID.replace(
+            "name = \"ce-drw\"\n[method.uses]\n",
+            "name = \"a\"\n[method.uses]\nsecond_stage = { crt = {} }\n",
+        );
+        let planned = runs(
+            &text,
+            &Options {
+                imbalance: Some(vec![10.0]),
+                ..Options::default()
+            },
+        );
         assert_eq!(names(&planned), ["ce", "ce", "a", "a", "ce-drw-crt", "ce-drw-crt"]);
-        assert_eq!(planned[2].first_stage.as_ref().map(|run| run.name.as_str()), Some("a~stage1"));
+        assert_eq!(
+            planned[2].first_stage.as_ref().map(|run| run.name.as_str()),
+            Some("a~stage1")
+        );
         assert_eq!(planned[2].first_stage, planned[4].first_stage);
     }
 
     #[test]
     fn fewer_epochs_scale_every_schedule_but_not_the_second_stage() {
-        let options = Options { epochs: Some(30), ..Options::default() };
+        let options = Options {
+            epochs: Some(30),
+            ..Options::default()
+        };
         let Planned { run, first_stage } = runs(GRID, &options).remove(8);
         assert_eq!((run.recipe.epochs, run.recipe.warmup_epochs), (30, 1));
-        let steps = LearningRate::MultiStep { initial: 0.1, factor: 0.1, epochs: vec![24, 27] };
+        let steps = LearningRate::MultiStep {
+            initial: 0.1,
+            factor: 0.1,
+            epochs: vec![24, 27],
+        };
         assert_eq!(run.recipe.learning_rate, steps);
-        assert_eq!(run.method.reweight, Some(Reweight::ClassBalanced { beta: 0.99, start_epoch: 24 }));
+        assert_eq!(
+            run.method.reweight,
+            Some(Reweight::ClassBalanced {
+                beta: 0.99,
+                start_epoch: 24
+            })
+        );
         assert_eq!(run.epochs(), 3);
         assert_eq!(first_stage.map(|run| run.name).as_deref(), Some("ce-drw"));
     }
@@ -336,26 +473,41 @@ second_stage = { crt = { epochs = 3 } }
     fn options_that_the_grid_does_not_have_are_refused_with_what_it_has() {
         let methods = Some(vec!["ce".to_owned(), "nc".to_owned()]);
         assert_eq!(
-            option_refusal(&Options { methods, ..Options::default() }),
+            option_refusal(&Options {
+                methods,
+                ..Options::default()
+            }),
             "grid small has no method `nc`; it has ce, ce-drw, ce-drw-crt"
         );
         assert_eq!(
-            option_refusal(&Options { imbalance: Some(vec![50.0]), ..Options::default() }),
+            option_refusal(&Options {
+                imbalance: Some(vec![50.0]),
+                ..Options::default()
+            }),
             "grid small has no imbalance of ratio `50`; it has 100, 10"
         );
         assert_eq!(
-            option_refusal(&Options { seeds: Some(vec![4, 4]), ..Options::default() }),
+            option_refusal(&Options {
+                seeds: Some(vec![4, 4]),
+                ..Options::default()
+            }),
             "seed 4 is stated twice; state it once"
         );
         assert_eq!(
-            option_refusal(&Options { epochs: Some(0), ..Options::default() }),
+            option_refusal(&Options {
+                epochs: Some(0),
+                ..Options::default()
+            }),
             "`--epochs` is 0; set it to 1 or more"
         );
     }
 
     #[test]
     fn a_training_too_short_for_a_part_of_its_method_is_refused() {
-        let message = option_refusal(&Options { epochs: Some(2), ..Options::default() });
+        let message = option_refusal(&Options {
+            epochs: Some(2),
+            ..Options::default()
+        });
         assert!(
             message.ends_with(
                 "small.toml:8:8: `reweight` of `ce-drw` would start at epoch 2, but the last of 2 epochs is 1; state an \
@@ -368,10 +520,22 @@ second_stage = { crt = { epochs = 3 } }
     #[test]
     fn mistakes_are_refused_with_their_place_and_a_remedy() {
         let with = |from: &str, to: &str| refusal(&GRID.replace(from, to));
-        assert_eq!(with("seeds = [0, 1]", "seeds = []"), "4:9: no seeds; state at least one");
-        assert_eq!(with("seeds = [0, 1]", "seeds = [0, 1, 0]"), "4:16: seed 0 is stated twice; state it once");
-        assert_eq!(with("\"ce-drw-crt\"", "\"ce\""), "12:8: method ce is stated twice; state it once");
-        assert_eq!(with("ratio = 100", "ratio = 0.5"), "3:14: `ratio` is 0.5; set it to a finite number, 1 or above");
+        assert_eq!(
+            with("seeds = [0, 1]", "seeds = []"),
+            "4:9: no seeds; state at least one"
+        );
+        assert_eq!(
+            with("seeds = [0, 1]", "seeds = [0, 1, 0]"),
+            "4:16: seed 0 is stated twice; state it once"
+        );
+        assert_eq!(
+            with("\"ce-drw-crt\"", "\"ce\""),
+            "12:8: method ce is stated twice; state it once"
+        );
+        assert_eq!(
+            with("ratio = 100", "ratio = 0.5"),
+            "3:14: `ratio` is 0.5; set it to a finite number, 1 or above"
+        );
         assert_eq!(
             with("\"ce-drw-crt\"", "\"../ce\""),
             "12:8: method name `../ce` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a \
@@ -389,9 +553,18 @@ second_stage = { crt = { epochs = 3 } }
             with("beta = 0.99", "beta = \"high\""),
             "10:33: `beta`: invalid type: string \"high\", expected f64"
         );
-        assert_eq!(with("beta = 0.99", "beta = 1"), "10:33: `beta` is 1; set it to 0 or more, below 1");
-        assert_eq!(with("crt = { epochs = 3 }", "crt = { epochs = 0 }"), "15:25: `epochs` is 0; set it to 1 or more");
-        assert_eq!(with("crt = {", "retrain = {"), "15:18: unknown variant `retrain`, expected `crt`");
+        assert_eq!(
+            with("beta = 0.99", "beta = 1"),
+            "10:33: `beta` is 1; set it to 0 or more, below 1"
+        );
+        assert_eq!(
+            with("crt = { epochs = 3 }", "crt = { epochs = 0 }"),
+            "15:25: `epochs` is 0; set it to 1 or more"
+        );
+        assert_eq!(
+            with("crt = {", "retrain = {"),
+            "15:18: unknown variant `retrain`, expected `crt`"
+        );
         assert_eq!(
             with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
             "4:20: `lambda_1` is -1; set it to a finite number, 0 or above"
@@ -418,7 +591,10 @@ second_stage = { crt = { epochs = 3 } }
             "8:8: `reweight` of `ce-drw` would start at epoch 160, but the last of 50 epochs is 49; state an earlier \
              start_epoch or train for longer"
         );
-        assert_eq!(with("learning_rate = { cosine = {} }"), "17:1: `learning_rate`: missing field `initial`");
+        assert_eq!(
+            with("learning_rate = { cosine = {} }"),
+            "17:1: `learning_rate`: missing field `initial`"
+        );
     }
 
     #[test]
@@ -442,26 +618,44 @@ second_stage = { crt = { epochs = 3 } }
         let grid = load(&named.replace("seeds =", source)).expect("a source that has the name");
         let planned = grid.runs(&Options::default()).expect("a sound grid");
         assert_eq!(grid.published(&planned[0].run).map(|row| row.accuracy), Some(0.704));
-        assert_eq!(grid.published(&planned[2].run), None, "the source has no step imbalance");
+        assert_eq!(
+            grid.published(&planned[2].run),
+            None,
+            "the source has no step imbalance"
+        );
         assert_eq!(grid.published(&planned[4].run), None, "ce-drw states no published name");
         let unknown = refusal(&named.replace("\"CE\"", "\"NC-DWR\"").replace("seeds =", source));
-        assert!(unknown.starts_with("8:13: published numbers have no method `NC-DWR`; they have CE, CE-RS, "), "{unknown}");
+        assert!(
+            unknown.starts_with("8:13: published numbers have no method `NC-DWR`; they have CE, CE-RS, "),
+            "{unknown}"
+        );
         let unknown = refusal(&GRID.replace("seeds =", "published_source = \"liu\"\nseeds ="));
-        assert!(unknown.starts_with("4:20: published numbers have no source `liu`; they have "), "{unknown}");
+        assert!(
+            unknown.starts_with("4:20: published numbers have no source `liu`; they have "),
+            "{unknown}"
+        );
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        let message = Grid::load(Path::new("nowhere.toml")).expect_err("no such file").to_string();
+        let message = Grid::load(Path::new("nowhere.toml"))
+            .expect_err("no such file")
+            .to_string();
         assert!(message.starts_with("cannot read grid nowhere.toml: "), "{message}");
     }
 
     #[test]
     fn grids_of_this_repository_are_sound() {
         for (name, networks) in [("cifar10-lt", 30), ("cifar100-lt", 30), ("shapes-lt", 5)] {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks").join(name).with_extension("toml");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../benchmarks")
+                .join(name)
+                .with_extension("toml");
             let grid = Grid::load(&path).expect(name);
-            assert_eq!((grid.name(), grid.runs(&Options::default()).expect(name).len()), (name, networks));
+            assert_eq!(
+                (grid.name(), grid.runs(&Options::default()).expect(name).len()),
+                (name, networks)
+            );
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Plan: the resolved runs as a text, before anything is trained.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::describe;
 use crate::grid::Planned;
 
 /// One line a run, then which runs start from which first stages, and how many networks that makes.
 pub(crate) fn plan_text(planned: &[Planned]) -> String {
-    let Some(first) = planned.first() else { return String::new() };
+    let Some(first) = planned.first() else {
+        return String::new();
+    };
     let recipe = &first.run.recipe;
     let mut text = format!(
         "{}, protocol {}: {}, {}; augmentation: {}\n\n",
@@ -20,8 +21,19 @@ pub(crate) fn plan_text(planned: &[Planned]) -> String {
     );
     let mut lines = vec![["run", "method", "imbalance", "seed", "epochs", "parts"].map(str::to_owned)];
     lines.extend(planned.iter().map(|Planned { run, .. }| {
-        let (imbalance, seed, epochs) = (run.imbalance.to_string(), run.seed.to_string(), run.epochs().to_string());
-        [run.id(), run.name.clone(), imbalance, seed, epochs, describe::parts(&run.method)]
+        let (imbalance, seed, epochs) = (
+            run.imbalance.to_string(),
+            run.seed.to_string(),
+            run.epochs().to_string(),
+        );
+        [
+            run.id(),
+            run.name.clone(),
+            imbalance,
+            seed,
+            epochs,
+            describe::parts(&run.method),
+        ]
     }));
     text += &aligned(&lines);
     text += &first_stages(planned);
@@ -34,7 +46,11 @@ fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
     let widths: [usize; COLUMNS] = std::array::from_fn(width);
     let mut text = String::new();
     for line in lines {
-        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text += cells.join("  ").trim_end();
         text.push('\n');
     }
@@ -43,23 +59,67 @@ fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
 
 /// Who starts from whom, and the number of networks to train.
 fn first_stages(planned: &[Planned]) -> String {
-    let asked: Vec<String> = planned.iter().map(|planned| planned.run.id()).collect();
+    let asked: BTreeSet<String> = planned.iter().map(|planned| planned.run.id()).collect();
     let mut starts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for Planned { run, first_stage } in planned {
         if let Some(first_stage) = first_stage {
             starts.entry(first_stage.id()).or_default().push(run.id());
         }
     }
-    let extra = starts.keys().filter(|first_stage| !asked.contains(first_stage)).count();
     let mut text = String::new();
     for (first_stage, runs) in &starts {
-        let note = if asked.contains(first_stage) { "" } else { " (trained for this alone)" };
-        writeln!(text, "{first_stage}{note} is the first stage of {}", describe::in_words(runs))
-            .expect("a string takes every text");
+        let runs = describe::in_words(runs);
+        text += &match asked.contains(first_stage) {
+            true => format!("{first_stage} is also the first stage of {runs}\n"),
+            false => format!("{first_stage} is trained as well, as the first stage of {runs}\n"),
+        };
     }
-    if !text.is_empty() {
-        text.insert(0, '\n');
+    let networks = asked.union(&starts.keys().cloned().collect()).count();
+    let separator = if starts.is_empty() { "" } else { "\n" };
+    let (runs, networks) = (
+        describe::count(asked.len() as i64, "run"),
+        describe::count(networks as i64, "network"),
+    );
+    format!("{separator}{text}\n{runs}, {networks} to train\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::grid::{Grid, Options};
+
+    #[test]
+    fn plan_lists_every_run_its_parts_and_its_first_stage() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml");
+        let methods = Some(vec!["ce".to_owned(), "ce-crt".to_owned(), "nc-drw-crt".to_owned()]);
+        let options = Options {
+            methods,
+            imbalance: Some(vec![10.0]),
+            seeds: Some(vec![0]),
+            ..Options::default()
+        };
+        let planned = Grid::load(&path)
+            .and_then(|grid| grid.runs(&options))
+            .expect("a sound grid");
+        let ids: Vec<String> = planned.iter().map(|planned| planned.run.id()).collect();
+        let nc_drw = planned[2].first_stage.as_ref().expect("cRT has one").id();
+        let expected = format!(
+            "cifar10, protocol paper: ResNet-32, 200 epochs of batches of 128, SGD with momentum 0.9 and weight decay \
+             0.005, learning rate 0.1, times 0.1 at epochs 160 and 180 (counted from 0), warm-up over 5 epochs; \
+             augmentation: crop and flip, mixup (α 0.2)\n\n\
+             run                         method      imbalance       seed  epochs  parts\n\
+             {}           ce          exponential 10  0     200     cross-entropy\n\
+             {}       ce-crt      exponential 10  0     10      cross-entropy, then cRT for 10 epochs \
+             (class-balanced sampling)\n\
+             {}   nc-drw-crt  exponential 10  0     10      cross-entropy, re-weighted from epoch 160 (β 0.9999), NC from \
+             epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)\n\n\
+             {} is also the first stage of {}\n\
+             {nc_drw} is trained as well, as the first stage of {}\n\n\
+             3 runs, 4 networks to train\n",
+            ids[0], ids[1], ids[2], ids[0], ids[1], ids[2]
+        );
+        assert_eq!(plan_text(&planned), expected);
     }
-    let (runs, networks) = (asked.len() as i64, (asked.len() + extra) as i64);
-    format!("{text}\n{}, {} to train\n", describe::count(runs, "run"), describe::count(networks, "network"))
 }

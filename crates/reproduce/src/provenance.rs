@@ -7,17 +7,35 @@ use crate::run::Outcome;
 /// Protocol, network, training, data, machine and source of what `planned` asked for and `outcomes` came of it; then what
 /// the columns of the table mean. Markdown.
 pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
-    let Some(Planned { run, .. }) = planned.first() else { return String::new() };
+    let Some(Planned { run, .. }) = planned.first() else {
+        return String::new();
+    };
     let seeds = distinct(planned.iter().map(|planned| planned.run.seed.to_string()));
-    let images = distinct(planned.iter().map(|planned| describe::augmentation(&planned.run.method.augmentation)));
-    let of_outcomes = |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
+    let images = distinct(
+        planned
+            .iter()
+            .map(|planned| describe::augmentation(&planned.run.method.augmentation)),
+    );
+    let of_outcomes =
+        |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
     let splits = distinct(outcomes.iter().map(|outcome| {
-        let Outcome { imbalance, ratio, train_images, split_digest, .. } = outcome;
-        format!("{imbalance} {ratio} ({train_images} images, split `{}`)", short(split_digest))
+        let Outcome {
+            imbalance,
+            ratio,
+            train_images,
+            split_digest,
+            ..
+        } = outcome;
+        format!(
+            "{imbalance} {ratio} ({train_images} images, split `{}`)",
+            short(split_digest)
+        )
     }));
-    let methods = distinct(planned.iter().map(|planned| {
-        format!("- `{}`: {}\n", planned.run.name, describe::parts(&planned.run.method))
-    }));
+    let methods = distinct(
+        planned
+            .iter()
+            .map(|planned| format!("- `{}`: {}\n", planned.run.name, describe::parts(&planned.run.method))),
+    );
     format!(
         "Protocol `{protocol}` on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
          Augmentation: {images}. Seeds: {seeds}. Training splits: {splits}; data `{data}`. Arithmetic: {precision} on \

@@ -75,7 +75,8 @@ fn rows_of(source: &str, dataset: Dataset) -> impl Iterator<Item = &'static Publ
         Dataset::Cifar100 => Some("CIFAR-100-LT"),
         Dataset::Shapes => None,
     };
-    ROWS.iter().filter(move |row| row.source == source && Some(row.dataset.as_str()) == name)
+    ROWS.iter()
+        .filter(move |row| row.source == source && Some(row.dataset.as_str()) == name)
 }
 
 fn distinct<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -111,13 +112,20 @@ mod tests {
         ];
         for (method, dataset, factor, accuracy) in cases {
             let row = find(TABLE_3, method, dataset, ratio(factor), Backbone::Resnet32, 200).unwrap();
-            assert!((row.accuracy - accuracy).abs() < 1e-12, "{method} on {dataset}: {}", row.accuracy);
+            assert!(
+                (row.accuracy - accuracy).abs() < 1e-12,
+                "{method} on {dataset}: {}",
+                row.accuracy
+            );
         }
     }
 
     #[test]
     fn nothing_is_found_for_another_network_imbalance_or_data_set() {
-        let (exponential, step) = (Imbalance::Exponential { ratio: 100.0 }, Imbalance::Step { ratio: 100.0 });
+        let (exponential, step) = (
+            Imbalance::Exponential { ratio: 100.0 },
+            Imbalance::Step { ratio: 100.0 },
+        );
         assert!(find(TABLE_3, "NC-DRW", Dataset::Cifar10, exponential, Backbone::Resnet8, 200).is_none());
         assert!(find(TABLE_3, "NC-DRW", Dataset::Cifar10, step, Backbone::Resnet32, 200).is_none());
         assert!(find(TABLE_3, "NC-DRW", Dataset::Shapes, exponential, Backbone::Resnet32, 200).is_none());
@@ -128,7 +136,16 @@ mod tests {
         let find = |epochs| {
             let imbalance = Imbalance::Exponential { ratio: 100.0 };
             let source = "LeapLabTHU/ProCo:README.md";
-            find(source, "ProCo", Dataset::Cifar100, imbalance, Backbone::Resnet32, epochs).unwrap().accuracy
+            find(
+                source,
+                "ProCo",
+                Dataset::Cifar100,
+                imbalance,
+                Backbone::Resnet32,
+                epochs,
+            )
+            .unwrap()
+            .accuracy
         };
         assert!((find(200) - 0.528).abs() < 1e-12 && (find(400) - 0.542).abs() < 1e-12);
     }

@@ -12,14 +12,28 @@ const REACHED_WITHIN: f64 = 0.01;
 /// The table, its footnotes, the published numbers that are not reached, and the runs that are not in it.
 pub(crate) fn markdown(table: &Table) -> String {
     let mut parts = vec![markdown_table(table)];
-    parts.extend([footnotes(table), comparison(table), unfinished(table)].into_iter().flatten());
+    parts.extend(
+        [footnotes(table), comparison(table), unfinished(table)]
+            .into_iter()
+            .flatten(),
+    );
     parts.join("\n")
 }
 
 fn markdown_table(table: &Table) -> String {
     let notes = notes(table);
     let header = [
-        "method", "imbalance", "seeds", "last %", "best %", "many %", "medium %", "few %", "NC1", "NC2", "published %",
+        "method",
+        "imbalance",
+        "seeds",
+        "last %",
+        "best %",
+        "many %",
+        "medium %",
+        "few %",
+        "NC1",
+        "NC2",
+        "published %",
         "difference",
     ];
     let mut lines = vec![header.map(str::to_owned)];
@@ -36,8 +50,10 @@ fn markdown_table(table: &Table) -> String {
             percent(Metric::Few),
             spread(row.spread(Metric::Nc1), 1.0, 3),
             spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
-            row.published.map_or(MISSING.to_owned(), |published| published_cell(published, &notes)),
-            row.difference().map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
+            row.published
+                .map_or(MISSING.to_owned(), |published| published_cell(published, &notes)),
+            row.difference()
+                .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
         ]
     }));
     let widths: [usize; 12] =
@@ -61,8 +77,12 @@ fn markdown_table(table: &Table) -> String {
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
 fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
-    let Some(Spread { mean, deviation }) = spread else { return MISSING.to_owned() };
-    let deviation = deviation.map_or(MISSING.to_owned(), |deviation| format!("{:.digits$}", scale * deviation));
+    let Some(Spread { mean, deviation }) = spread else {
+        return MISSING.to_owned();
+    };
+    let deviation = deviation.map_or(MISSING.to_owned(), |deviation| {
+        format!("{:.digits$}", scale * deviation)
+    });
     format!("{:.digits$} ± {deviation}", scale * mean)
 }
 
@@ -79,7 +99,9 @@ fn notes(table: &Table) -> Vec<(&'static str, &'static str)> {
 }
 
 fn published_cell(published: &Published, notes: &[(&str, &str)]) -> String {
-    let note = notes.iter().position(|&note| note == (published.source.as_str(), published.note.as_str()));
+    let note = notes
+        .iter()
+        .position(|&note| note == (published.source.as_str(), published.note.as_str()));
     let number = note.map_or(0, |index| index + 1);
     format!("{:.1}[^{number}]", 100.0 * published.accuracy)
 }
@@ -111,8 +133,9 @@ fn comparison(table: &Table) -> Option<String> {
             row.epochs, row.published_epochs
         ));
     }
-    let (short, reached): (Vec<_>, Vec<_>) =
-        compared.iter().partition(|(.., difference)| *difference < -REACHED_WITHIN);
+    let (short, reached): (Vec<_>, Vec<_>) = compared
+        .iter()
+        .partition(|(.., difference)| *difference < -REACHED_WITHIN);
     for (row, published, difference) in &short {
         let seeds = match row.finished == row.planned {
             true => String::new(),
@@ -128,13 +151,19 @@ fn comparison(table: &Table) -> Option<String> {
     }
     if short.is_empty() {
         let within = 100.0 * REACHED_WITHIN;
-        lines.push(format!("Each of the {} published numbers is reached, to within {within} point.", reached.len()));
+        lines.push(format!(
+            "Each of the {} published numbers is reached, to within {within} point.",
+            reached.len()
+        ));
     }
     Some(lines.join("\n\n") + "\n")
 }
 
 fn unfinished(table: &Table) -> Option<String> {
-    let lines = table.unfinished.iter().map(|run| format!("- `{}`: {}\n", run.run, run.reason));
+    let lines = table
+        .unfinished
+        .iter()
+        .map(|run| format!("- `{}`: {}\n", run.run, run.reason));
     (!table.unfinished.is_empty()).then(|| format!("Not in the table:\n\n{}", lines.collect::<String>()))
 }
 
@@ -144,22 +173,33 @@ fn unfinished(table: &Table) -> Option<String> {
 /// None but those of the CSV writer, which a string does not have.
 pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut header: Vec<String> =
-        ["method", "imbalance", "ratio", "epochs", "finished", "planned"].map(str::to_owned).into();
+    let mut header: Vec<String> = ["method", "imbalance", "ratio", "epochs", "finished", "planned"]
+        .map(str::to_owned)
+        .into();
     for metric in Metric::ALL {
-        header.extend([format!("{}_mean", metric.name()), format!("{}_deviation", metric.name())]);
+        header.extend([
+            format!("{}_mean", metric.name()),
+            format!("{}_deviation", metric.name()),
+        ]);
     }
     header.extend(["published", "published_epochs", "difference", "source", "note"].map(str::to_owned));
     writer.write_record(&header)?;
     for row in &table.rows {
         let (kind, ratio) = (row.imbalance.to_string(), row.imbalance.ratio());
         let kind = kind.split(' ').next().unwrap_or_default().to_owned();
-        let counts = [row.epochs.to_string(), row.finished.to_string(), row.planned.to_string()];
+        let counts = [
+            row.epochs.to_string(),
+            row.finished.to_string(),
+            row.planned.to_string(),
+        ];
         let mut record = vec![row.method.clone(), kind, ratio.to_string()];
         record.extend(counts);
         for metric in Metric::ALL {
             let spread = row.spread(metric);
-            record.extend([number(spread.map(|spread| spread.mean)), number(spread.and_then(|s| s.deviation))]);
+            record.extend([
+                number(spread.map(|spread| spread.mean)),
+                number(spread.and_then(|s| s.deviation)),
+            ]);
         }
         let published = row.published;
         record.push(number(published.map(|published| published.accuracy)));

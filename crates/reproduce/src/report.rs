@@ -43,7 +43,9 @@ pub(crate) fn write_report(
 /// The outcomes of planned runs and of their first stages, a first stage before the first run that needs it.
 fn in_order_of_plan<'a>(planned: &[Planned], outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
     let mut by_id: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), outcome)).collect();
-    let runs = planned.iter().flat_map(|planned| planned.first_stage.iter().chain([&planned.run]));
+    let runs = planned
+        .iter()
+        .flat_map(|planned| planned.first_stage.iter().chain([&planned.run]));
     runs.filter_map(|run| by_id.remove(run.id().as_str())).collect()
 }
 
@@ -61,4 +63,161 @@ fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(&temporary, text)
         .and_then(|()| fs::rename(&temporary, path))
         .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::tests::outcome;
+    use crate::grid::Options;
+    use crate::run::Run;
+
+    fn cifar10() -> Grid {
+        Grid::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml"))
+            .expect("a sound grid")
+    }
+
+    fn plan(grid: &Grid, methods: &[&str], epochs: Option<i64>) -> Vec<Planned> {
+        let methods = Some(methods.iter().map(|&name| name.to_owned()).collect());
+        let (imbalance, seeds) = (Some(vec![100.0]), Some(vec![0, 1]));
+        grid.runs(&Options {
+            methods,
+            imbalance,
+            seeds,
+            epochs,
+            protocol: None,
+        })
+        .expect("methods of the grid")
+    }
+
+    fn finished(run: &Run, accuracy: f64) -> Outcome {
+        Outcome {
+            run: run.id(),
+            ..outcome(&run.name, run.imbalance.ratio(), run.seed, accuracy)
+        }
+    }
+
+    fn report(planned: &[Planned], outcomes: &[Outcome], failures: &[(String, String)]) -> (tempfile::TempDir, String) {
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let text = write_report(
+            out.path(),
+            &cifar10(),
+            planned,
+            outcomes,
+            failures,
+            "reproduce run x.toml",
+        );
+        (out, text.expect("room for a table"))
+    }
+
+    #[test]
+    fn table_has_a_row_a_method_and_says_what_is_missing_and_not_reached() {
+        let planned = plan(&cifar10(), &["ce", "nc-drw", "nc-drw-crt"], None);
+        let runs: Vec<&Run> = planned.iter().map(|planned| &planned.run).collect();
+        let outcomes = [
+            finished(runs[2], 0.7871),
+            finished(runs[0], 0.71),
+            finished(runs[1], 0.7),
+        ];
+        let failures = [(runs[3].id(), "loss became NaN in epoch 3".to_owned())];
+        let (_, text) = report(&planned, &outcomes, &failures);
+        let table = "\
+| method     | imbalance       |  seeds |       last % |       best % |       many % |     medium % | few % |           NC1 |           NC2 | published % | difference |
+| ---------- | --------------- | -----: | -----------: | -----------: | -----------: | -----------: | ----: | ------------: | ------------: | ----------: | ---------: |
+| ce         | exponential 100 | 2 of 2 | 70.50 ± 0.71 | 71.50 ± 0.71 | 80.50 ± 0.71 | 60.50 ± 0.71 |     — | 0.250 ± 0.000 | 0.125 ± 0.000 |    70.4[^1] |      +0.10 |
+| nc-drw     | exponential 100 | 1 of 2 |    78.71 ± — |    79.71 ± — |    88.71 ± — |    68.71 ± — |     — |     0.250 ± — |     0.125 ± — |    81.9[^2] |      -3.19 |
+| nc-drw-crt | exponential 100 | 0 of 2 |            — |            — |            — |            — |     — |             — |             — |    82.6[^2] |          — |
+
+[^1]: mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 3; quoted by the NC paper from original papers.
+[^2]: mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 3; own result, mean of 3 seeds, mixup, wd 5e-3.
+
+Not reached: `nc-drw` at exponential 100 is 3.19 points below the published 81.9 % (with 1 of 2 seeds).
+
+Not in the table:
+
+";
+        let unfinished = format!(
+            "- `{}`: loss became NaN in epoch 3\n\
+             - `{}`: not run to its end; the same command goes on from where it stopped\n\
+             - `{}`: its first stage {} failed: loss became NaN in epoch 3\n",
+            runs[3].id(),
+            runs[4].id(),
+            runs[5].id(),
+            runs[3].id()
+        );
+        assert_eq!(text, format!("{table}{unfinished}"));
+    }
+
+    #[test]
+    fn shortened_training_is_said_not_to_be_comparable() {
+        let planned = plan(&cifar10(), &["nc-drw"], Some(30));
+        let (_, text) = report(&planned, &[finished(&planned[0].run, 0.8185)], &[]);
+        let expected = "This is a training of 30 epochs, and the published numbers are of 200: they cannot be compared, and \
+                        no difference above says that a number is or is not reproduced.\n";
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains("reached"), "{text}");
+    }
+
+    #[test]
+    fn reached_numbers_are_said_to_be_reached() {
+        let planned = plan(&cifar10(), &["nc-drw"], None);
+        let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8101)).collect();
+        let (_, text) = report(&planned, &outcomes, &[]);
+        assert!(
+            text.ends_with("Each of the 1 published numbers is reached, to within 1 point.\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn files_hold_every_finished_run_and_nothing_else_is_left() {
+        let planned = plan(&cifar10(), &["nc-drw-crt"], None);
+        let first_stage = planned[0].first_stage.as_ref().expect("cRT has one");
+        let stranger = outcome("ldam", 100.0, 0, 0.9);
+        let outcomes = [finished(&planned[0].run, 0.8), finished(first_stage, 0.79), stranger];
+        let (out, text) = report(&planned, &outcomes, &[]);
+        let read = |name: &str| fs::read_to_string(out.path().join(name)).expect("a written file");
+
+        let rows = read("runs.csv");
+        let mut rows = csv::Reader::from_reader(rows.as_bytes());
+        let rows: Vec<Outcome> = rows
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .expect("one outcome a line");
+        assert_eq!(rows, [outcomes[1].clone(), outcomes[0].clone()]);
+
+        let summary = read("summary.csv");
+        let mut lines = summary.lines();
+        let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
+        let values: Vec<&str> = lines.next().expect("one method").split(',').collect();
+        let value = |name: &str| values[header.iter().position(|&column| column == name).expect(name)];
+        assert_eq!(
+            (value("method"), value("finished"), value("planned")),
+            ("nc-drw-crt", "1", "2")
+        );
+        assert_eq!(
+            (value("accuracy_last_mean"), value("accuracy_last_deviation")),
+            ("0.8", "")
+        );
+        assert_eq!((value("few_mean"), value("published")), ("", "0.826"));
+
+        let page = read("summary.md");
+        assert!(
+            page.starts_with("# cifar10-lt\n\nProtocol `paper` on cifar10: ResNet-32 with 464154 parameters"),
+            "{page}"
+        );
+        assert!(
+            page.contains(&text) && page.ends_with("```sh\nreproduce run x.toml\n```\n"),
+            "{page}"
+        );
+        assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let out = file.path().join("results");
+        let error = write_report(&out, &cifar10(), &[], &[], &[], "").expect_err("a file is no folder");
+        assert_eq!(error.to_string(), format!("cannot make folder {}", out.display()));
+    }
 }

@@ -61,7 +61,10 @@ impl Table {
         outcomes: &[&Outcome],
         failures: &[(String, String)],
     ) -> PolarsResult<Table> {
-        let finished: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), *outcome)).collect();
+        let finished: HashMap<&str, &Outcome> = outcomes
+            .iter()
+            .map(|outcome| (outcome.run.as_str(), *outcome))
+            .collect();
         let failures: HashMap<&str, &str> = failures.iter().map(|(run, why)| (run.as_str(), why.as_str())).collect();
         let mut groups: Vec<Vec<&Planned>> = Vec::new();
         let mut group_of: HashMap<(&str, String), usize> = HashMap::new();
@@ -76,28 +79,32 @@ impl Table {
             groups[group].push(planned);
             match finished.get(id.as_str()) {
                 Some(outcome) => of_table.push(*outcome),
-                None => unfinished.push(Unfinished { reason: reason(planned, &id, &failures), run: id }),
+                None => unfinished.push(Unfinished {
+                    reason: reason(planned, &id, &failures),
+                    run: id,
+                }),
             }
         }
         let summary = Summary::new(&of_table)?;
-        let rows = groups.iter().map(|group| row(grid, group, &finished, &summary)).collect::<PolarsResult<_>>()?;
+        let rows = groups
+            .iter()
+            .map(|group| row(grid, group, &finished, &summary))
+            .collect::<PolarsResult<_>>()?;
         Ok(Table { rows, unfinished })
     }
 }
 
-fn row(
-    grid: &Grid,
-    group: &[&Planned],
-    finished: &HashMap<&str, &Outcome>,
-    summary: &Summary,
-) -> PolarsResult<Row> {
+fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summary: &Summary) -> PolarsResult<Row> {
     let run = &group[0].run; // a group begins with a run, and its runs differ in nothing but the seed
     let published = grid.published(run);
     let stated_epochs = published.and_then(|published| published.epochs.parse().ok());
     Ok(Row {
         method: run.name.clone(),
         imbalance: run.imbalance,
-        finished: group.iter().filter(|planned| finished.contains_key(planned.run.id().as_str())).count(),
+        finished: group
+            .iter()
+            .filter(|planned| finished.contains_key(planned.run.id().as_str()))
+            .count(),
         planned: group.len(),
         epochs: run.recipe.epochs,
         published,
@@ -109,7 +116,12 @@ fn row(
 /// Why a run has no outcome: its own failure, that of its first stage, or neither.
 fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String {
     let first_stage = planned.first_stage.as_ref().map(crate::run::Run::id);
-    match (failures.get(id), first_stage.as_deref().and_then(|id| failures.get(id).map(|why| (id, why)))) {
+    match (
+        failures.get(id),
+        first_stage
+            .as_deref()
+            .and_then(|id| failures.get(id).map(|why| (id, why))),
+    ) {
         (Some(why), _) => (*why).to_owned(),
         (None, Some((id, why))) => format!("its first stage {id} failed: {why}"),
         (None, None) => "not run to its end; the same command goes on from where it stopped".to_owned(),

@@ -22,7 +22,11 @@ impl GridFile {
         for entry in self.imbalance.get_ref() {
             let ratio = entry.get_ref().ratio();
             if !(ratio.is_finite() && ratio >= 1.0) {
-                let refusal = Refusal::Setting { name: "ratio", value: ratio, expected: "a finite number, 1 or above" };
+                let refusal = Refusal::Setting {
+                    name: "ratio",
+                    value: ratio,
+                    expected: "a finite number, 1 or above",
+                };
                 return Err(Fault::new(entry.span(), refusal));
             }
         }
@@ -41,17 +45,33 @@ impl GridFile {
             && !published::sources().contains(&source.get_ref().as_str())
         {
             let known = published::sources().join("; ");
-            let refusal = Refusal::Unpublished { what: "source", value: source.get_ref().clone(), known };
+            let refusal = Refusal::Unpublished {
+                what: "source",
+                value: source.get_ref().clone(),
+                known,
+            };
             return Err(Fault::new(source.span(), refusal));
         }
-        for name in self.method.iter().flat_map(|entry| [&entry.published, &entry.published_with_plug_in]).flatten() {
+        for name in self
+            .method
+            .iter()
+            .flat_map(|entry| [&entry.published, &entry.published_with_plug_in])
+            .flatten()
+        {
             let Some(source) = &self.published_source else {
                 return Err(Fault::new(name.span(), Refusal::NoSource(name.get_ref().clone())));
             };
             let known = published::methods(source.get_ref(), self.dataset);
             if !known.contains(&name.get_ref().as_str()) {
                 let (value, known) = (name.get_ref().clone(), known.join(", "));
-                return Err(Fault::new(name.span(), Refusal::Unpublished { what: "method", value, known }));
+                return Err(Fault::new(
+                    name.span(),
+                    Refusal::Unpublished {
+                        what: "method",
+                        value,
+                        known,
+                    },
+                ));
             }
         }
         Ok(())
@@ -61,17 +81,27 @@ impl GridFile {
 /// `+` and `~` are left out on purpose: they mark plug-in twins and first stages.
 fn can_name_a_directory(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
 
 fn check_distinct<T: PartialEq + Display>(what: &'static str, entries: &[Spanned<T>]) -> Result<(), Fault> {
     match first_repeated(entries) {
         None => Ok(()),
-        Some(entry) => Err(Fault::new(entry.span(), Refusal::Repeated { what, value: entry.to_string() })),
+        Some(entry) => Err(Fault::new(
+            entry.span(),
+            Refusal::Repeated {
+                what,
+                value: entry.to_string(),
+            },
+        )),
     }
 }
 
 /// The first entry that equals one before it.
 pub(super) fn first_repeated<T: PartialEq>(entries: &[T]) -> Option<&T> {
-    (0..entries.len()).find(|&index| entries[..index].contains(&entries[index])).map(|index| &entries[index])
+    (0..entries.len())
+        .find(|&index| entries[..index].contains(&entries[index]))
+        .map(|index| &entries[index])
 }

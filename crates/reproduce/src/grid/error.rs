@@ -55,7 +55,9 @@ pub(crate) enum Refusal {
         value: String,
     },
     /// A method name that cannot begin a directory's name.
-    #[error("method name `{0}` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a letter")]
+    #[error(
+        "method name `{0}` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a letter"
+    )]
     Name(String),
     /// A number out of its range.
     #[error("`{name}` is {value}; set it to {expected}")]
@@ -156,7 +158,11 @@ impl Place {
     pub(super) fn new(path: PathBuf, text: &str, offset: usize) -> Place {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place { path, line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+        Place {
+            path,
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
     }
 }
 

@@ -39,10 +39,18 @@ impl Overrides {
             fields.insert(key.get_ref().clone(), value.get_ref().clone());
             table.clone().try_into::<T>().map_err(|error| {
                 let message = error.message().to_owned();
-                Fault::new(key.span(), Refusal::Override { key: key.get_ref().clone(), message })
+                Fault::new(
+                    key.span(),
+                    Refusal::Override {
+                        key: key.get_ref().clone(),
+                        message,
+                    },
+                )
             })?;
         }
-        Ok(table.try_into().expect("each key was read above, and without keys it is the default itself"))
+        Ok(table
+            .try_into()
+            .expect("each key was read above, and without keys it is the default itself"))
     }
 
     /// Where the first stated one of `keys` is; the file's beginning if none is, which sound defaults never lead to.
@@ -61,7 +69,10 @@ impl Overrides {
     ) -> Result<(), Fault> {
         match holds {
             true => Ok(()),
-            false => Err(Fault::new(self.span(&[name]), Refusal::Setting { name, value, expected })),
+            false => Err(Fault::new(
+                self.span(&[name]),
+                Refusal::Setting { name, value, expected },
+            )),
         }
     }
 }

@@ -24,14 +24,35 @@ impl GridFile {
     pub(super) fn resolve_recipe(&self, protocol: Protocol) -> Result<Recipe, Fault> {
         let stated = &self.recipe;
         let recipe = stated.over(&protocol.recipe())?;
-        let Recipe { epochs, batch_size, momentum, weight_decay, warmup_epochs, .. } = recipe;
+        let Recipe {
+            epochs,
+            batch_size,
+            momentum,
+            weight_decay,
+            warmup_epochs,
+            ..
+        } = recipe;
         stated.check("epochs", epochs as f64, epochs >= 1, "1 or more")?;
         stated.check("batch_size", batch_size as f64, batch_size >= 1, "1 or more")?;
-        stated.check("momentum", momentum, (0.0..1.0).contains(&momentum), "0 or more, below 1")?;
-        stated.check("weight_decay", weight_decay, is_finite_and_not_negative(weight_decay), "0 or more")?;
+        stated.check(
+            "momentum",
+            momentum,
+            (0.0..1.0).contains(&momentum),
+            "0 or more, below 1",
+        )?;
+        stated.check(
+            "weight_decay",
+            weight_decay,
+            is_finite_and_not_negative(weight_decay),
+            "0 or more",
+        )?;
         if !(0..=epochs).contains(&warmup_epochs) {
             let (name, value) = ("warmup_epochs", warmup_epochs as f64);
-            let refusal = Refusal::Setting { name, value, expected: "0 or more, at most `epochs`" };
+            let refusal = Refusal::Setting {
+                name,
+                value,
+                expected: "0 or more, at most `epochs`",
+            };
             return Err(Fault::new(stated.span(&["warmup_epochs", "epochs"]), refusal));
         }
         check_learning_rate(stated, &recipe.learning_rate, epochs)?;
@@ -45,10 +66,18 @@ impl GridFile {
             let (name, span) = (entry.name.get_ref().clone(), entry.name.span());
             let method = self.resolve_method(entry, protocol)?;
             let twin = self.plug_in.as_ref().filter(|_| method.regularizer.is_none());
-            methods.push(Named { name: name.clone(), span: span.clone(), method: method.clone() });
+            methods.push(Named {
+                name: name.clone(),
+                span: span.clone(),
+                method: method.clone(),
+            });
             if let Some(plug_in) = twin {
                 let regularizer = Some(self.resolve_regularizer(plug_in.get_ref(), protocol)?);
-                methods.push(Named { name: name + "+nc", span, method: Method { regularizer, ..method } });
+                methods.push(Named {
+                    name: name + "+nc",
+                    span,
+                    method: Method { regularizer, ..method },
+                });
             }
         }
         match &self.plug_in {
@@ -62,9 +91,21 @@ impl GridFile {
     fn resolve_method(&self, entry: &MethodEntry, protocol: Protocol) -> Result<Method, Fault> {
         let uses = &entry.uses;
         let augmentation = uses.augmentation.clone().or_else(|| self.augmentation.clone());
-        let reweight = uses.reweight.as_ref().map(|reweight| resolve_reweight(reweight, protocol)).transpose()?;
-        let regularizer = uses.regularizer.as_ref().map(|entry| self.resolve_regularizer(entry, protocol)).transpose()?;
-        let second_stage = uses.second_stage.as_ref().map(|entry| resolve_second_stage(entry, protocol)).transpose()?;
+        let reweight = uses
+            .reweight
+            .as_ref()
+            .map(|reweight| resolve_reweight(reweight, protocol))
+            .transpose()?;
+        let regularizer = uses
+            .regularizer
+            .as_ref()
+            .map(|entry| self.resolve_regularizer(entry, protocol))
+            .transpose()?;
+        let second_stage = uses
+            .second_stage
+            .as_ref()
+            .map(|entry| resolve_second_stage(entry, protocol))
+            .transpose()?;
         let method = Method {
             sampler: uses.sampler,
             augmentation: augmentation.unwrap_or_else(|| protocol.augmentation()),
@@ -85,7 +126,11 @@ impl GridFile {
         match config.validate() {
             Ok(()) => Ok(Regularizer::Nc(config)),
             Err(error) => {
-                let key = if let nc::Error::Setting { name, .. } = error { name } else { "" };
+                let key = if let nc::Error::Setting { name, .. } = error {
+                    name
+                } else {
+                    ""
+                };
                 Err(Fault::new(stated.span(&[key]), error.into()))
             }
         }
@@ -97,16 +142,32 @@ fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweigh
     let reweight = stated.over_variant(&protocol.deferred_reweighting())?;
     let Reweight::ClassBalanced { beta, start_epoch } = reweight;
     stated.check("beta", beta, (0.0..1.0).contains(&beta), "0 or more, below 1")?;
-    stated.check("start_epoch", start_epoch as f64, start_epoch >= 0, "0 or a later epoch")?;
+    stated.check(
+        "start_epoch",
+        start_epoch as f64,
+        start_epoch >= 0,
+        "0 or a later epoch",
+    )?;
     Ok(reweight)
 }
 
 fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<SecondStage, Fault> {
     let SecondStageEntry::Crt(stated) = entry;
     let second_stage = stated.over_variant(&protocol.classifier_retraining())?;
-    let SecondStage::Crt { epochs, learning_rate, weight_decay, sampler, .. } = &second_stage;
+    let SecondStage::Crt {
+        epochs,
+        learning_rate,
+        weight_decay,
+        sampler,
+        ..
+    } = &second_stage;
     stated.check("epochs", *epochs as f64, *epochs >= 1, "1 or more")?;
-    stated.check("weight_decay", *weight_decay, is_finite_and_not_negative(*weight_decay), "0 or more")?;
+    stated.check(
+        "weight_decay",
+        *weight_decay,
+        is_finite_and_not_negative(*weight_decay),
+        "0 or more",
+    )?;
     check_learning_rate(stated, learning_rate, *epochs)?;
     check_sampler(*sampler).map_err(|refusal| Fault::new(stated.span(&["sampler"]), refusal))?;
     Ok(second_stage)
@@ -116,14 +177,20 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
     let (LearningRate::MultiStep { initial, .. } | LearningRate::Cosine { initial }) = *learning_rate;
     let positive = initial.is_finite() && initial > 0.0;
     stated.check("learning_rate", initial, positive, "an initial rate above 0")?;
-    if let LearningRate::MultiStep { factor, epochs: steps, .. } = learning_rate {
+    if let LearningRate::MultiStep {
+        factor, epochs: steps, ..
+    } = learning_rate
+    {
         let positive = factor.is_finite() && *factor > 0.0;
         stated.check("learning_rate", *factor, positive, "a factor above 0")?;
         if let Some(&step) = steps.iter().find(|&&step| step < 0) {
             stated.check("learning_rate", step as f64, false, "steps at epoch 0 or later")?;
         }
         if let Some(&step) = steps.iter().find(|&&step| step >= epochs) {
-            return Err(Fault::new(stated.span(&["learning_rate", "epochs"]), Refusal::LateStep { step, epochs }));
+            return Err(Fault::new(
+                stated.span(&["learning_rate", "epochs"]),
+                Refusal::LateStep { step, epochs },
+            ));
         }
     }
     Ok(())
@@ -133,11 +200,26 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
 fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
     check_sampler(method.sampler)?;
     if let Some(mixup) = method.augmentation.mixup {
-        check("mixup.alpha", mixup.alpha, mixup.alpha.is_finite() && mixup.alpha > 0.0, "a number above 0")?;
+        check(
+            "mixup.alpha",
+            mixup.alpha,
+            mixup.alpha.is_finite() && mixup.alpha > 0.0,
+            "a number above 0",
+        )?;
     }
     if let Loss::Ldam { max_margin, scale } = method.loss {
-        check("ldam.max_margin", max_margin, max_margin.is_finite() && max_margin > 0.0, "a number above 0")?;
-        check("ldam.scale", scale, scale.is_finite() && scale > 0.0, "a number above 0")?;
+        check(
+            "ldam.max_margin",
+            max_margin,
+            max_margin.is_finite() && max_margin > 0.0,
+            "a number above 0",
+        )?;
+        check(
+            "ldam.scale",
+            scale,
+            scale.is_finite() && scale > 0.0,
+            "a number above 0",
+        )?;
     }
     Ok(())
 }
@@ -145,14 +227,21 @@ fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
 fn check_sampler(sampler: Sampler) -> Result<(), Refusal> {
     match sampler {
         Sampler::InstanceBalanced | Sampler::ClassBalanced => Ok(()),
-        Sampler::EffectiveNumber { beta } => {
-            check("effective-number.beta", beta, (0.0..1.0).contains(&beta), "0 or more, below 1")
-        }
+        Sampler::EffectiveNumber { beta } => check(
+            "effective-number.beta",
+            beta,
+            (0.0..1.0).contains(&beta),
+            "0 or more, below 1",
+        ),
     }
 }
 
 fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
-    if holds { Ok(()) } else { Err(Refusal::Setting { name, value, expected }) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Refusal::Setting { name, value, expected })
+    }
 }
 
 fn is_finite_and_not_negative(value: f64) -> bool {
@@ -162,11 +251,23 @@ fn is_finite_and_not_negative(value: f64) -> bool {
 impl Named {
     /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
-        let reweight = self.method.reweight.map(|Reweight::ClassBalanced { start_epoch, .. }| start_epoch);
-        let regularizer = self.method.regularizer.as_ref().map(|Regularizer::Nc(config)| config.start_epoch);
+        let reweight = self
+            .method
+            .reweight
+            .map(|Reweight::ClassBalanced { start_epoch, .. }| start_epoch);
+        let regularizer = self
+            .method
+            .regularizer
+            .as_ref()
+            .map(|Regularizer::Nc(config)| config.start_epoch);
         for (part, start) in [("`reweight`", reweight), ("`nc`", regularizer)] {
             if let Some(start) = start.filter(|&start| start >= epochs) {
-                let refusal = Refusal::LateStart { part, method: self.name.clone(), start, epochs };
+                let refusal = Refusal::LateStart {
+                    part,
+                    method: self.name.clone(),
+                    start,
+                    epochs,
+                };
                 return Err(Fault::new(self.span.clone(), refusal));
             }
         }

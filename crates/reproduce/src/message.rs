@@ -1,0 +1,38 @@
+//! What a worker tells the process that started it: one JSON object a line on its standard output.
+
+use serde::{Deserialize, Serialize};
+
+/// A sign of life of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Message {
+    /// Data and network stand; training goes on at `next_epoch` of `epochs`.
+    Started {
+        /// First epoch that is not trained yet.
+        next_epoch: i64,
+        /// Epochs of this run.
+        epochs: i64,
+        /// Training images of an epoch.
+        images: i64,
+    },
+    /// Images of `epoch` so far; at most one a second.
+    Step {
+        /// 0-based.
+        epoch: i64,
+        /// So far in this epoch.
+        images: i64,
+    },
+    /// An epoch is finished and recorded.
+    Epoch {
+        /// 0-based.
+        epoch: i64,
+        /// Mean over its batches.
+        train_loss: f64,
+        /// Test accuracy after it, 0..1.
+        accuracy: f64,
+        /// Training images a second.
+        images_per_second: f64,
+        /// Training and evaluation.
+        seconds: f64,
+    },
+}

@@ -1,0 +1,101 @@
+//! Process: a run as a child process of this program.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::message::Message;
+use crate::run_dir::RunDir;
+use crate::schedule::{Launcher, Task};
+use crate::view::View;
+
+/// Starts workers and shows what they say.
+pub(crate) struct Processes<'a> {
+    /// Where the grid's results go.
+    pub(crate) out: &'a Path,
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// One device a slot, as `worker --device` takes it.
+    pub(crate) devices: Vec<String>,
+    /// Threads of libtorch for each process.
+    pub(crate) threads: usize,
+    /// The command without its choice of runs, for the record.
+    pub(crate) command: String,
+    /// What is on the screen.
+    pub(crate) view: &'a View,
+}
+
+impl Launcher for Processes<'_> {
+    fn launch(&self, task: &Task, slot: usize) -> Result<(), String> {
+        let run_dir = RunDir::of(self.out, &task.run);
+        run_dir.prepare(&task.run).map_err(|error| error.to_string())?;
+        let line = self.view.start(&task.run);
+        let ended = self.train(task, &run_dir, slot, |message| line.show(message));
+        line.finish();
+        ended
+    }
+}
+
+impl Processes<'_> {
+    fn train(&self, task: &Task, run_dir: &RunDir, slot: usize, show: impl Fn(&Message)) -> Result<(), String> {
+        let cannot = |error: std::io::Error| format!("cannot start its process: {error}");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(run_dir.log())
+            .map_err(cannot)?;
+        let program = std::env::current_exe().map_err(cannot)?;
+        let mut worker = Command::new(program);
+        worker.arg("worker").arg(run_dir.path());
+        worker.args(["--device", &self.devices[slot], "--threads", &self.threads.to_string()]);
+        worker.args(["--command", &self.command_of(task)]);
+        worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
+        if let Some(first_stage) = &task.first_stage {
+            worker
+                .arg("--first-stage")
+                .arg(RunDir::of(self.out, first_stage).path());
+        }
+        worker.env("OMP_NUM_THREADS", self.threads.to_string());
+        let mut child = worker
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .map_err(cannot)?;
+        let output = child.stdout.take().expect("its standard output is piped");
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Ok(message) = serde_json::from_str(&line) {
+                show(&message);
+            }
+        }
+        let status = child.wait().map_err(cannot)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(reason(status, run_dir))
+        }
+    }
+
+    /// The command that repeats this run alone.
+    fn command_of(&self, task: &Task) -> String {
+        let run = &task.run;
+        let method = run.name.trim_end_matches("~stage1");
+        format!(
+            "{} --methods {method} --imbalance {} --seeds {}",
+            self.command,
+            run.imbalance.ratio(),
+            run.seed
+        )
+    }
+}
+
+/// Why a worker ended: the last error in its log, or the signal that killed it.
+fn reason(status: ExitStatus, run_dir: &RunDir) -> String {
+    let log = std::fs::read_to_string(run_dir.log()).unwrap_or_default();
+    let said = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
+    match (status.code(), said) {
+        (Some(_), Some(error)) => error.to_owned(),
+        _ => format!("its process ended with {status}; see {}", run_dir.log().display()),
+    }
+}

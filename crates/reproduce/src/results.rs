@@ -1,0 +1,54 @@
+//! Results: the folder of a grid, which belongs to one configuration.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::grid::Planned;
+use crate::run::{Outcome, Run};
+use crate::run_dir::RunDir;
+use crate::schedule::tasks;
+
+/// Makes `out` and writes down which configuration it belongs to: data set, protocol and recipe. Other methods, seeds and
+/// imbalances may join later; another recipe would put numbers into one table that do not belong together.
+///
+/// # Errors
+/// If the folder belongs to another configuration, or cannot be written.
+pub(crate) fn claim(out: &Path, run: &Run) -> anyhow::Result<()> {
+    let path = out.join("recipe.toml");
+    let recipe = toml::to_string(&run.recipe).context("a recipe is numbers and words")?;
+    let text = format!(
+        "dataset = \"{}\"\nprotocol = \"{}\"\n{recipe}",
+        run.dataset,
+        run.protocol.name()
+    );
+    match fs::read_to_string(&path) {
+        Ok(found) if found == text => Ok(()),
+        Ok(found) => {
+            let differs = text
+                .lines()
+                .find(|line| !found.lines().any(|other| other == *line))
+                .unwrap_or("its end");
+            bail!(
+                "{} holds results of another configuration: {} does not have the line `{differs}`; choose another --out",
+                out.display(),
+                path.display()
+            )
+        }
+        Err(_) => fs::create_dir_all(out)
+            .and_then(|()| fs::write(&path, text))
+            .with_context(|| format!("cannot write {}; make room or choose another --out", path.display())),
+    }
+}
+
+/// The outcomes of the finished runs among those that `planned` needs.
+///
+/// # Errors
+/// If an outcome is damaged.
+pub(crate) fn outcomes(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Outcome>> {
+    let found = tasks(planned)
+        .into_iter()
+        .map(|task| RunDir::of(out, &task.run).outcome());
+    Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}

@@ -1,0 +1,124 @@
+//! Run: one network to train, everything resolved; Outcome: what is left of it when it is done.
+
+use datasets::{Dataset, Imbalance, Selection};
+use methods::{Method, Protocol, Recipe};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// One network to train: every default written out. Its text is a run directory's `config.toml`, and the digest of that
+/// text names the directory: change a line and it is a new run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Run {
+    /// Name of the method in its grid, such as `ldam-drw+nc`.
+    pub(crate) name: String,
+    /// What is trained on.
+    pub(crate) dataset: Dataset,
+    /// Which reading of the paper the defaults came from.
+    pub(crate) protocol: Protocol,
+    /// Every draw follows from it.
+    pub(crate) seed: i64,
+    /// Which images of each class are kept.
+    pub(crate) selection: Selection,
+    /// How many images of each class are kept.
+    pub(crate) imbalance: Imbalance,
+    /// Network, length and speed.
+    pub(crate) recipe: Recipe,
+    /// What is done with them.
+    pub(crate) method: Method,
+}
+
+impl Run {
+    /// The text of `config.toml`.
+    pub(crate) fn config(&self) -> String {
+        toml::to_string(self).expect("a run holds only numbers, words and tables of them")
+    }
+
+    /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`.
+    pub(crate) fn id(&self) -> String {
+        let imbalance = match self.imbalance {
+            Imbalance::Exponential { ratio } => format!("r{ratio}"),
+            Imbalance::Step { ratio } => format!("step{ratio}"),
+        };
+        let digest = Sha256::digest(self.config());
+        let digest: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}.{imbalance}.s{}.{digest}", self.name, self.seed)
+    }
+
+    /// Epochs this run trains itself: those of its second stage, if it has one.
+    pub(crate) fn epochs(&self) -> i64 {
+        self.method
+            .second_stage
+            .as_ref()
+            .map_or(self.recipe.epochs, methods::SecondStage::epochs)
+    }
+}
+
+/// What is left of a finished run: the only type shared by measuring and reporting. Accuracies are in 0..1; a value that
+/// is not defined (no few-shot class, say) is missing, not zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outcome {
+    /// Directory name of the run.
+    pub(crate) run: String,
+    /// Directory name of the run whose network the second stage started from.
+    pub(crate) first_stage: Option<String>,
+    /// As in the grid.
+    pub(crate) method: String,
+    /// Data set.
+    pub(crate) dataset: String,
+    /// `paper` or `code`.
+    pub(crate) protocol: String,
+    /// `exponential` or `step`.
+    pub(crate) imbalance: String,
+    /// Largest class over smallest.
+    pub(crate) ratio: f64,
+    /// Seed.
+    pub(crate) seed: i64,
+    /// Network, as papers print it.
+    pub(crate) backbone: String,
+    /// Trainable parameters, classifier included.
+    pub(crate) parameters: usize,
+    /// Epochs of this run's own training.
+    pub(crate) epochs: i64,
+    /// Images of the long-tailed training split.
+    pub(crate) train_images: i64,
+    /// Test accuracy after the last epoch.
+    pub(crate) accuracy_last: f64,
+    /// Highest test accuracy of any epoch: chosen on the test split, as many papers do.
+    pub(crate) accuracy_best: f64,
+    /// The epoch it was reached at, 0-based.
+    pub(crate) best_epoch: i64,
+    /// Mean class accuracy after the last epoch, classes with more than 100 training images.
+    pub(crate) many: Option<f64>,
+    /// 20 to 100 training images.
+    pub(crate) medium: Option<f64>,
+    /// Fewer than 20 training images.
+    pub(crate) few: Option<f64>,
+    /// NC1, tr(Σ_W Σ_B⁺) / K, of the training split in evaluation mode after the last epoch.
+    pub(crate) nc1: Option<f64>,
+    /// NC2: mean |cos + 1/(K−1)| over pairs of centred class means, same features.
+    pub(crate) nc2_equiangularity: Option<f64>,
+    /// NC2: smallest angle between centred class means, degrees.
+    pub(crate) nc2_min_angle: Option<f64>,
+    /// NC2: coefficient of variation of the norms of centred class means.
+    pub(crate) nc2_norm_cov: Option<f64>,
+    /// NC3: ‖W/‖W‖ − M/‖M‖‖², M centred class means.
+    pub(crate) nc3: Option<f64>,
+    /// Seconds of training and evaluation, all sittings together.
+    pub(crate) seconds: f64,
+    /// `cpu` or `cuda`, with its model name.
+    pub(crate) device: String,
+    /// Arithmetic of the convolutions.
+    pub(crate) precision: String,
+    /// Threads of libtorch.
+    pub(crate) threads: i32,
+    /// Commit of the source, with `+` if it had uncommitted changes.
+    pub(crate) commit: String,
+    /// SHA-256 of images and labels.
+    pub(crate) data_digest: String,
+    /// SHA-256 of the list of kept training images.
+    pub(crate) split_digest: String,
+    /// Command that repeats this run alone.
+    pub(crate) command: String,
+}

@@ -1,0 +1,230 @@
+//! A run's directory: its files, its lock, its state.
+//!
+//! `config.toml` comes first, `outcome.json` last. State is derived from the files and never stored: an outcome means
+//! done, a checkpoint interrupted, a held lock running. The kernel drops the lock when a process dies, however it dies.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use methods::{Checkpoint, CheckpointError};
+
+use crate::run::{Outcome, Run};
+
+/// Where one run keeps everything.
+#[derive(Clone, Debug)]
+pub(crate) struct RunDir {
+    path: PathBuf,
+}
+
+/// What a directory's files say of its run.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Nothing has been trained.
+    Fresh,
+    /// Some epochs are checkpointed.
+    Interrupted {
+        /// Epochs that need no training any more.
+        next_epoch: i64,
+    },
+    /// A process holds the lock.
+    Running,
+    /// Finished.
+    Done(Box<Outcome>),
+}
+
+/// Why a run's directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunDirError {
+    #[error("cannot use {path}: {source}; make room or choose another --out")]
+    Io { path: PathBuf, source: io::Error },
+    #[error(
+        "{path} is the config of another run; its folder is named after the config it was made with: restore the file or \
+         remove the folder, then run the same command again"
+    )]
+    OtherConfig { path: PathBuf },
+    #[error("{path} is not a run's config: {reason}; remove its folder, then run the same command again")]
+    BadConfig { path: PathBuf, reason: String },
+    #[error("{path} is damaged: {reason}; delete this file, then run the same command again")]
+    BadOutcome { path: PathBuf, reason: String },
+    #[error("{path} is held by another process, which is training this run; wait for it or stop it")]
+    Held { path: PathBuf },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl RunDir {
+    /// The directory of `run` below `out`, which need not exist yet.
+    pub(crate) fn of(out: &Path, run: &Run) -> RunDir {
+        RunDir {
+            path: out.join("runs").join(run.id()),
+        }
+    }
+
+    /// A directory that exists.
+    pub(crate) fn at(path: &Path) -> RunDir {
+        RunDir { path: path.to_owned() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.safetensors")
+    }
+
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.csv")
+    }
+
+    pub(crate) fn per_class(&self) -> PathBuf {
+        self.path.join("per_class.csv")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.path.join("log.txt")
+    }
+
+    /// Makes the directory and writes its config, or checks the config that is there.
+    pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
+        fs::create_dir_all(&self.path).map_err(|source| self.io(&self.path, source))?;
+        let config = self.path.join("config.toml");
+        match fs::read_to_string(&config) {
+            Ok(text) if text == run.config() => Ok(()),
+            Ok(_) => Err(RunDirError::OtherConfig { path: config }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
+            Err(source) => Err(self.io(&config, source)),
+        }
+    }
+
+    /// Reads the run back from its config.
+    pub(crate) fn run(&self) -> Result<Run, RunDirError> {
+        let path = self.path.join("config.toml");
+        let text = fs::read_to_string(&path).map_err(|source| self.io(&path, source))?;
+        toml::from_str(&text).map_err(|error| RunDirError::BadConfig {
+            path,
+            reason: error.message().to_owned(),
+        })
+    }
+
+    /// Takes the lock for as long as the returned file lives.
+    pub(crate) fn lock(&self) -> Result<File, RunDirError> {
+        let path = self.path.join("run.lock");
+        let file = File::create(&path).map_err(|source| self.io(&path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(RunDirError::Held { path }),
+            Err(fs::TryLockError::Error(source)) => Err(self.io(&path, source)),
+        }
+    }
+
+    /// Done, running, interrupted or fresh.
+    pub(crate) fn state(&self) -> Result<State, RunDirError> {
+        if let Some(outcome) = self.outcome()? {
+            return Ok(State::Done(Box::new(outcome)));
+        }
+        if !self.path.exists() {
+            return Ok(State::Fresh);
+        }
+        match self.lock() {
+            Err(RunDirError::Held { .. }) => Ok(State::Running),
+            Err(error) => Err(error),
+            Ok(_) => Ok(
+                Checkpoint::load(&self.checkpoint())?.map_or(State::Fresh, |checkpoint| State::Interrupted {
+                    next_epoch: checkpoint.next_epoch,
+                }),
+            ),
+        }
+    }
+
+    /// The outcome, once there is one.
+    pub(crate) fn outcome(&self) -> Result<Option<Outcome>, RunDirError> {
+        let path = self.path.join("outcome.json");
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|error| RunDirError::BadOutcome {
+                    path,
+                    reason: error.to_string(),
+                }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(self.io(&path, source)),
+        }
+    }
+
+    /// Writes a file whole or not at all.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
+        let path = self.path.join(name);
+        let temporary = self.path.join(format!("{name}.tmp"));
+        fs::write(&temporary, text)
+            .and_then(|()| File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(|source| self.io(&path, source))
+    }
+
+    fn io(&self, path: &Path, source: io::Error) -> RunDirError {
+        RunDirError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Appends rows to a CSV file, whose header it writes first into an empty one. They reach the file in one write.
+pub(crate) fn append_rows<T: serde::Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let mut writer = csv::WriterBuilder::new()
+        .has_headers(file.metadata()?.len() == 0)
+        .from_writer(Vec::new());
+    rows.into_iter()
+        .try_for_each(|row| writer.serialize(row))
+        .map_err(io::Error::other)?;
+    file.write_all(
+        &writer
+            .into_inner()
+            .map_err(|error| io::Error::other(error.to_string()))?,
+    )
+}
+
+/// Cuts the rows of epochs from `next_epoch` on, and a row that was not written to its end: their checkpoint was never
+/// reached, so they will come again. The first column is the epoch.
+pub(crate) fn cut_rows(path: &Path, next_epoch: i64) -> io::Result<()> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read?,
+    };
+    let keeps = |line: &str| match line.split(',').next().map(str::parse::<i64>) {
+        Some(Ok(epoch)) => epoch < next_epoch,
+        _ => true, // the header
+    };
+    let kept: String = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n') && keeps(line))
+        .collect();
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, kept)?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_past_the_checkpoint_and_torn_rows_are_cut() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("metrics.csv");
+        fs::write(&path, "epoch,loss\n0,2.5\n1,1.5\n2,1.25\n3,0.").expect("writable");
+        cut_rows(&path, 2).expect("cut");
+        assert_eq!(
+            fs::read_to_string(&path).expect("readable"),
+            "epoch,loss\n0,2.5\n1,1.5\n"
+        );
+        append_rows(&path, [(2, 1.25)]).expect("append");
+        assert_eq!(
+            fs::read_to_string(&path).expect("readable"),
+            "epoch,loss\n0,2.5\n1,1.5\n2,1.25\n"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The verbs: what a person can ask for, one function each. Results go to standard output, progress to standard error.
+#![expect(clippy::print_stdout, reason = "this is where results are printed")]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use datasets::Availability;
+use torch_shim::GpuSupport;
+
+use crate::arguments::{GridArguments, RunArguments};
+use crate::grid::Grid;
+use crate::plan::plan_text;
+use crate::process::Processes;
+use crate::report::write_report;
+use crate::results::{claim, outcomes};
+use crate::run_dir::{RunDir, State};
+use crate::schedule::{Failure, schedule, tasks};
+use crate::slots::Slots;
+use crate::view::View;
+
+/// Trains what is not finished, then reports.
+pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
+    let grid = Grid::load(&arguments.grid.grid)?;
+    let planned = grid.runs(&arguments.grid.options())?;
+    let out = arguments.grid.out(grid.name());
+    grid.dataset().load(arguments.data.as_deref())?; // downloads what is missing, once, before anything starts
+    claim(&out, &planned[0].run)?;
+
+    let all = tasks(&planned);
+    let mut unfinished = all.clone();
+    let finished = outcomes(&out, &planned)?;
+    unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
+    let slots = Slots::new(
+        arguments.device.as_deref(),
+        arguments.per_device,
+        unfinished.len(),
+        gpu_support,
+    )?;
+    let view = View::new(all.len(), finished.len());
+    let processes = Processes {
+        out: &out,
+        data: arguments.data.clone(),
+        devices: slots.devices.clone(),
+        threads: slots.threads,
+        command: arguments.grid.command(),
+        view: &view,
+    };
+    let failures = schedule(unfinished, slots.devices.len(), &processes);
+    view.close();
+
+    let command = arguments.grid.whole_command();
+    let table = write_report(&out, &grid, &planned, &outcomes(&out, &planned)?, &failures, &command)?;
+    println!("{table}\n{}/summary.md, summary.csv, runs.csv", out.display());
+    Ok(exit_code(&failures))
+}
+
+/// Failures are part of the table too; here they set the exit code.
+fn exit_code(failures: &[Failure]) -> ExitCode {
+    for (run, reason) in failures {
+        eprintln!("failed: {run}: {reason}");
+    }
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    }
+}
+
+/// Prints the resolved runs.
+pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
+    let planned = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
+    print!("{}", plan_text(&planned));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the state of every run that a grid needs.
+pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
+    let grid = Grid::load(&arguments.grid)?;
+    let out = arguments.out(grid.name());
+    for task in tasks(&grid.runs(&arguments.options())?) {
+        let state = match RunDir::of(&out, &task.run).state()? {
+            State::Fresh => "to do".to_owned(),
+            State::Interrupted { next_epoch } => {
+                format!("interrupted after {next_epoch} of {} epochs", task.run.epochs())
+            }
+            State::Running => "running".to_owned(),
+            State::Done(outcome) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
+        };
+        println!("{}  {state}", task.run.id());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes and prints the tables of what is finished.
+pub(crate) fn report(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
+    let grid = Grid::load(&arguments.grid)?;
+    let planned = grid.runs(&arguments.options())?;
+    let out = arguments.out(grid.name());
+    let outcomes = outcomes(&out, &planned)?;
+    println!(
+        "{}",
+        write_report(&out, &grid, &planned, &outcomes, &[], &arguments.whole_command())?
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints which data sets are here.
+pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
+    for entry in datasets::inventory(root) {
+        match entry.availability {
+            Availability::Found {
+                source,
+                train,
+                test,
+                digest,
+            } => println!(
+                "{}  found: {source}\n  {} training and {} test images of {} classes, digest {digest}",
+                entry.dataset,
+                train.iter().sum::<i64>(),
+                test.iter().sum::<i64>(),
+                train.len()
+            ),
+            Availability::Missing { remedy } => println!("{}  missing: {remedy}", entry.dataset),
+            Availability::Broken(error) => println!("{}  unusable: {error}", entry.dataset),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

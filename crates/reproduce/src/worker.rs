@@ -1,0 +1,324 @@
+//! Worker: the child process that trains one run in its directory.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use datasets::{IndexList, Loaded};
+use methods::{
+    Checkpoint, EpochRow, Evaluation, Images, InitialClassifier, Model, Progress, SecondStage, Training, epoch_seed,
+    features_of,
+};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
+
+use crate::environment::Environment;
+use crate::message::Message;
+use crate::run::{Outcome, Run};
+use crate::run_dir::{RunDir, append_rows, cut_rows};
+
+/// What a worker is told besides its run's config.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The run's directory.
+    pub(crate) run_dir: PathBuf,
+    /// The directory of the finished first stage, where the run has a second.
+    pub(crate) first_stage: Option<PathBuf>,
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// Where tensors live.
+    pub(crate) device: Device,
+    /// Threads of libtorch.
+    pub(crate) threads: i32,
+    /// Command that repeats this run alone, for the record.
+    pub(crate) command: String,
+}
+
+/// One row of `metrics.csv`. Accuracies in 0..1, missing where a group has no class; `train_*` are measured on the
+/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct MetricsRow {
+    epoch: i64,
+    learning_rate: f64,
+    train_loss: f64,
+    accuracy: f64,
+    many: Option<f64>,
+    medium: Option<f64>,
+    few: Option<f64>,
+    train_nc1: Option<f64>,
+    train_nc2_equiangularity: Option<f64>,
+    train_nc2_min_angle: Option<f64>,
+    train_nc2_norm_cov: Option<f64>,
+    train_nc3: Option<f64>,
+    test_nc1: Option<f64>,
+    test_nc2_equiangularity: Option<f64>,
+    test_nc2_min_angle: Option<f64>,
+    test_nc2_norm_cov: Option<f64>,
+    test_nc3: Option<f64>,
+    images_per_second: f64,
+    seconds: f64,
+}
+
+/// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
+///
+/// # Errors
+/// With the thing, the value and the remedy; what was recorded and checkpointed before stays.
+pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
+    // A run whose parent was killed would hold its lock and its core for nobody.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    tch::set_num_threads(job.threads);
+    let run_dir = RunDir::at(&job.run_dir);
+    let run = run_dir.run()?;
+    let _lock = run_dir.lock()?;
+    let environment = Environment::here(job.device, job.threads);
+    run_dir.write("environment.toml", &environment.text())?;
+
+    let data = run.dataset.load(job.data.as_deref())?;
+    let (train, split) = long_tailed(&run, &data)?;
+    run_dir.write("indices.txt", &split.text)?;
+    let normalization = run.dataset.normalization();
+    let test = Images::new(&data.test, &normalization, job.device);
+    let train = Images::new(&train, &normalization, job.device);
+
+    let (recipe, method) = match &run.method.second_stage {
+        None => (run.recipe.clone(), run.method.clone()),
+        Some(second_stage) => second_stage.as_training(&run.recipe, &run.method),
+    };
+    tch::manual_seed(epoch_seed(run.seed, -1));
+    let mut model = Model::new(
+        run.recipe.backbone,
+        &method,
+        run.dataset.classes(),
+        Kind::Float,
+        job.device,
+    );
+    if let Some(second_stage) = &run.method.second_stage {
+        start_second_stage(second_stage, job.first_stage.as_deref(), &mut model)?;
+    }
+
+    let next_epoch = Checkpoint::load(&run_dir.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
+    for path in [run_dir.metrics(), run_dir.per_class()] {
+        cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    say(&Message::Started {
+        next_epoch,
+        epochs: recipe.epochs,
+        images: train.samples(),
+    })?;
+    let seed = if run.method.second_stage.is_some() {
+        epoch_seed(run.seed, -2)
+    } else {
+        run.seed
+    };
+    let training = Training {
+        method: &method,
+        recipe: &recipe,
+        train: &train,
+        test: &test,
+        seed,
+        checkpoint: &run_dir.checkpoint(),
+    };
+    let mut last_said = Instant::now();
+    training.run(&mut model, &mut |progress| match progress {
+        Progress::Step { epoch, images } => {
+            if last_said.elapsed() > Duration::from_secs(1) {
+                last_said = Instant::now();
+                say(&Message::Step { epoch, images })?;
+            }
+            Ok(())
+        }
+        Progress::Epoch(row) => record(&run_dir, row),
+    })?;
+
+    let outcome = sum_up(
+        job,
+        &run_dir,
+        &run,
+        &Finished {
+            model: &model,
+            train: &train,
+            data: &data,
+            split: &split,
+            environment,
+        },
+    )?;
+    let text = serde_json::to_string_pretty(&outcome).context("an outcome is numbers and words")?;
+    run_dir.write("outcome.json", &(text + "\n"))?;
+    Ok(())
+}
+
+/// The long-tailed training split and the list of the images that are in it.
+fn long_tailed(run: &Run, data: &Loaded) -> anyhow::Result<(datasets::Split, IndexList)> {
+    let largest = *data
+        .train
+        .class_counts()
+        .iter()
+        .max()
+        .context("a data set has classes")?;
+    let class_counts = run.imbalance.class_counts(largest, data.train.classes)?;
+    let kept = run.selection.select(&data.train.label_list(), &class_counts)?;
+    Ok((data.train.select(&kept), IndexList::new(&kept)))
+}
+
+/// Loads the finished first stage into `model` and prepares its classifier.
+fn start_second_stage(second_stage: &SecondStage, first_stage: Option<&Path>, model: &mut Model) -> anyhow::Result<()> {
+    let SecondStage::Crt {
+        classifier, backbone, ..
+    } = second_stage;
+    let path = RunDir::at(first_stage.context("a second stage needs --first-stage, the directory it starts from")?);
+    let Some(checkpoint) = Checkpoint::load(&path.checkpoint())? else {
+        bail!(
+            "the first stage has no checkpoint at {}; delete outcome.json beside it to train it again, then run the same \
+             command again",
+            path.checkpoint().display()
+        );
+    };
+    checkpoint.restore_model(model)?;
+    if *classifier == InitialClassifier::Fresh {
+        model.reset_classifier();
+    }
+    model.freeze_backbone(*backbone);
+    Ok(())
+}
+
+/// Appends an epoch to the run's tables and tells the parent.
+fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
+    let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
+    append_rows(
+        &run_dir.metrics(),
+        [MetricsRow {
+            epoch: row.epoch,
+            learning_rate: row.learning_rate,
+            train_loss: row.train_loss,
+            accuracy: row.test.accuracy,
+            many: row.test.many,
+            medium: row.test.medium,
+            few: row.test.few,
+            train_nc1: train.map(|metrics| metrics.nc1),
+            train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
+            train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),
+            train_nc2_norm_cov: train.map(|metrics| metrics.nc2_norm_variation),
+            train_nc3: train.and_then(|metrics| metrics.nc3),
+            test_nc1: test.map(|metrics| metrics.nc1),
+            test_nc2_equiangularity: test.map(|metrics| metrics.nc2_equiangularity),
+            test_nc2_min_angle: test.map(|metrics| metrics.nc2_smallest_angle_degrees),
+            test_nc2_norm_cov: test.map(|metrics| metrics.nc2_norm_variation),
+            test_nc3: test.and_then(|metrics| metrics.nc3),
+            images_per_second: row.images_per_second,
+            seconds: row.seconds,
+        }],
+    )?;
+    append_per_class(&run_dir.per_class(), row.epoch, &row.test)?;
+    say(&Message::Epoch {
+        epoch: row.epoch,
+        train_loss: row.train_loss,
+        accuracy: row.test.accuracy,
+        images_per_second: row.images_per_second,
+        seconds: row.seconds,
+    })
+}
+
+/// `per_class.csv` has one row an epoch and class: a long table, so that it reads the same for 10 classes and 8142.
+fn append_per_class(path: &Path, epoch: i64, evaluation: &Evaluation) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Row {
+        epoch: i64,
+        class: usize,
+        accuracy: Option<f64>,
+    }
+    let rows = evaluation.per_class.iter().enumerate();
+    append_rows(path, rows.map(|(class, &accuracy)| Row { epoch, class, accuracy }))
+}
+
+/// One line to the parent. If the parent is gone this fails, and the run stops: it resumes with its next parent.
+fn say(message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_string(message).map_err(io::Error::other)?;
+    line.push('\n');
+    io::stdout().lock().write_all(line.as_bytes())
+}
+
+/// Everything an outcome is made of, besides the run.
+struct Finished<'a> {
+    model: &'a Model,
+    train: &'a Images,
+    data: &'a Loaded,
+    split: &'a IndexList,
+    environment: Environment,
+}
+
+/// The outcome of a run whose last epoch is recorded.
+fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> anyhow::Result<Outcome> {
+    let Finished {
+        model,
+        train,
+        data,
+        split,
+        environment,
+    } = finished;
+    let text = fs::read(run_dir.metrics()).with_context(|| format!("cannot read {}", run_dir.metrics().display()))?;
+    let rows: Vec<MetricsRow> = csv::Reader::from_reader(text.as_slice())
+        .into_deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| {
+            format!(
+                "{} is damaged; remove the run's folder and run again",
+                run_dir.metrics().display()
+            )
+        })?;
+    let last = rows
+        .last()
+        .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
+    let best = rows
+        .iter()
+        .rev()
+        .max_by(|left, right| left.accuracy.total_cmp(&right.accuracy))
+        .unwrap_or(last);
+    let (weight, bias) = model.classifier();
+    let classifier = nc::Classifier { weight, bias };
+    let collapse = nc::measure(
+        &features_of(model, train),
+        train.labels(),
+        model.classes(),
+        Some(&classifier),
+    )
+    .ok();
+    let collapse = collapse.as_ref();
+    Ok(Outcome {
+        run: run.id(),
+        first_stage: job
+            .first_stage
+            .as_ref()
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())),
+        method: run.name.clone(),
+        dataset: run.dataset.name().into(),
+        protocol: run.protocol.name().into(),
+        imbalance: run.imbalance.to_string().split(' ').next().unwrap_or_default().into(),
+        ratio: run.imbalance.ratio(),
+        seed: run.seed,
+        backbone: run.recipe.backbone.name().into(),
+        parameters: model.parameter_count(),
+        epochs: run.epochs(),
+        train_images: train.samples(),
+        accuracy_last: last.accuracy,
+        accuracy_best: best.accuracy,
+        best_epoch: best.epoch,
+        many: last.many,
+        medium: last.medium,
+        few: last.few,
+        nc1: collapse.map(|metrics| metrics.nc1),
+        nc2_equiangularity: collapse.map(|metrics| metrics.nc2_equiangularity),
+        nc2_min_angle: collapse.map(|metrics| metrics.nc2_smallest_angle_degrees),
+        nc2_norm_cov: collapse.map(|metrics| metrics.nc2_norm_variation),
+        nc3: collapse.and_then(|metrics| metrics.nc3),
+        seconds: rows.iter().map(|row| row.seconds).sum(),
+        device: environment.device.clone(),
+        precision: environment.precision.clone(),
+        threads: environment.threads,
+        commit: environment.commit.clone(),
+        data_digest: data.digest.clone(),
+        split_digest: split.sha256.clone(),
+        command: job.command.clone(),
+    })
+}
