@@ -114,9 +114,7 @@ impl Summary {
                 rows: HashMap::new(),
             });
         }
-        let frame = frame(outcomes)?
-            .group_by_stable(KEYS)?
-            .apply(|group| summary_row(&group))?;
+        let frame = means_and_deviations(&frame(outcomes)?)?;
         let (methods, imbalances) = (frame.column("method")?.str()?, frame.column("imbalance")?.str()?);
         let keys = methods.iter().flatten().zip(imbalances.iter().flatten());
         let rows = keys
@@ -136,8 +134,12 @@ impl Summary {
             return Ok(vec![None; Metric::ALL.len()]);
         };
         let spread = |metric: Metric| {
-            let mean = self.frame.column(metric.name())?.f64()?.get(row);
-            let deviation = self.frame.column(&deviation_name(metric))?.f64()?.get(row);
+            let mean = self.frame.column(&format!("{}_mean", metric.name()))?.f64()?.get(row);
+            let deviation = self
+                .frame
+                .column(&format!("{}_agg_std", metric.name()))?
+                .f64()?
+                .get(row);
             Ok(mean.map(|mean| Spread { mean, deviation }))
         };
         Metric::ALL.into_iter().map(spread).collect()
@@ -162,22 +164,15 @@ fn frame(outcomes: &[&Outcome]) -> PolarsResult<DataFrame> {
     DataFrame::new(outcomes.len(), columns)
 }
 
-/// The runs of one method and imbalance as one row: keys, then mean and deviation of each metric.
-fn summary_row(group: &DataFrame) -> PolarsResult<DataFrame> {
-    let mut columns = Vec::new();
-    for key in KEYS {
-        columns.push(group.column(key)?.head(Some(1)));
-    }
-    for metric in Metric::ALL {
-        let values = group.column(metric.name())?.f64()?;
-        columns.push(Column::new(metric.name().into(), [values.mean()]));
-        columns.push(Column::new(deviation_name(metric).into(), [values.std(1)]));
-    }
-    DataFrame::new(1, columns)
-}
-
-fn deviation_name(metric: Metric) -> String {
-    format!("{}_deviation", metric.name())
+/// Keys, then mean and sample standard deviation of each metric as `<metric>_mean` and `<metric>_agg_std`.
+#[expect(
+    deprecated,
+    reason = "polars deprecates eager means for its lazy engine, which takes minutes to compile"
+)]
+fn means_and_deviations(frame: &DataFrame) -> PolarsResult<DataFrame> {
+    let groups = frame.group_by_stable(KEYS)?.select(Metric::ALL.map(Metric::name));
+    let deviations = groups.std(1)?;
+    groups.mean()?.hstack(&deviations.columns()[KEYS.len()..])
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ reweight = { class-balanced = { beta = 0.99 } }
 name = "ce-drw-crt"
 [method.uses]
 reweight = { class-balanced = { beta = 0.99 } }
-second_stage = { crt = { epochs = 3 } }
+second_stage = { crt = { epochs = 20 } }
 "#;
 
     fn load(text: &str) -> Result<Grid, GridError> {
@@ -343,7 +343,7 @@ second_stage = { crt = { epochs = 3 } }
         else {
             panic!("ce-drw-crt has a second stage")
         };
-        assert_eq!((epochs, weight_decay), (3, 5e-4));
+        assert_eq!((epochs, weight_decay), (20, 5e-4));
     }
 
     #[test]
@@ -465,7 +465,7 @@ second_stage = { crt = { epochs = 3 } }
                 start_epoch: 24
             })
         );
-        assert_eq!(run.epochs(), 3);
+        assert_eq!(run.epochs(), 20);
         assert_eq!(first_stage.map(|run| run.name).as_deref(), Some("ce-drw"));
     }
 
@@ -558,8 +558,8 @@ second_stage = { crt = { epochs = 3 } }
             "10:33: `beta` is 1; set it to 0 or more, below 1"
         );
         assert_eq!(
-            with("crt = { epochs = 3 }", "crt = { epochs = 0 }"),
-            "15:25: `epochs` is 0; set it to 1 or more"
+            with("crt = { epochs = 20 }", "crt = { epochs = 0 }"),
+            "15:26: `epochs` is 0; set it to 1 or more"
         );
         assert_eq!(
             with("crt = {", "retrain = {"),
@@ -582,8 +582,8 @@ second_stage = { crt = { epochs = 3 } }
         assert_eq!(with("batch_size = 0"), "17:1: `batch_size` is 0; set it to 1 or more");
         assert_eq!(
             with("epochs = 50"),
-            "17:1: `learning_rate` steps at epoch 160, but the last of 50 epochs is 49; state an earlier step, or leave \
-             `epochs` as it is and use `--epochs 50`, which scales every schedule"
+            "17:1: `learning_rate` steps at epoch 160, but the last of 50 epochs is 49; state earlier steps or more \
+             epochs (or leave both to the protocol and say `--epochs` on the command line, which scales them)"
         );
         let short = "epochs = 50\nlearning_rate = { cosine = { initial = 0.1 } }";
         assert_eq!(

@@ -110,10 +110,10 @@ mod tests {
              0.005, learning rate 0.1, times 0.1 at epochs 160 and 180 (counted from 0), warm-up over 5 epochs; \
              augmentation: crop and flip, mixup (α 0.2)\n\n\
              run                         method      imbalance       seed  epochs  parts\n\
-             {}           ce          exponential 10  0     200     cross-entropy\n\
-             {}       ce-crt      exponential 10  0     10      cross-entropy, then cRT for 10 epochs \
+             {}          ce          exponential 10  0     200     cross-entropy\n\
+             {}      ce-crt      exponential 10  0     10      cross-entropy, then cRT for 10 epochs \
              (class-balanced sampling)\n\
-             {}   nc-drw-crt  exponential 10  0     10      cross-entropy, re-weighted from epoch 160 (β 0.9999), NC from \
+             {}  nc-drw-crt  exponential 10  0     10      cross-entropy, re-weighted from epoch 160 (β 0.9999), NC from \
              epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)\n\n\
              {} is also the first stage of {}\n\
              {nc_drw} is trained as well, as the first stage of {}\n\n\

@@ -126,17 +126,16 @@ fn comparison(table: &Table) -> Option<String> {
         return None;
     }
     let mut lines = Vec::new();
-    if let Some((row, ..)) = compared.iter().find(|(row, ..)| row.epochs != row.published_epochs) {
+    let other_length = compared.iter().find(|(row, ..)| row.epochs != row.published_epochs);
+    if let Some((row, ..)) = other_length {
         lines.push(format!(
             "This is a training of {} epochs, and the published numbers are of {}: they cannot be compared, and no \
              difference above says that a number is or is not reproduced.",
             row.epochs, row.published_epochs
         ));
     }
-    let (short, reached): (Vec<_>, Vec<_>) = compared
-        .iter()
-        .partition(|(.., difference)| *difference < -REACHED_WITHIN);
-    for (row, published, difference) in &short {
+    let short = compared.iter().filter(|(.., difference)| *difference < -REACHED_WITHIN);
+    for (row, published, difference) in short {
         let seeds = match row.finished == row.planned {
             true => String::new(),
             false => format!(" (with {} of {} seeds)", row.finished, row.planned),
@@ -149,11 +148,10 @@ fn comparison(table: &Table) -> Option<String> {
             100.0 * published.accuracy,
         ));
     }
-    if short.is_empty() {
-        let within = 100.0 * REACHED_WITHIN;
+    if lines.is_empty() {
         lines.push(format!(
-            "Each of the {} published numbers is reached, to within {within} point.",
-            reached.len()
+            "Every published number above is reached, to within {} point.",
+            100.0 * REACHED_WITHIN
         ));
     }
     Some(lines.join("\n\n") + "\n")

@@ -155,7 +155,7 @@ Not in the table:
         let expected = "This is a training of 30 epochs, and the published numbers are of 200: they cannot be compared, and \
                         no difference above says that a number is or is not reproduced.\n";
         assert!(text.contains(expected), "{text}");
-        assert!(!text.contains("reached"), "{text}");
+        assert!(!text.contains("Not reached"), "{text}");
     }
 
     #[test]
@@ -164,7 +164,7 @@ Not in the table:
         let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8101)).collect();
         let (_, text) = report(&planned, &outcomes, &[]);
         assert!(
-            text.ends_with("Each of the 1 published numbers is reached, to within 1 point.\n"),
+            text.ends_with("Every published number above is reached, to within 1 point.\n"),
             "{text}"
         );
     }

@@ -71,8 +71,8 @@ pub(crate) enum Refusal {
     },
     /// A step of the learning rate that never comes.
     #[error(
-        "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state an earlier step, or leave \
-         `epochs` as it is and use `--epochs {epochs}`, which scales every schedule",
+        "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state earlier steps or more epochs \
+         (or leave both to the protocol and say `--epochs` on the command line, which scales them)",
         epochs - 1
     )]
     LateStep {
