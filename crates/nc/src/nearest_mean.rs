@@ -138,3 +138,47 @@ impl<'a> NearestMean<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::Accumulator;
+
+    /// Means at 0 and 10 of classes 1 and 2; class 0 has no sample.
+    fn statistics() -> Statistics {
+        let mut accumulator = Accumulator::new(3, 1, Device::Cpu).expect("three classes");
+        let features = Tensor::from_slice2(&[[-1.0_f64], [1.0], [10.0]]);
+        accumulator
+            .add(&features, &Tensor::from_slice(&[1_i64, 1, 2]))
+            .expect("a valid batch");
+        accumulator.finish().expect("two classes are present")
+    }
+
+    #[test]
+    fn foreign_features_go_to_the_nearest_present_class() {
+        let statistics = statistics();
+        let mut comparison = NearestMean::new(&statistics, None).expect("no classifier");
+        let features = Tensor::from_slice2(&[[-7.0_f64], [4.9], [5.1], [99.0]]);
+        assert_eq!(comparison.nearest(&features), Tensor::from_slice(&[1_i64, 1, 2, 2]));
+        comparison
+            .add(&features, &Tensor::from_slice(&[1_i64, 1, 1, 0]))
+            .expect("a valid batch");
+        let agreement = comparison.finish().expect("samples were added");
+        assert_eq!((agreement.nearest_mean_accuracy, agreement.accuracy), (0.5, None));
+    }
+
+    #[test]
+    fn a_comparison_without_samples_is_an_error() {
+        let statistics = statistics();
+        let error = NearestMean::new(&statistics, None)
+            .expect("no classifier")
+            .finish()
+            .expect_err("no samples");
+        assert_eq!(
+            error.to_string(),
+            "features have shape [0, 1]; give them as at least one row"
+        );
+    }
+}

@@ -187,3 +187,67 @@ impl Statistics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    fn largest_difference(one: &Tensor, other: &Tensor) -> f64 {
+        (one - other).abs().max().double_value(&[])
+    }
+
+    #[test]
+    fn means_and_scatter_are_their_definitions() {
+        tch::manual_seed(0);
+        let features = Tensor::randn([7, 3], OPTIONS);
+        let labels = Tensor::from_slice(&[0_i64, 2, 2, 0, 2, 0, 0]); // of four classes, 1 and 3 are absent
+        let mut accumulator = Accumulator::new(4, 3, Device::Cpu).expect("four classes");
+        for (features, labels) in features.split(3, 0).iter().zip(labels.split(3, 0)) {
+            accumulator.add(features, &labels).expect("a valid batch");
+        }
+        let statistics = accumulator.finish().expect("two classes are present");
+        let of_class = |rows: &[i64]| features.index_select(0, &Tensor::from_slice(rows));
+        let (first, third) = (of_class(&[0, 3, 5, 6]), of_class(&[1, 2, 4]));
+        let mean = |rows: &Tensor| rows.mean_dim(0, false, None::<Kind>);
+        let means = Tensor::stack(&[mean(&first), mean(&third)], 0);
+        let (first, third) = (&first - mean(&first), &third - mean(&third));
+        assert_eq!(statistics.present(), &Tensor::from_slice(&[0_i64, 2]));
+        assert_eq!(statistics.counts(), &Tensor::from_slice(&[4.0_f64, 3.0]));
+        assert!(largest_difference(statistics.means(), &means) < 1e-15);
+        assert!(largest_difference(&statistics.global_mean(), &mean(&means)) < 1e-15);
+        assert!(largest_difference(&statistics.sample_mean, &mean(&features)) < 1e-15);
+        let scatter = first.tr().matmul(&first) + third.tr().matmul(&third);
+        assert!(largest_difference(&statistics.within_scatter, &scatter) < 1e-14);
+        let variance = |rows: &Tensor| rows.square().sum(Kind::Double).double_value(&[]) / rows.size()[0] as f64;
+        let variances = Tensor::from_slice(&[variance(&first), variance(&third)]);
+        assert!(largest_difference(&statistics.within_variances(), &variances) < 1e-14);
+    }
+
+    #[test]
+    fn a_small_spread_far_from_the_origin_keeps_its_digits_over_many_batches() {
+        let spread = Tensor::from_slice2(&[[1.0_f64, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]]) / 1024.0;
+        let offsets = Tensor::from_slice2(&[[1e6_f64, 0.0], [1e6, 0.0], [0.0, 1e6], [0.0, 1e6]]);
+        let labels = Tensor::from_slice(&[0_i64, 0, 1, 1]);
+        let mut accumulator = Accumulator::new(2, 2, Device::Cpu).expect("two classes");
+        for _ in 0..100 {
+            accumulator.add(&(&spread + &offsets), &labels).expect("a valid batch");
+        }
+        let variances = accumulator.finish().expect("two classes").within_variances() * 1024.0 * 1024.0;
+        // Mean square minus squared mean would have no digit left: 1e12 against 1e-6.
+        assert!(largest_difference(&variances, &Tensor::from_slice(&[1.0_f64, 4.0])) < 1e-6);
+    }
+
+    #[test]
+    fn a_refused_batch_leaves_no_trace() {
+        let features = Tensor::randn([4, 2], OPTIONS);
+        let labels = Tensor::from_slice(&[0_i64, 1, 0, 1]);
+        let mut accumulator = Accumulator::new(2, 2, Device::Cpu).expect("two classes");
+        accumulator.add(&features, &labels).expect("a valid batch");
+        assert!(accumulator.add(&features, &(&labels + 1)).is_err());
+        assert!(accumulator.add(&(&features / 0.0), &labels).is_err());
+        let statistics = accumulator.finish().expect("two classes");
+        assert_eq!(statistics.counts(), &Tensor::from_slice(&[2.0_f64, 2.0]));
+    }
+}
