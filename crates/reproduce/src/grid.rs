@@ -69,7 +69,7 @@ impl Grid {
         })?;
         let file: GridFile = toml::from_str(&text).map_err(|error| GridError::File {
             place: Place::new(path.to_owned(), &text, error.span().map_or(0, |span| span.start)),
-            refusal: Refusal::Toml(error.message().to_owned()),
+            refusal: Box::new(Refusal::Toml(error.message().to_owned())),
         })?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let grid = Grid {
@@ -118,7 +118,7 @@ impl Grid {
                 None => seeds.clone(),
                 Some(seed) => {
                     let (what, value) = ("seed", seed.to_string());
-                    return Err(GridError::Option(Refusal::Repeated { what, value }));
+                    return Err(GridError::option(Refusal::Repeated { what, value }));
                 }
             },
         };
@@ -154,7 +154,7 @@ impl Grid {
         if let Some(epochs) = epochs {
             if epochs < 1 {
                 let (name, value) = ("--epochs", epochs as f64);
-                return Err(GridError::Option(Refusal::Setting {
+                return Err(GridError::option(Refusal::Setting {
                     name,
                     value,
                     expected: "1 or more",
@@ -162,9 +162,9 @@ impl Grid {
             }
             let factor = epochs as f64 / recipe.epochs as f64;
             recipe = recipe.scaled_to(epochs);
-            methods
-                .iter_mut()
-                .for_each(|named| named.method = named.method.scaled(factor));
+            for named in &mut methods {
+                named.method = named.method.scaled(factor);
+            }
         }
         for named in &methods {
             named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
@@ -187,7 +187,7 @@ impl Grid {
         if let Some(missing) = asked.iter().find(|asked| !keys.contains(asked)) {
             let known: Vec<String> = keys.iter().map(Key::to_string).collect();
             let (grid, value, known) = (self.name.clone(), missing.to_string(), known.join(", "));
-            return Err(GridError::Option(Refusal::NotInGrid {
+            return Err(GridError::option(Refusal::NotInGrid {
                 grid,
                 what,
                 value,
@@ -225,7 +225,7 @@ impl Grid {
         let place = Place::new(self.path.clone(), &self.text, fault.span.start);
         GridError::File {
             place,
-            refusal: fault.refusal,
+            refusal: Box::new(fault.refusal),
         }
     }
 }

@@ -66,21 +66,22 @@ fn first_stages(planned: &[Planned]) -> String {
             starts.entry(first_stage.id()).or_default().push(run.id());
         }
     }
-    let mut text = String::new();
-    for (first_stage, runs) in &starts {
-        let runs = describe::in_words(runs);
-        text += &match asked.contains(first_stage) {
-            true => format!("{first_stage} is also the first stage of {runs}\n"),
-            false => format!("{first_stage} is trained as well, as the first stage of {runs}\n"),
+    let shared = starts.iter().map(|(first_stage, runs)| {
+        let is = if asked.contains(first_stage) {
+            "is also"
+        } else {
+            "is trained as well,"
         };
-    }
+        format!("{first_stage} {is} the first stage of {}\n", describe::in_words(runs))
+    });
+    let shared: Vec<String> = shared.collect();
     let networks = asked.union(&starts.keys().cloned().collect()).count();
     let separator = if starts.is_empty() { "" } else { "\n" };
     let (runs, networks) = (
         describe::count(asked.len() as i64, "run"),
         describe::count(networks as i64, "network"),
     );
-    format!("{separator}{text}\n{runs}, {networks} to train\n")
+    format!("{separator}{}\n{runs}, {networks} to train\n", shared.concat())
 }
 
 #[cfg(test)]
@@ -116,7 +117,7 @@ mod tests {
              {}  nc-drw-crt  exponential 10  0     10      cross-entropy, re-weighted from epoch 160 (β 0.9999), NC from \
              epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)\n\n\
              {} is also the first stage of {}\n\
-             {nc_drw} is trained as well, as the first stage of {}\n\n\
+             {nc_drw} is trained as well, the first stage of {}\n\n\
              3 runs, 4 networks to train\n",
             ids[0], ids[1], ids[2], ids[0], ids[1], ids[2]
         );

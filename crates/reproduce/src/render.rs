@@ -64,15 +64,14 @@ fn markdown_table(table: &Table) -> String {
         _ => format!("{}:", "-".repeat(widths[column] - 1)),
     });
     lines.insert(1, rule);
-    let mut text = String::new();
-    for line in lines {
+    let lines = lines.iter().map(|line| {
         let cells: [String; 12] = std::array::from_fn(|column| match (column, widths[column]) {
             (0 | 1, width) => format!("{:<width$}", line[column]),
             (_, width) => format!("{:>width$}", line[column]),
         });
-        text += &format!("| {} |\n", cells.join(" | "));
-    }
-    text
+        format!("| {} |\n", cells.join(" | "))
+    });
+    lines.collect()
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
@@ -136,9 +135,10 @@ fn comparison(table: &Table) -> Option<String> {
     }
     let short = compared.iter().filter(|(.., difference)| *difference < -REACHED_WITHIN);
     for (row, published, difference) in short {
-        let seeds = match row.finished == row.planned {
-            true => String::new(),
-            false => format!(" (with {} of {} seeds)", row.finished, row.planned),
+        let seeds = if row.finished == row.planned {
+            String::new()
+        } else {
+            format!(" (with {} of {} seeds)", row.finished, row.planned)
         };
         lines.push(format!(
             "Not reached: `{}` at {} is {:.2} points below the published {:.1} %{seeds}.",
@@ -207,7 +207,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         record.push(published.map_or(String::new(), |published| published.note.clone()));
         writer.write_record(&record)?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8(bytes).expect("made of strings"))
 }
 

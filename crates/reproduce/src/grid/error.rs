@@ -22,11 +22,18 @@ pub(crate) enum GridError {
         /// Where in which file.
         place: Place,
         /// What is wrong with it.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// Something on the command line is wrong.
     #[error("{0}")]
-    Option(Refusal),
+    Option(Box<Refusal>),
+}
+
+impl GridError {
+    /// Refuses something on the command line.
+    pub(super) fn option(refusal: Refusal) -> GridError {
+        GridError::Option(Box::new(refusal))
+    }
 }
 
 /// What is wrong, and the remedy.

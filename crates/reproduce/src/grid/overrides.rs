@@ -67,12 +67,13 @@ impl Overrides {
         holds: bool,
         expected: &'static str,
     ) -> Result<(), Fault> {
-        match holds {
-            true => Ok(()),
-            false => Err(Fault::new(
+        if holds {
+            Ok(())
+        } else {
+            Err(Fault::new(
                 self.span(&[name]),
                 Refusal::Setting { name, value, expected },
-            )),
+            ))
         }
     }
 }
