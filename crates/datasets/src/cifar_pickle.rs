@@ -47,12 +47,12 @@ pub(crate) fn parse(bytes: &[u8], label_key: &str, count: usize) -> Result<Recor
 
 fn label_list(value: Value) -> Option<Vec<i64>> {
     let Value::List(labels) = value else { return None };
-    labels.into_iter().map(whole_number).collect()
+    labels.iter().map(whole_number).collect()
 }
 
-fn whole_number(value: Value) -> Option<i64> {
+fn whole_number(value: &Value) -> Option<i64> {
     match value {
-        Value::I64(number) => Some(number),
+        Value::I64(number) => Some(*number),
         _ => None,
     }
 }
@@ -65,7 +65,7 @@ fn array_state(value: Value) -> Option<(Vec<i64>, Vec<u8>)> {
     else {
         return None;
     };
-    Some((shape.into_iter().map(whole_number).collect::<Option<_>>()?, bytes))
+    Some((shape.iter().map(whole_number).collect::<Option<_>>()?, bytes))
 }
 
 #[cfg(test)]

@@ -23,12 +23,18 @@ impl Split {
     }
 
     /// Number of images of each class, `[k]`.
+    ///
+    /// # Panics
+    /// If the labels are not class numbers in a vector of i64.
     pub fn class_counts(&self) -> Vec<i64> {
         let counts = self.labels.bincount::<Tensor>(None, self.classes);
         Vec::try_from(counts).expect("bincount of i64 labels gives a vector of i64")
     }
 
     /// The labels as a list on the host, `[n]`.
+    ///
+    /// # Panics
+    /// If the labels are not a vector of i64.
     pub fn label_list(&self) -> Vec<i64> {
         Vec::try_from(&self.labels).expect("labels are a vector of i64")
     }

@@ -134,9 +134,9 @@ pub(crate) mod tests {
         let mut found = Vec::new();
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
-                found.extend(files_below(&path))
+                found.extend(files_below(&path));
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
         found
