@@ -43,7 +43,7 @@ check: lint test
 
 # Measure speed: just bench --save-baseline main
 bench *options: _libtorch
-    cargo bench --workspace "$@"
+    cargo bench --workspace --bench '*' -- "$@"
 
 _libtorch:
     @scripts/libtorch
