@@ -56,8 +56,14 @@ pub(crate) fn fetch(
         .map_err(DataError::write(&part))?;
     file.lock().map_err(DataError::write(&part))?;
     if cifar.locate(data_root).is_none() {
-        let downloaded = download(cifar, base_url, data_root, &mut file, progress);
-        downloaded
+        let transfer = Transfer {
+            cifar,
+            data_root,
+            part: &part,
+            url: format!("{base_url}{}", cifar.archive),
+        };
+        transfer
+            .run(&mut file, progress)
             .and_then(|()| verify(cifar, &mut file, &part))
             .inspect_err(|error| {
                 let empty = file.metadata().is_ok_and(|part| part.len() == 0);
@@ -74,73 +80,105 @@ pub(crate) fn fetch(
     }
 }
 
-/// Appends what `file` lacks of the archive.
-fn download(
-    cifar: &Cifar,
-    base_url: &str,
-    data_root: &Path,
-    file: &mut File,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(), DataError> {
-    let url = format!("{base_url}{}", cifar.archive);
-    let part = data_root.join(format!("{}.part", cifar.archive));
-    let unreachable = |reason: String| DataError::Unreachable {
-        dataset: cifar.name,
-        data_root: data_root.to_owned(),
-        archive: cifar.archive,
-        url: url.clone(),
-        reason,
-    };
-    let mut received = file.metadata().map_err(DataError::read(&part))?.len();
-    let response = request(&url, received).map_err(|error| unreachable(error.to_string()))?;
-    let total = match response.status() {
-        StatusCode::PARTIAL_CONTENT => match content_range(&response) {
-            Some((Some(start), total)) if start == received => total,
-            range => {
-                return Err(unreachable(format!(
-                    "asked for bytes from {received} on, got {range:?}"
-                )));
-            }
-        },
-        // The file is whole already, which its digest will show.
-        StatusCode::RANGE_NOT_SATISFIABLE if received > 0 => return Ok(()),
-        StatusCode::OK => {
-            // A server without ranges starts again.
-            file.set_len(0).map_err(DataError::write(&part))?;
-            received = 0;
-            response.body().content_length()
-        }
-        status => return Err(unreachable(format!("the server answered {status}"))),
-    };
-    let interrupted = |received, reason: String| DataError::Interrupted {
-        url: url.clone(),
-        received,
-        total,
-        reason,
-    };
-    let mut body = response.into_body().into_reader();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        progress(Progress {
-            url: &url,
-            received,
-            total,
-        });
-        let length = body
-            .read(&mut block)
-            .map_err(|error| interrupted(received, error.to_string()))?;
-        if length == 0 {
-            break;
-        }
-        file.write_all(&block[..length]).map_err(DataError::write(&part))?;
-        received += length as u64;
-        if received > LARGEST_ARCHIVE {
-            return Err(unreachable(format!("it is larger than {LARGEST_ARCHIVE} bytes")));
+/// One archive on its way into a partial file.
+struct Transfer<'a> {
+    cifar: &'a Cifar,
+    data_root: &'a Path,
+    part: &'a Path,
+    url: String,
+}
+
+/// What the server is about to send.
+struct Remainder {
+    body: ureq::BodyReader<'static>,
+    /// Bytes of the file that are there already.
+    received: u64,
+    total: Option<u64>,
+}
+
+impl Transfer<'_> {
+    /// Appends to `file` what it lacks of the archive.
+    fn run(&self, file: &mut File, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+        match self.start(file)? {
+            Some(remainder) => self.receive(remainder, file, progress),
+            None => Ok(()),
         }
     }
-    match total {
-        Some(total) if received < total => Err(interrupted(received, "the connection was closed".to_owned())),
-        _ => Ok(()),
+
+    /// Asks for what `file` lacks; nothing if it is whole already, which its digest will show.
+    fn start(&self, file: &mut File) -> Result<Option<Remainder>, DataError> {
+        let received = file.metadata().map_err(DataError::read(self.part))?.len();
+        let response = request(&self.url, received).map_err(|error| self.unreachable(error.to_string()))?;
+        let (received, total) = match response.status() {
+            StatusCode::PARTIAL_CONTENT => match content_range(&response) {
+                Some((Some(start), total)) if start == received => (received, total),
+                range => return Err(self.unreachable(format!("asked for bytes from {received} on, got {range:?}"))),
+            },
+            StatusCode::RANGE_NOT_SATISFIABLE if received > 0 => return Ok(None),
+            StatusCode::OK => {
+                // The first attempt, or a server without ranges, which starts again.
+                file.set_len(0).map_err(DataError::write(self.part))?;
+                (0, response.body().content_length())
+            }
+            status => return Err(self.unreachable(format!("the server answered {status}"))),
+        };
+        Ok(Some(Remainder {
+            body: response.into_body().into_reader(),
+            received,
+            total,
+        }))
+    }
+
+    fn receive(
+        &self,
+        remainder: Remainder,
+        file: &mut File,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), DataError> {
+        let Remainder {
+            mut body,
+            mut received,
+            total,
+        } = remainder;
+        let interrupted = |received, reason: String| DataError::Interrupted {
+            url: self.url.clone(),
+            received,
+            total,
+            reason,
+        };
+        let mut block = vec![0; 1 << 16];
+        loop {
+            progress(Progress {
+                url: &self.url,
+                received,
+                total,
+            });
+            let length = body
+                .read(&mut block)
+                .map_err(|error| interrupted(received, error.to_string()))?;
+            if length == 0 {
+                break;
+            }
+            file.write_all(&block[..length]).map_err(DataError::write(self.part))?;
+            received += length as u64;
+            if received > LARGEST_ARCHIVE {
+                return Ok(()); // not the official archive, as its digest will show
+            }
+        }
+        match total {
+            Some(total) if received < total => Err(interrupted(received, "the connection was closed".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    fn unreachable(&self, reason: String) -> DataError {
+        DataError::Unreachable {
+            dataset: self.cifar.name,
+            data_root: self.data_root.to_owned(),
+            archive: self.cifar.archive,
+            url: self.url.clone(),
+            reason,
+        }
     }
 }
 
