@@ -103,6 +103,9 @@ impl Grid {
         let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
             named.name.clone()
         })?;
+        for named in &chosen {
+            named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
+        }
         let imbalances: Vec<Imbalance> = self
             .file
             .imbalance
@@ -165,9 +168,6 @@ impl Grid {
             for named in &mut methods {
                 named.method = named.method.scaled(factor);
             }
-        }
-        for named in &methods {
-            named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
         }
         Ok((recipe, methods))
     }
@@ -504,10 +504,17 @@ second_stage = { crt = { epochs = 20 } }
 
     #[test]
     fn a_training_too_short_for_a_part_of_its_method_is_refused() {
-        let message = option_refusal(&Options {
+        let two_epochs = Options {
             epochs: Some(2),
             ..Options::default()
-        });
+        };
+        let methods = Some(vec!["ce".to_owned()]);
+        let others = Options {
+            methods,
+            ..two_epochs.clone()
+        };
+        assert_eq!(runs(GRID, &others)[0].run.epochs(), 2, "others are not held up");
+        let message = option_refusal(&two_epochs);
         assert!(
             message.ends_with(
                 "small.toml:8:8: `reweight` of `ce-drw` would start at epoch 2, but the last of 2 epochs is 1; state an \

@@ -36,10 +36,13 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
             .iter()
             .map(|planned| format!("- `{}`: {}\n", planned.run.name, describe::parts(&planned.run.method))),
     );
+    let is_protocols =
+        run.recipe == run.protocol.recipe() && images == [describe::augmentation(&run.protocol.augmentation())];
     format!(
-        "Protocol `{protocol}` on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
+        "Protocol `{protocol}`{changes} on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
          Augmentation: {images}. Seeds: {seeds}. Training splits: {splits}; data `{data}`. Arithmetic: {precision} on \
-         {device}, {threads} of libtorch. Source: commit {commit}.\n\n{methods}\n\
+         {device}, {threads} of libtorch. Source: commit {commit}. \
+         Training and evaluation took {minutes:.1} minutes, all runs added up.\n\n{methods}\n\
          *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
          last of a second stage. *Best* is the highest of any epoch; it is chosen on that same test split, so it \
          flatters. Many, medium and few are the mean accuracy of the classes with more than 100, with 20 to 100 and with \
@@ -47,6 +50,11 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
          over pairs of centred class means, both on the training split in evaluation mode after the last epoch. Values \
          are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.\n",
         protocol = run.protocol.name(),
+        changes = if is_protocols {
+            ""
+        } else {
+            ", with the changes that follow,"
+        },
         dataset = run.dataset,
         network = run.recipe.backbone.name(),
         parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
@@ -60,6 +68,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         threads = of_outcomes(|outcome| describe::count(i64::from(outcome.threads), "thread")),
         commit = of_outcomes(|outcome| format!("`{}`", outcome.commit)),
         methods = methods.concat(),
+        minutes = outcomes.iter().map(|outcome| outcome.seconds).sum::<f64>() / 60.0,
         last_epoch = run.recipe.epochs - 1,
     )
 }

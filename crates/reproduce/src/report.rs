@@ -151,11 +151,16 @@ Not in the table:
     #[test]
     fn shortened_training_is_said_not_to_be_comparable() {
         let planned = plan(&cifar10(), &["nc-drw"], Some(30));
-        let (_, text) = report(&planned, &[finished(&planned[0].run, 0.8185)], &[]);
+        let (out, text) = report(&planned, &[finished(&planned[0].run, 0.8185)], &[]);
         let expected = "This is a training of 30 epochs, and the published numbers are of 200: they cannot be compared, and \
                         no difference above says that a number is or is not reproduced.\n";
         assert!(text.contains(expected), "{text}");
-        assert!(!text.contains("Not reached"), "{text}");
+        assert!(!text.contains("reached"), "{text}");
+        let page = fs::read_to_string(out.path().join("summary.md")).expect("a written file");
+        assert!(
+            page.contains("Protocol `paper`, with the changes that follow, on cifar10"),
+            "{page}"
+        );
     }
 
     #[test]
@@ -206,6 +211,7 @@ Not in the table:
             page.starts_with("# cifar10-lt\n\nProtocol `paper` on cifar10: ResNet-32 with 464154 parameters"),
             "{page}"
         );
+        assert!(page.contains(" took 2.0 minutes, all runs added up."), "{page}");
         assert!(
             page.contains(&text) && page.ends_with("```sh\nreproduce run x.toml\n```\n"),
             "{page}"
