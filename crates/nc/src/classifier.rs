@@ -61,8 +61,8 @@ pub(crate) struct Duality {
     pub(crate) distances: Tensor,
     /// Unbiased variance over classes of `w_k · m_k`.
     pub(crate) product_variance: f64,
-    /// Distance of `W Mᵀ` from a simplex's Gram matrix.
-    pub(crate) simplex_distance: f64,
+    /// Distance of `W Mᵀ` from a simplex's Gram matrix, unless it is zero.
+    pub(crate) simplex_distance: Option<f64>,
 }
 
 impl Duality {

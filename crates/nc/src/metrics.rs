@@ -66,7 +66,7 @@ pub struct Metrics {
     pub classifier_norm: Option<f64>,
     /// Unbiased deviation of `‖w_k‖`.
     pub classifier_norm_deviation: Option<f64>,
-    /// NC2 of the classifier: deviation over mean of `‖w_k‖`.
+    /// NC2 of the classifier: deviation over mean of `‖w_k‖`; None if all are 0.
     pub classifier_norm_variation: Option<f64>,
     /// NC2 of the classifier: mean over pairs of `|cos(w_j, w_k) + 1/(k−1)|`.
     pub classifier_equiangularity: Option<f64>,
@@ -79,7 +79,7 @@ pub struct Metrics {
     pub nc3: Option<f64>,
     /// Mean of `cos(w_k, m_k)`. 1 when collapsed.
     pub nc3_mean_cosine: Option<f64>,
-    /// Distance of the scaled `W Mᵀ` from the Gram matrix of a simplex ETF. 0 when collapsed.
+    /// Distance of the scaled `W Mᵀ` from the Gram matrix of a simplex ETF; None if that is zero. 0 when collapsed.
     pub nc3_simplex_distance: Option<f64>,
     /// Unbiased variance over classes of `w_k · m_k`. 0 when collapsed.
     pub nc3_product_variance: Option<f64>,
@@ -173,7 +173,8 @@ impl Statistics {
             nc1_class_distance_variance: self.class_distance_variance(),
             nc2_norm_variation: norm_deviation / mean_norm,
             nc2_equiangularity: pairs.equiangularity,
-            nc2_simplex_distance: simplex_distance(&self.centred, &self.centred),
+            nc2_simplex_distance: simplex_distance(&self.centred, &self.centred)
+                .expect("class means differ: checked in finish"),
             nc2_largest_cosine: pairs.largest_cosine,
             nc2_smallest_angle_degrees: pairs.largest_cosine.acos().to_degrees(),
             nc2_mean_angle_degrees: pairs.mean_angle.to_degrees(),
@@ -186,7 +187,9 @@ impl Statistics {
             uncentred_norm_variation: uncentred_deviation / uncentred_norm,
             classifier_norm: classifier_norms.map(|norms| norms.0),
             classifier_norm_deviation: classifier_norms.map(|norms| norms.1),
-            classifier_norm_variation: classifier_norms.map(|norms| norms.1 / norms.0),
+            classifier_norm_variation: classifier_norms
+                .map(|norms| norms.1 / norms.0)
+                .filter(|ratio| ratio.is_finite()),
             classifier_equiangularity: classifier_pairs.map(|pairs| pairs.equiangularity),
             classifier_largest_cosine: classifier_pairs.map(|pairs| pairs.largest_cosine),
             classifier_smallest_angle_degrees: classifier_pairs.map(|pairs| pairs.largest_cosine.acos().to_degrees()),
@@ -194,7 +197,7 @@ impl Statistics {
             nc3_mean_cosine: duality
                 .as_ref()
                 .map(|duality| sum(&duality.cosines) / self.present_classes()),
-            nc3_simplex_distance: duality.as_ref().map(|duality| duality.simplex_distance),
+            nc3_simplex_distance: duality.as_ref().and_then(|duality| duality.simplex_distance),
             nc3_product_variance: duality.as_ref().map(|duality| duality.product_variance),
             nearest_mean_accuracy: agreement.map(|agreement| agreement.nearest_mean_accuracy),
             accuracy: agreement.and_then(|agreement| agreement.accuracy),
@@ -513,106 +516,84 @@ mod tests {
         assert!(numbers(&metrics).into_iter().all(|(_, number)| number.is_finite()));
     }
 
+    /// Whether measuring is refused with a message that has `words` in it.
+    fn refused(features: &Tensor, labels: &Tensor, classifier: Option<&Classifier>, words: &str) -> bool {
+        let error = measure(features, labels, 3, classifier).expect_err("bad input");
+        error.to_string().contains(words)
+    }
+
     #[test]
-    fn bad_input_is_a_named_error() {
+    fn bad_labels_are_a_named_error() {
         let features = Tensor::randn([4, 3], OPTIONS);
         let labels = Tensor::from_slice(&[0_i64, 1, 2, 0]);
-        let refused = |features: &Tensor, labels: &Tensor, classes, classifier: Option<Classifier>| {
-            measure(features, labels, classes, classifier.as_ref())
-                .expect_err("bad input")
-                .to_string()
+        let refused = |labels: &Tensor, words| refused(&features, labels, None, words);
+        assert!(refused(
+            &(&labels + 1),
+            "label 3 is not one of 3 classes; labels must be 0 to 2"
+        ));
+        assert!(refused(&(&labels - 1), "label -1 is not one of 3 classes"));
+        assert!(refused(&labels.zeros_like(), "only 1 of 3 classes have a sample"));
+        assert!(refused(
+            &labels.narrow(0, 0, 3),
+            "labels have shape [3]; give them as [4]"
+        ));
+        assert!(refused(&labels.to_kind(Kind::Float), "labels are of kind Float"));
+        let error = measure(&features, &labels, 1, None).expect_err("one class");
+        assert_eq!(error, Error::TooFewClasses { classes: 1 });
+    }
+
+    #[test]
+    fn bad_features_are_a_named_error() {
+        let features = Tensor::randn([4, 3], OPTIONS);
+        let labels = Tensor::from_slice(&[0_i64, 1, 2, 0]);
+        let refused = |features: &Tensor, words| {
+            let rows = features.size()[0].min(4);
+            refused(features, &labels.narrow(0, 0, rows), None, words)
         };
-        let weight = || Tensor::ones([3, 3], OPTIONS);
-        let cases = [
-            (
-                refused(&features, &labels, 2, None),
-                "label 2 is not one of 2 classes; labels must be 0 to 1",
-            ),
-            (
-                refused(&features, &(&labels - 1), 3, None),
-                "label -1 is not one of 3 classes; labels must be 0 to 2",
-            ),
-            (refused(&features, &labels, 1, None), "there are 1; give at least 2"),
-            (
-                refused(&features, &labels.zeros_like(), 3, None),
-                "only 1 of 3 classes have a sample",
-            ),
-            (
-                refused(&features, &labels.narrow(0, 0, 3), 3, None),
-                "labels have shape [3]; give them as [4]",
-            ),
-            (
-                refused(&features.get(0), &labels, 3, None),
-                "features have shape [3]; give them as a matrix",
-            ),
-            (
-                refused(&features, &labels.to_kind(Kind::Float), 3, None),
-                "labels are of kind Float",
-            ),
-            (
-                refused(&labels.unsqueeze(-1), &labels, 3, None),
-                "features are of kind Int64",
-            ),
-            (
-                refused(&(&features / 0.0), &labels, 3, None),
-                "features hold a NaN or an infinity",
-            ),
-            (
-                refused(&(&features * 1e200), &labels, 3, None),
-                "squared features hold a NaN or an infinity",
-            ),
-            (
-                refused(&features.ones_like(), &labels, 3, None),
-                "all feature vectors are equal",
-            ),
-            (
-                refused(&features.zeros_like(), &labels, 3, None),
-                "all feature vectors are equal",
-            ),
-            (
-                refused(&features.narrow(0, 0, 0), &labels.narrow(0, 0, 0), 3, None),
-                "only 0 of 3 classes have a sample",
-            ),
-            (
-                refused(
-                    &features,
-                    &labels,
-                    3,
-                    Some(Classifier {
-                        weight: weight().narrow(0, 0, 2),
-                        bias: None,
-                    }),
-                ),
-                "classifier weights have shape [2, 3]; give them as a matrix [3, 3]",
-            ),
-            (
-                refused(
-                    &features,
-                    &labels,
-                    3,
-                    Some(Classifier {
-                        weight: weight(),
-                        bias: Some(weight()),
-                    }),
-                ),
-                "classifier biases have shape [3, 3]; give them as [3], one per class",
-            ),
-            (
-                refused(
-                    &features,
-                    &labels,
-                    3,
-                    Some(Classifier {
-                        weight: weight() / 0.0,
-                        bias: None,
-                    }),
-                ),
-                "classifier weights hold a NaN or an infinity",
-            ),
-        ];
-        for (index, (message, expected)) in cases.into_iter().enumerate() {
-            assert!(message.contains(expected), "case {index}: {message}");
-        }
+        assert!(refused(&features.narrow(0, 0, 0), "only 0 of 3 classes have a sample"));
+        assert!(refused(
+            &features.get(0),
+            "features have shape [3]; give them as a matrix"
+        ));
+        assert!(refused(&labels.unsqueeze(-1), "features are of kind Int64"));
+        assert!(refused(&(&features / 0.0), "features hold a NaN or an infinity"));
+        assert!(refused(
+            &(&features * 1e200),
+            "squared features hold a NaN or an infinity"
+        ));
+        assert!(refused(&features.ones_like(), "all feature vectors are equal"));
+        assert!(refused(&features.zeros_like(), "all feature vectors are equal"));
+    }
+
+    #[test]
+    fn a_bad_classifier_is_a_named_error() {
+        let features = Tensor::randn([4, 3], OPTIONS);
+        let labels = Tensor::from_slice(&[0_i64, 1, 2, 0]);
+        let ones = Tensor::ones([3, 3], OPTIONS);
+        let refused = |weight: &Tensor, bias: Option<Tensor>, words| {
+            let weight = weight.shallow_clone();
+            refused(&features, &labels, Some(&Classifier { weight, bias }), words)
+        };
+        assert!(refused(
+            &ones.narrow(0, 0, 2),
+            None,
+            "classifier weights have shape [2, 3]; give them as a matrix [3, 3]"
+        ));
+        assert!(refused(
+            &ones,
+            Some(ones.copy()),
+            "classifier biases have shape [3, 3]; give them as [3], one per class"
+        ));
+        assert!(refused(
+            &(&ones / 0.0),
+            None,
+            "classifier weights hold a NaN or an infinity"
+        ));
+        assert!(refused(
+            &ones,
+            Some(ones.get(0) / 0.0),
+            "classifier biases hold a NaN or an infinity"
+        ));
     }
 
     #[test]
@@ -641,6 +622,22 @@ mod tests {
             (metrics.nc4, metrics.nc4_agreement_without_bias),
             (Some(0.5), Some(1.0))
         );
+    }
+
+    #[test]
+    fn a_classifier_of_zeros_has_no_ratios_but_a_report() {
+        let (features, labels, _) = example(4, 3);
+        let zero = Classifier {
+            weight: Tensor::zeros([4, 3], OPTIONS),
+            bias: None,
+        };
+        let metrics = measure(&features, &labels, 4, Some(&zero)).expect("finite weights");
+        assert_eq!(
+            (metrics.classifier_norm_variation, metrics.nc3_simplex_distance),
+            (None, None)
+        );
+        assert!(numbers(&metrics).into_iter().all(|(_, number)| number.is_finite()));
+        assert!((metrics.nc3.expect("a classifier") - 1.0).abs() < 1e-12);
     }
 
     #[test]
