@@ -1,7 +1,7 @@
 //! Reading fixture files, and comparing with what they expect.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -52,16 +52,18 @@ impl Fixture {
             "no fixture {prefix}*.safetensors in {}",
             directory.display()
         );
-        let open = |name: String| {
-            let tensors = Tensor::read_safetensors(directory.join(&name)).expect("a safetensors file");
-            let notes = notes["files"][&name]["tensors"].clone();
-            Fixture {
-                name,
-                tensors: tensors.into_iter().collect(),
-                notes,
-            }
-        };
-        names.into_iter().map(open).collect()
+        names.into_iter().map(|name| Fixture::open(&directory, name, &notes)).collect()
+    }
+
+    /// The fixture of this file name, as an input to others: no tolerances.
+    pub(crate) fn named(name: &str) -> Fixture {
+        Fixture::open(&directory(), name.to_owned(), &Value::Null)
+    }
+
+    fn open(directory: &Path, name: String, notes: &Value) -> Fixture {
+        let tensors = Tensor::read_safetensors(directory.join(&name)).expect("a safetensors file");
+        let notes = notes["files"][&name]["tensors"].clone();
+        Fixture { name, tensors: tensors.into_iter().collect(), notes }
     }
 
     /// An input, `in.<name>`.
@@ -72,6 +74,11 @@ impl Fixture {
     /// A hyper-parameter, `hp.<name>`, stored times 1e9.
     pub(crate) fn hyper(&self, name: &str) -> f64 {
         self.get(&format!("hp.{name}")).int64_value(&[0]) as f64 / 1e9
+    }
+
+    /// Whether the file has a key of this name.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.tensors.contains_key(key)
     }
 
     /// Whether the file expects anything under `prefix`.
@@ -87,7 +94,7 @@ impl Fixture {
         })
     }
 
-    fn get(&self, key: &str) -> &Tensor {
+    pub(crate) fn get(&self, key: &str) -> &Tensor {
         self.tensors
             .get(key)
             .unwrap_or_else(|| panic!("{} has no {key}", self.name))
@@ -98,13 +105,25 @@ impl Fixture {
         if want.kind() == Kind::Int64 {
             return (want != got).then(|| format!("{}: {key} differs", self.name));
         }
-        let tolerance = |name: &str, default: f64| self.notes[key][name].as_f64().unwrap_or(default);
         let (want, got) = (want.to_kind(Kind::Double), got.to_kind(Kind::Double).reshape_as(want));
-        let difference = (got - &want).abs().max().double_value(&[]);
-        let allowed = tolerance("atol", ABSOLUTE) + tolerance("rtol", RELATIVE) * want.abs().max().double_value(&[]);
-        // Not `difference > allowed`: a NaN must fail.
-        let close = difference <= allowed;
-        (!close).then(|| format!("{}: {key} differs by {difference:e}, allowed {allowed:e}", self.name))
+        let scale = want.abs().max().double_value(&[]);
+        let allowed = self.relative(key) * scale + self.absolute(key);
+        let excess = ((got - &want).abs() - allowed).max().double_value(&[]);
+        // Not `excess > 0`: a NaN must fail.
+        let close = excess <= 0.0;
+        (!close).then(|| format!("{}: {key} is {excess:e} beyond its tolerance", self.name))
+    }
+
+    /// Relative tolerance of a key: a number, or one an entry where an f32 trajectory drifts apart step by step.
+    fn relative(&self, key: &str) -> Tensor {
+        match self.tensors.get("tol.steps") {
+            Some(steps) if key.starts_with("steps.") => steps.to_kind(Kind::Double),
+            _ => Tensor::from(self.notes[key]["rtol"].as_f64().unwrap_or(RELATIVE)),
+        }
+    }
+
+    fn absolute(&self, key: &str) -> f64 {
+        self.notes[key]["atol"].as_f64().unwrap_or(ABSOLUTE)
     }
 }
 

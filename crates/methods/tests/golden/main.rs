@@ -1,0 +1,36 @@
+//! Conformance of networks, losses and the training step with reference implementations: see
+//! `tests/fixtures/golden/README.md` for where the numbers come from. `LONGTAIL_GOLDEN` names another directory of
+//! fixture files with the same keys, of any sizes and hyper-parameters.
+
+#[path = "../../../nc/tests/golden/fixture.rs"]
+#[expect(dead_code, reason = "shared with the conformance tests of crate nc, which need more of it")]
+mod fixture;
+mod losses;
+mod resnet;
+mod trajectory;
+
+use methods::{Head, Method, Model};
+use models::Backbone;
+use tch::{Device, Kind};
+
+use fixture::Fixture;
+
+/// A ResNet-32 with the state of a fixture file (`prefix` names its kind, the rest of the name is that of `fixture`).
+fn network(fixture: &Fixture, prefix: &str, method: &Method, classes: i64, kind: Kind) -> Model {
+    let model = Model::new(Backbone::Resnet32, method, classes, kind, Device::Cpu);
+    let (_, suffix) = fixture.name.split_once("_s").expect("names end in _s<seed>_…");
+    let state = Fixture::named(&format!("{prefix}_s{suffix}"));
+    let _no_grad = tch::no_grad_guard();
+    for (name, mut variable) in model.named_tensors() {
+        variable.copy_(state.get(&name));
+    }
+    model
+}
+
+/// The head that a state's classifier belongs to, and its number of classes: `[k, d]` is linear, `[d, k]` cosine.
+fn head(fixture: &Fixture, prefix: &str) -> (Head, i64) {
+    let (_, suffix) = fixture.name.split_once("_s").expect("names end in _s<seed>_…");
+    let state = Fixture::named(&format!("{prefix}_s{suffix}"));
+    let shape = state.get("linear.weight").size();
+    if state.has("linear.bias") { (Head::Linear, shape[0]) } else { (Head::Cosine, shape[1]) }
+}
