@@ -53,7 +53,10 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// From predicted and true labels, both `[n]`.
+    /// From predicted and true labels, both `[n]` and below `classes`.
+    ///
+    /// # Panics
+    /// If they are not one-dimensional tensors of i64: a bug of the caller.
     pub fn new(predictions: &Tensor, labels: &Tensor, classes: i64, shots: &Shots) -> Evaluation {
         let hits = labels.masked_select(&predictions.eq_tensor(labels));
         let counts = |labels: &Tensor| {

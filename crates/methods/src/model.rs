@@ -31,9 +31,10 @@ impl Model {
         if kind == Kind::Double {
             store.double();
         }
-        let regularizer = method.regularizer.as_ref().map(|Regularizer::Nc(config)| {
-            nc::Regularizer::new(config.clone(), classes, backbone.dimension(), kind, device)
-        });
+        let regularizer = method
+            .regularizer
+            .as_ref()
+            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, backbone.dimension(), kind, device));
         Model {
             store,
             backbone: network,

@@ -76,7 +76,9 @@ impl Recipe {
             recipe.warmup_epochs = scale_epoch(self.warmup_epochs, factor).max(1);
         }
         if let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate {
-            steps.iter_mut().for_each(|step| *step = scale_epoch(*step, factor));
+            for step in steps {
+                *step = scale_epoch(*step, factor);
+            }
         }
         recipe
     }

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
         Verb::Plan(arguments) => verbs::plan(&arguments),
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
-        Verb::Data { data } => verbs::data(data.as_deref()),
+        Verb::Data { data } => {
+            verbs::data(data.as_deref());
+            Ok(ExitCode::SUCCESS)
+        }
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

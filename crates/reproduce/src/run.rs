@@ -41,8 +41,8 @@ impl Run {
             Imbalance::Step { ratio } => format!("step{ratio}"),
         };
         let digest = Sha256::digest(self.config());
-        let digest: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}.{imbalance}.s{}.{digest}", self.name, self.seed)
+        let digest = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        format!("{}.{imbalance}.s{}.{digest:08x}", self.name, self.seed)
     }
 
     /// Epochs this run trains itself: those of its second stage, if it has one.

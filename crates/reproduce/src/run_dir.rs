@@ -88,20 +88,20 @@ impl RunDir {
 
     /// Makes the directory and writes its config, or checks the config that is there.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
-        fs::create_dir_all(&self.path).map_err(|source| self.io(&self.path, source))?;
+        fs::create_dir_all(&self.path).map_err(|source| io_error(&self.path, source))?;
         let config = self.path.join("config.toml");
         match fs::read_to_string(&config) {
             Ok(text) if text == run.config() => Ok(()),
             Ok(_) => Err(RunDirError::OtherConfig { path: config }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
-            Err(source) => Err(self.io(&config, source)),
+            Err(source) => Err(io_error(&config, source)),
         }
     }
 
     /// Reads the run back from its config.
     pub(crate) fn run(&self) -> Result<Run, RunDirError> {
         let path = self.path.join("config.toml");
-        let text = fs::read_to_string(&path).map_err(|source| self.io(&path, source))?;
+        let text = fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
         toml::from_str(&text).map_err(|error| RunDirError::BadConfig {
             path,
             reason: error.message().to_owned(),
@@ -111,11 +111,11 @@ impl RunDir {
     /// Takes the lock for as long as the returned file lives.
     pub(crate) fn lock(&self) -> Result<File, RunDirError> {
         let path = self.path.join("run.lock");
-        let file = File::create(&path).map_err(|source| self.io(&path, source))?;
+        let file = File::create(&path).map_err(|source| io_error(&path, source))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(fs::TryLockError::WouldBlock) => Err(RunDirError::Held { path }),
-            Err(fs::TryLockError::Error(source)) => Err(self.io(&path, source)),
+            Err(fs::TryLockError::Error(source)) => Err(io_error(&path, source)),
         }
     }
 
@@ -149,7 +149,7 @@ impl RunDir {
                     reason: error.to_string(),
                 }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(self.io(&path, source)),
+            Err(source) => Err(io_error(&path, source)),
         }
     }
 
@@ -160,14 +160,14 @@ impl RunDir {
         fs::write(&temporary, text)
             .and_then(|()| File::open(&temporary)?.sync_all())
             .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|source| self.io(&path, source))
+            .map_err(|source| io_error(&path, source))
     }
+}
 
-    fn io(&self, path: &Path, source: io::Error) -> RunDirError {
-        RunDirError::Io {
-            path: path.to_owned(),
-            source,
-        }
+fn io_error(path: &Path, source: io::Error) -> RunDirError {
+    RunDirError::Io {
+        path: path.to_owned(),
+        source,
     }
 }
 

@@ -16,14 +16,14 @@ use crate::results::{claim, outcomes};
 use crate::run_dir::{RunDir, State};
 use crate::schedule::{Failure, schedule, tasks};
 use crate::slots::Slots;
-use crate::view::View;
+use crate::view::{View, show_download};
 
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
     let grid = Grid::load(&arguments.grid.grid)?;
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    grid.dataset().load(arguments.data.as_deref())?; // downloads what is missing, once, before anything starts
+    grid.dataset().fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
     claim(&out, &planned[0].run)?;
 
     let all = tasks(&planned);
@@ -105,7 +105,7 @@ pub(crate) fn report(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints which data sets are here.
-pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(crate) fn data(root: Option<&Path>) {
     for entry in datasets::inventory(root) {
         match entry.availability {
             Availability::Found {
@@ -124,5 +124,4 @@ pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
             Availability::Broken(error) => println!("{}  unusable: {error}", entry.dataset),
         }
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -167,6 +167,21 @@ impl RunLine<'_> {
     }
 }
 
+/// A bar for the download of a data set; it comes up with the first bytes.
+pub(crate) fn show_download() -> impl FnMut(datasets::Progress<'_>) {
+    let bar = ProgressBar::no_length();
+    bar.set_style(style(
+        "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
+    ));
+    move |progress| {
+        if let Some(total) = progress.total {
+            bar.set_length(total);
+        }
+        bar.set_message(progress.url.to_owned());
+        bar.set_position(progress.received);
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the template is valid")

@@ -10,10 +10,16 @@ fn golden_losses_and_class_weights() {
     for fixture in Fixture::all("losses_") {
         let mut comparison = Comparison::new(&fixture);
         let counts = fixture.input("counts").to_kind(Kind::Double);
-        let reweight = Reweight::ClassBalanced { beta: fixture.hyper("beta"), start_epoch: 0 };
+        let reweight = Reweight::ClassBalanced {
+            beta: fixture.hyper("beta"),
+            start_epoch: 0,
+        };
         let weights = reweight.class_weights(0, &counts).expect("they start at once");
         comparison.check("cb_weights", &weights);
-        let ldam = Loss::Ldam { max_margin: fixture.hyper("ldam_max_m"), scale: fixture.hyper("ldam_s") };
+        let ldam = Loss::Ldam {
+            max_margin: fixture.hyper("ldam_max_m"),
+            scale: fixture.hyper("ldam_s"),
+        };
         for labels in ["full", "absent"] {
             let cases = [
                 ("ce", Loss::CrossEntropy, "logits", None),
@@ -24,16 +30,33 @@ fn golden_losses_and_class_weights() {
             let batch = fixture.input(&format!("labels_{labels}"));
             for (name, loss, logits, weights) in cases {
                 let objective = |logits: &Tensor| loss.forward(logits, batch, &counts, weights);
-                check(&mut comparison, &format!("{name}.{labels}"), fixture.input(logits), objective);
+                check(
+                    &mut comparison,
+                    &format!("{name}.{labels}"),
+                    fixture.input(logits),
+                    objective,
+                );
             }
             let second = batch.index_select(0, fixture.input("mix_perm"));
             let lambda = Tensor::from(fixture.hyper("mix_lam"));
-            let target = Target::Mixed { first: batch.shallow_clone(), second, lambda };
-            check(&mut comparison, &format!("mixup.{labels}"), fixture.input("logits"), |logits| {
-                target.blend(|labels| Loss::CrossEntropy.forward(logits, labels, &counts, None))
-            });
+            let target = Target::Mixed {
+                first: batch.shallow_clone(),
+                second,
+                lambda,
+            };
+            check(
+                &mut comparison,
+                &format!("mixup.{labels}"),
+                fixture.input("logits"),
+                |logits| target.blend(|labels| Loss::CrossEntropy.forward(logits, labels, &counts, None)),
+            );
         }
-        assert!(comparison.checked.len() >= 11, "{}: {:?}", fixture.name, comparison.checked);
+        assert!(
+            comparison.checked.len() >= 11,
+            "{}: {:?}",
+            fixture.name,
+            comparison.checked
+        );
         comparison.assert();
     }
 }

@@ -3,7 +3,10 @@
 //! fixture files with the same keys, of any sizes and hyper-parameters.
 
 #[path = "../../../nc/tests/golden/fixture.rs"]
-#[expect(dead_code, reason = "shared with the conformance tests of crate nc, which need more of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the conformance tests of crate nc, which need more of it"
+)]
 mod fixture;
 mod losses;
 mod resnet;
@@ -32,5 +35,9 @@ fn head(fixture: &Fixture, prefix: &str) -> (Head, i64) {
     let (_, suffix) = fixture.name.split_once("_s").expect("names end in _s<seed>_…");
     let state = Fixture::named(&format!("{prefix}_s{suffix}"));
     let shape = state.get("linear.weight").size();
-    if state.has("linear.bias") { (Head::Linear, shape[0]) } else { (Head::Cosine, shape[1]) }
+    if state.has("linear.bias") {
+        (Head::Linear, shape[0])
+    } else {
+        (Head::Cosine, shape[1])
+    }
 }

@@ -13,8 +13,10 @@ fn golden_resnet32_forward_and_backward() {
         let mut comparison = Comparison::new(&fixture);
         compare(&mut comparison, Kind::Float, "");
         compare(&mut comparison, Kind::Double, "f64.");
-        let missing: Vec<&String> =
-            fixture.expected_keys().filter(|key| !comparison.checked.contains(*key) && *key != "relu_margin").collect();
+        let missing: Vec<&String> = fixture
+            .expected_keys()
+            .filter(|key| !comparison.checked.contains(*key) && *key != "relu_margin")
+            .collect();
         assert!(missing.is_empty(), "{}: not compared: {missing:?}", fixture.name);
         comparison.assert();
     }
@@ -23,7 +25,10 @@ fn golden_resnet32_forward_and_backward() {
 fn compare(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     let fixture = comparison.fixture;
     let (head, classes) = head(fixture, "resnet32_state");
-    let method = Method { head, ..Method::default() };
+    let method = Method {
+        head,
+        ..Method::default()
+    };
     let model = network(fixture, "resnet32_state", &method, classes, kind);
     let images = fixture.input("x").to_kind(kind);
     let labels = fixture.input("y");
@@ -42,8 +47,11 @@ fn compare(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     let loss = Loss::CrossEntropy.forward(&(logits * scale), labels, &counts, None);
     check("train.ce", &loss);
     loss.backward();
-    let trainable: Vec<(String, Tensor)> =
-        model.named_tensors().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect();
+    let trainable: Vec<(String, Tensor)> = model
+        .named_tensors()
+        .into_iter()
+        .filter(|(_, tensor)| tensor.requires_grad())
+        .collect();
     check("param_count", &Tensor::from_slice(&[model.parameter_count() as i64]));
     check("param_tensors", &Tensor::from_slice(&[trainable.len() as i64]));
     for (name, tensor) in trainable {

@@ -30,10 +30,15 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     let method = method(fixture, head);
     let mut model = network(fixture, "traj_init", &method, classes, kind);
     let mut nc = model.regularizer.take().expect("the method has a regularizer");
-    nc.set_centres(&fixture.input("centres").to_kind(kind)).expect("centres fit");
+    nc.set_centres(&fixture.input("centres").to_kind(kind))
+        .expect("centres fit");
     let counts = fixture.input("counts").to_kind(kind);
     let class_weights = method.reweight.and_then(|reweight| reweight.class_weights(0, &counts));
-    let mut optimizer = Sgd::new(&model.learning_variables(), fixture.hyper("traj_momentum"), fixture.hyper("traj_wd"));
+    let mut optimizer = Sgd::new(
+        &model.learning_variables(),
+        fixture.hyper("traj_momentum"),
+        fixture.hyper("traj_wd"),
+    );
     let (images, labels) = (fixture.input("x").to_kind(kind), fixture.input("y"));
     let mut steps: Vec<[f64; 5]> = Vec::new();
     let mut seen: Vec<(Tensor, Tensor)> = Vec::new();
@@ -55,7 +60,12 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
         seen.push((features.detach(), labels));
         if step == 0 {
             comparison.check(&format!("{prefix}step1.logits"), &logits);
-            check_state(comparison, &format!("{prefix}step1."), &model.named_tensors(), nc.centres());
+            check_state(
+                comparison,
+                &format!("{prefix}step1."),
+                &model.named_tensors(),
+                nc.centres(),
+            );
         }
     }
 
@@ -64,7 +74,12 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
         comparison.check_numbers(&format!("{prefix}steps.{name}"), &values);
     }
     // Of the f32 run's end only the keys that the reference calls reproducible: the rest of it is chaos.
-    let steady = ["linear.weight", "linear.bias", "layer3.4.conv2.weight", "layer3.4.bn2.weight"];
+    let steady = [
+        "linear.weight",
+        "linear.bias",
+        "layer3.4.conv2.weight",
+        "layer3.4.bn2.weight",
+    ];
     let mut last = model.named_tensors();
     last.retain(|(name, _)| kind == Kind::Double || steady.contains(&name.as_str()));
     if kind == Kind::Double {
@@ -79,11 +94,17 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
 /// The method that a fixture's hyper-parameters describe.
 fn method(fixture: &Fixture, head: Head) -> Method {
     let loss = if fixture.hyper("traj_ldam") > 0.0 {
-        Loss::Ldam { max_margin: fixture.hyper("ldam_max_m"), scale: fixture.hyper("ldam_s") }
+        Loss::Ldam {
+            max_margin: fixture.hyper("ldam_max_m"),
+            scale: fixture.hyper("ldam_s"),
+        }
     } else {
         Loss::CrossEntropy
     };
-    let reweight = Reweight::ClassBalanced { beta: fixture.hyper("beta"), start_epoch: 0 };
+    let reweight = Reweight::ClassBalanced {
+        beta: fixture.hyper("beta"),
+        start_epoch: 0,
+    };
     let between = match fixture.hyper("traj_nc2") as i64 {
         0 => nc::BetweenClass::V0,
         1 => nc::BetweenClass::V1,

@@ -52,7 +52,10 @@ impl Fixture {
             "no fixture {prefix}*.safetensors in {}",
             directory.display()
         );
-        names.into_iter().map(|name| Fixture::open(&directory, name, &notes)).collect()
+        names
+            .into_iter()
+            .map(|name| Fixture::open(&directory, name, &notes))
+            .collect()
     }
 
     /// The fixture of this file name, as an input to others: no tolerances.
@@ -63,7 +66,11 @@ impl Fixture {
     fn open(directory: &Path, name: String, notes: &Value) -> Fixture {
         let tensors = Tensor::read_safetensors(directory.join(&name)).expect("a safetensors file");
         let notes = notes["files"][&name]["tensors"].clone();
-        Fixture { name, tensors: tensors.into_iter().collect(), notes }
+        Fixture {
+            name,
+            tensors: tensors.into_iter().collect(),
+            notes,
+        }
     }
 
     /// An input, `in.<name>`.

@@ -3,6 +3,10 @@
 //! The directory is `LONGTAIL_GOLDEN`, or `tests/fixtures/golden`, whose README says where the numbers come from.
 
 mod coverage;
+#[expect(
+    dead_code,
+    reason = "shared with the conformance tests of crate methods, which need more of it"
+)]
 mod fixture;
 mod losses;
 mod metrics;
