@@ -11,7 +11,7 @@ use tch::{Cuda, Device, Kind, Tensor};
 const SIZES: [(i64, i64, i64); 2] = [(50_000, 100, 64), (100_000, 1000, 2048)];
 
 /// Rows converted to f64 at a time, as `measure` does.
-const ROWS_AT_ONCE: i64 = 4096;
+const ROWS_AT_ONCE: i64 = 1024;
 
 fn main() {
     let mut criterion = Criterion::default()
