@@ -7,6 +7,7 @@ mod environment;
 mod grid;
 mod message;
 mod plan;
+mod preflight;
 mod process;
 mod provenance;
 mod published;
@@ -44,7 +45,39 @@ fn main() -> ExitCode {
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", told(&error));
         ExitCode::from(2)
     })
+}
+
+/// An error and its causes in one line. Many a message tells its cause itself; it is not told twice.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |text, cause| {
+            if text.is_empty() {
+                cause
+            } else if text.contains(&cause) {
+                text
+            } else {
+                format!("{text}: {cause}")
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_told_and_none_is_told_twice() {
+        let error = anyhow!("no space left").context("cannot write a.csv: no space left; make room");
+        assert_eq!(
+            told(&error.context("run ce failed")),
+            "run ce failed: cannot write a.csv: no space left; make room"
+        );
+    }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::grid::{Grid, Planned};
+use crate::results::write_whole;
 use crate::run::Outcome;
 use crate::table::Table;
 use crate::{provenance, render};
@@ -55,14 +56,6 @@ fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
         writer.serialize(outcome)?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-/// Writes a sibling first and renames it, so that a reader never sees half a file.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let temporary = path.with_extension("tmp");
-    fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
 }
 
 #[cfg(test)]

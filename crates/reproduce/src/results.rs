@@ -37,8 +37,8 @@ pub(crate) fn claim(out: &Path, run: &Run) -> anyhow::Result<()> {
             )
         }
         Err(_) => fs::create_dir_all(out)
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}; make room or choose another --out", path.display())),
+            .with_context(|| format!("cannot make folder {}; choose another --out", out.display()))
+            .and_then(|()| write_whole(&path, &text)),
     }
 }
 
@@ -51,4 +51,15 @@ pub(crate) fn outcomes(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Ou
         .into_iter()
         .map(|task| RunDir::of(out, &task.run).outcome());
     Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Writes a sibling first and renames it, so that a reader never sees half a file.
+///
+/// # Errors
+/// If it cannot be written; the message names it.
+pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let temporary = path.with_extension("tmp");
+    fs::write(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, path))
+        .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
 }

@@ -10,6 +10,7 @@ use torch_shim::GpuSupport;
 use crate::arguments::{GridArguments, RunArguments};
 use crate::grid::Grid;
 use crate::plan::plan_text;
+use crate::preflight;
 use crate::process::Processes;
 use crate::report::write_report;
 use crate::results::{claim, outcomes};
@@ -24,7 +25,6 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
     grid.dataset().fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
-    claim(&out, &planned[0].run)?;
 
     let all = tasks(&planned);
     let mut unfinished = all.clone();
@@ -36,6 +36,9 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         unfinished.len(),
         gpu_support,
     )?;
+    preflight::check(&unfinished, arguments.data.as_deref())?;
+    claim(&out, &planned[0].run)?;
+
     let view = View::new(all.len(), finished.len());
     let processes = Processes {
         out: &out,

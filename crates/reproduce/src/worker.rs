@@ -16,6 +16,7 @@ use tch::{Device, Kind};
 
 use crate::environment::Environment;
 use crate::message::Message;
+use crate::preflight::class_counts;
 use crate::run::{Outcome, Run};
 use crate::run_dir::{RunDir, append_rows, cut_rows};
 
@@ -151,13 +152,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
 
 /// The long-tailed training split and the list of the images that are in it.
 fn long_tailed(run: &Run, data: &Loaded) -> anyhow::Result<(datasets::Split, IndexList)> {
-    let largest = *data
-        .train
-        .class_counts()
-        .iter()
-        .max()
-        .context("a data set has classes")?;
-    let class_counts = run.imbalance.class_counts(largest, data.train.classes)?;
+    let class_counts = class_counts(run, data)?;
     let kept = run.selection.select(&data.train.label_list(), &class_counts)?;
     Ok((data.train.select(&kept), IndexList::new(&kept)))
 }

@@ -1,0 +1,44 @@
+//! Preflight: what no process of a run could mend is found before anything is written.
+
+use std::path::Path;
+
+use anyhow::Context;
+use datasets::Loaded;
+use methods::TrainError;
+
+use crate::run::Run;
+use crate::schedule::Task;
+
+/// Reads the data and checks that every task's long-tailed split has images of each class and fills a batch. Reads
+/// nothing if there is nothing to train.
+///
+/// # Errors
+/// With the first data file, imbalance or batch size that cannot be trained with.
+pub(crate) fn check(tasks: &[Task], data_root: Option<&Path>) -> anyhow::Result<()> {
+    let Some(first) = tasks.first() else {
+        return Ok(());
+    };
+    let data = first.run.dataset.load(data_root)?; // one grid, one data set
+    for Task { run, .. } in tasks {
+        let samples = class_counts(run, &data)?.iter().sum();
+        let batch_size = run.recipe.batch_size;
+        if batch_size > samples {
+            return Err(TrainError::BatchTooLarge { batch_size, samples }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Training images that each class keeps.
+///
+/// # Errors
+/// If a class would keep none.
+pub(crate) fn class_counts(run: &Run, data: &Loaded) -> anyhow::Result<Vec<i64>> {
+    let largest = *data
+        .train
+        .class_counts()
+        .iter()
+        .max()
+        .context("a data set has classes")?;
+    Ok(run.imbalance.class_counts(largest, data.train.classes)?)
+}
