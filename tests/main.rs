@@ -1,1 +1,8 @@
-//! End-to-end tests of the `reproduce` binary.
+//! End-to-end tests: the built binary `reproduce`, real files, real processes, a small real training.
+
+mod bad_input;
+mod damaged_results;
+mod failed_run;
+mod kill_and_resume;
+mod main_job;
+mod sandbox;

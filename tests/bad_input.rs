@@ -1,0 +1,149 @@
+//! Bad input: refused before anything is written, with the thing, the value and the remedy.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, TINY, entries};
+
+/// `run` says `parts`, exits with 2 and leaves no results.
+#[track_caller]
+fn refuses(sandbox: &Sandbox, options: &[&str], parts: &[&str]) {
+    sandbox.run(options).refused(2, parts);
+    assert!(!sandbox.path("out").exists(), "{:?}", entries(&sandbox.path("out")));
+}
+
+#[test]
+fn unknown_keys_and_values_of_a_grid_are_named_with_line_and_column() {
+    refuses(
+        &Sandbox::with("batch_size", "batch_sise"),
+        &[],
+        &["grid.toml:11:1: ", "unknown field `batch_sise`", "`batch_size`"],
+    );
+    refuses(
+        &Sandbox::with(
+            "name = \"ce\"",
+            "name = \"ce\"\n[method.uses]\nloss = \"cross-entropi\"",
+        ),
+        &[],
+        &[
+            "grid.toml:19:8: ",
+            "unknown variant `cross-entropi`",
+            "expected `cross-entropy`",
+        ],
+    );
+    refuses(
+        &Sandbox::with("\"shapes\"", "\"cifar11\""),
+        &[],
+        &["grid.toml:3:13: ", "unknown variant `cifar11`", "`cifar10`"],
+    );
+}
+
+#[test]
+fn a_part_that_would_start_after_the_last_epoch_is_refused() {
+    let sandbox = Sandbox::with("epochs = 3\nbatch_size", "epochs = 2\nbatch_size");
+    refuses(
+        &sandbox,
+        &[],
+        &[
+            "grid.toml:",
+            "`nc-drw` would start at epoch 2",
+            "an earlier start_epoch",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_grid_and_choices_that_it_does_not_have_are_refused() {
+    let sandbox = Sandbox::new(TINY);
+    refuses(
+        &sandbox,
+        &["--methods", "ce,nope"],
+        &["no method `nope`", "it has ce, nc-drw, nc-drw-crt"],
+    );
+    refuses(
+        &sandbox,
+        &["--imbalance", "7"],
+        &["imbalance of ratio `7`", "it has 400"],
+    );
+    refuses(&sandbox, &["--epochs", "0"], &["`--epochs` is 0", "1 or more"]);
+    fs::remove_file(sandbox.path("grid.toml")).expect("it was there");
+    let missing = "cannot read grid grid.toml: No such file or directory (os error 2); name a grid file, such as \
+                   benchmarks/shapes-lt.toml\n";
+    refuses(&sandbox, &[], &[missing]);
+}
+
+#[test]
+fn a_device_that_is_unknown_or_not_here_is_refused() {
+    let sandbox = Sandbox::new(TINY);
+    for (device, message) in [
+        ("tpu", "`tpu` is no device; say cpu, cuda or cuda:N"),
+        ("cuda:x", "`x` is not the number of a GPU; say cuda:0"),
+        ("cuda:99", "device cuda:99 is not here"),
+    ] {
+        sandbox.reproduce("run", &["--device", device]).refused(2, &[message]);
+        assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
+    }
+}
+
+#[test]
+fn an_imbalance_that_leaves_a_class_empty_is_refused_before_training() {
+    refuses(
+        &Sandbox::with("ratio = 400", "ratio = 600"),
+        &[],
+        &[
+            "imbalance exponential 600 leaves class 9 without images",
+            "a ratio of at most 500",
+        ],
+    );
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_refused_before_training() {
+    refuses(
+        &Sandbox::with("batch_size = 64", "batch_size = 6400"),
+        &[],
+        &[
+            "batch_size 6400 is larger than the 1022 training images",
+            "set batch_size to 1022 or less",
+        ],
+    );
+}
+
+#[test]
+fn missing_data_without_internet_says_what_to_fetch_from_where_and_where_to_put_it() {
+    let sandbox = Sandbox::with("\"shapes\"", "\"cifar10\"");
+    fs::create_dir(sandbox.path("data-sets")).expect("a folder");
+    let parts = [
+        "cifar10: no files in data-sets",
+        "cannot download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "put it at data-sets/cifar-10-binary.tar.gz",
+        "`--data` or LONGTAIL_DATA",
+    ];
+    refuses(&sandbox, &["--data", "data-sets"], &parts);
+}
+
+#[test]
+fn a_truncated_data_file_is_refused_before_training() {
+    let sandbox = Sandbox::with("\"shapes\"", "\"cifar10\"");
+    for batch in 1..=5 {
+        sandbox.write(
+            &format!("data-sets/cifar-10-batches-bin/data_batch_{batch}.bin"),
+            "\u{3}cut short",
+        );
+    }
+    sandbox.write("data-sets/cifar-10-batches-bin/test_batch.bin", "\u{3}cut short");
+    let parts = [
+        "data-sets/cifar-10-batches-bin/data_batch_1.bin: 10 bytes, expected 30730000",
+        "truncated or not of cifar10: fetch it again",
+    ];
+    refuses(&sandbox, &["--data", "data-sets"], &parts);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_refused() {
+    let sandbox = Sandbox::new(TINY);
+    sandbox.write("out", "a file, not a folder");
+    sandbox
+        .run(&[])
+        .refused(2, &["cannot use out/", "Not a directory", "choose another --out"]);
+    assert_eq!(sandbox.read("out"), "a file, not a folder");
+}

@@ -1,0 +1,76 @@
+//! Results that do not belong together, or that somebody damaged: refused, and not overwritten.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, TINY, entries};
+
+#[test]
+fn a_folder_with_results_of_another_configuration_is_refused_and_left_alone() {
+    let sandbox = Sandbox::new(TINY);
+    sandbox.write("out/recipe.toml", "dataset = \"cifar10\"\n");
+    let parts = [
+        "out holds results of another configuration",
+        "`dataset = \"shapes\"`",
+        "choose another --out",
+    ];
+    sandbox.run(&[]).refused(2, &parts);
+    assert_eq!(entries(&sandbox.path("out")), ["recipe.toml"]);
+}
+
+#[test]
+fn an_edited_config_is_refused_and_left_alone() {
+    let sandbox = Sandbox::new(TINY);
+    let config = format!("{}/config.toml", sandbox.run_dir("ce"));
+    sandbox.write(&config, "seed = 1\n");
+    let parts = [
+        &format!("{config} is the config of another run"),
+        "restore the file or remove the folder",
+    ];
+    sandbox.run(&["--methods", "ce"]).refused(1, &parts);
+    assert_eq!(sandbox.read(&config), "seed = 1\n");
+}
+
+#[test]
+fn a_damaged_outcome_is_refused_by_every_verb_that_reads_it() {
+    let sandbox = Sandbox::new(TINY);
+    let outcome = format!("{}/outcome.json", sandbox.run_dir("ce"));
+    sandbox.write(&outcome, "{ \"run\": \"ce");
+    for verb in ["run", "status", "report"] {
+        let damaged = format!("{outcome} is damaged: ");
+        sandbox
+            .reproduce(verb, &[])
+            .refused(2, &[&damaged, "delete this file, then run the same command again"]);
+    }
+}
+
+#[test]
+fn a_corrupt_checkpoint_fails_its_run_and_is_named() {
+    let sandbox = Sandbox::new(TINY);
+    let checkpoint = format!("{}/checkpoint.safetensors", sandbox.run_dir("ce"));
+    sandbox.write(&checkpoint, "not tensors");
+    let parts = [
+        &format!("cannot read checkpoint {checkpoint}: "),
+        "delete this file to train the run again",
+    ];
+    sandbox.run(&["--methods", "ce"]).refused(1, &parts);
+    assert_eq!(sandbox.read(&checkpoint), "not tensors");
+}
+
+#[test]
+fn a_checkpoint_of_another_network_does_not_fit_and_is_left_alone() {
+    let [small, large] = ["resnet8", "resnet20"].map(|network| Sandbox::with("\"resnet8\"", &format!("\"{network}\"")));
+    small.run(&["--methods", "ce", "--epochs", "1"]).succeeded();
+    let [trained] = &entries(&small.path("out/runs"))[..] else {
+        panic!("one run")
+    };
+    let foreign = fs::read(small.path(&format!("out/runs/{trained}/checkpoint.safetensors"))).expect("a checkpoint");
+
+    let checkpoint = format!("{}/checkpoint.safetensors", large.run_dir("ce"));
+    large.write(&checkpoint, "");
+    fs::write(large.path(&checkpoint), &foreign).expect("a small file");
+    let mismatch = format!("checkpoint {checkpoint} does not fit its config: ");
+    large
+        .run(&["--methods", "ce"])
+        .refused(1, &[&mismatch, "delete this file to train the run again"]);
+    assert!(fs::read(large.path(&checkpoint)).expect("it is there") == foreign);
+}

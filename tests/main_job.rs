@@ -1,0 +1,96 @@
+//! The main job: a grid runs, ends in tables, and is not run again.
+
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use crate::sandbox::{Sandbox, TINY, entries};
+
+const TABLES: [&str; 3] = ["out/runs.csv", "out/summary.csv", "out/summary.md"];
+
+fn outcome(sandbox: &Sandbox, run_dir: &str) -> serde_json::Value {
+    serde_json::from_str(&sandbox.read(&format!("{run_dir}/outcome.json"))).expect("an outcome is JSON")
+}
+
+#[test]
+fn a_grid_runs_once_and_ends_in_tables_that_can_be_made_again() {
+    let sandbox = Sandbox::new(TINY);
+    let first = sandbox.run(&[]).succeeded();
+    let run_dirs = ["ce", "nc-drw", "nc-drw-crt"].map(|method| sandbox.run_dir(method));
+    every_run_left_its_files(&sandbox, &run_dirs);
+
+    let crt = outcome(&sandbox, &run_dirs[2]);
+    assert_eq!(
+        format!("out/runs/{}", crt["first_stage"].as_str().expect("a name")),
+        run_dirs[1]
+    );
+    assert_eq!(
+        entries(&sandbox.path("out/runs")).len(),
+        3,
+        "a first stage is trained once"
+    );
+
+    let status = sandbox.reproduce("status", &[]).succeeded().stdout;
+    assert_eq!(
+        status.lines().filter(|line| line.contains("done: ")).count(),
+        3,
+        "{status}"
+    );
+
+    let tables = TABLES.map(|table| sandbox.read(table));
+    let metrics = run_dirs
+        .clone()
+        .map(|run_dir| sandbox.read(&format!("{run_dir}/metrics.csv")));
+    let again = sandbox.run(&[]).succeeded();
+    assert_eq!(again.stdout, first.stdout);
+    assert!(!again.stderr.contains("epoch"), "nothing is trained: {}", again.stderr);
+    assert_eq!(
+        metrics,
+        run_dirs.map(|run_dir| sandbox.read(&format!("{run_dir}/metrics.csv")))
+    );
+    assert_eq!(tables, TABLES.map(|table| sandbox.read(table)));
+
+    for table in TABLES {
+        fs::remove_file(sandbox.path(table)).expect("it was there");
+    }
+    let report = sandbox.reproduce("report", &[]).succeeded();
+    assert!(first.stdout.starts_with(report.stdout.trim_end()), "{}", report.stdout);
+    assert_eq!(tables, TABLES.map(|table| sandbox.read(table)));
+}
+
+fn every_run_left_its_files(sandbox: &Sandbox, run_dirs: &[String]) {
+    for run_dir in run_dirs {
+        let indices = sandbox.read(&format!("{run_dir}/indices.txt"));
+        let digest: String = Sha256::digest(&indices)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let outcome = outcome(sandbox, run_dir);
+        assert_eq!(outcome["split_digest"], digest);
+        assert_eq!(outcome["train_images"], indices.lines().count());
+        assert_eq!(sandbox.read(&format!("{run_dir}/metrics.csv")).lines().count(), 1 + 3);
+        for name in ["config.toml", "environment.toml"] {
+            toml::from_str::<toml::Table>(&sandbox.read(&format!("{run_dir}/{name}"))).expect("TOML");
+        }
+        assert!(sandbox.path(&format!("{run_dir}/checkpoint.safetensors")).exists());
+        let run = run_dir.strip_prefix("out/runs/").expect("runs lie there");
+        assert!(sandbox.read("out/runs.csv").contains(run), "{run} has a row");
+    }
+    assert_eq!(sandbox.read("out/summary.csv").lines().count(), 1 + run_dirs.len());
+    let summary = sandbox.read("out/summary.md");
+    assert!(summary.contains("| nc-drw-crt | exponential 400 |"), "{summary}");
+    assert!(!summary.contains("Not in the table"), "{summary}");
+}
+
+#[test]
+fn plan_and_a_dry_run_print_the_same_runs_and_write_nothing() {
+    let sandbox = Sandbox::new(TINY);
+    let plan = sandbox
+        .reproduce("plan", &["--methods", "nc-drw-crt"])
+        .succeeded()
+        .stdout;
+    assert!(plan.ends_with("1 run, 2 networks to train\n"), "{plan}");
+    let dry_run = sandbox.run(&["--dry-run", "--methods", "nc-drw-crt"]).succeeded();
+    assert_eq!(dry_run.stdout, plan);
+    assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
+}
