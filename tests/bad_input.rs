@@ -39,13 +39,13 @@ fn unknown_keys_and_values_of_a_grid_are_named_with_line_and_column() {
 
 #[test]
 fn a_part_that_would_start_after_the_last_epoch_is_refused() {
-    let sandbox = Sandbox::with("epochs = 3\nbatch_size", "epochs = 2\nbatch_size");
+    let sandbox = Sandbox::with("epochs = 2\nbatch_size", "epochs = 1\nbatch_size");
     refuses(
         &sandbox,
         &[],
         &[
             "grid.toml:",
-            "`nc-drw` would start at epoch 2",
+            "`nc-drw` would start at epoch 1",
             "an earlier start_epoch",
         ],
     );
