@@ -71,7 +71,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         threads = of_outcomes(|outcome| describe::count(i64::from(outcome.threads), "thread")),
         commit = of_outcomes(|outcome| format!("`{}`", outcome.commit)),
         methods = methods.concat(),
-        minutes = outcomes.iter().map(|outcome| outcome.seconds).sum::<f64>() / 60.0,
+        minutes = outcomes.iter().fold(0.0, |sum, outcome| sum + outcome.seconds) / 60.0,
         last_epoch = run.recipe.epochs - 1,
     )
 }
