@@ -5,7 +5,7 @@ use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Kind, Tensor};
 
 use crate::head::Classifier;
-use crate::{BackboneMode, Method, Regularizer};
+use crate::{BackboneMode, Method, Precision, Regularizer};
 
 /// One network with everything it has learnt.
 #[derive(Debug)]
@@ -15,13 +15,16 @@ pub struct Model {
     classifier: Classifier,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
+    /// What the backbone computes in.
+    pub precision: Precision,
     /// Neural-collapse regularizer with its centres.
     pub regularizer: Option<nc::Regularizer>,
     classes: i64,
 }
 
 impl Model {
-    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before).
+    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before). Its parameters
+    /// are of `kind`: f32, or f64 to check the arithmetic.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let network = backbone.build(&store.root());
@@ -40,6 +43,7 @@ impl Model {
             backbone: network,
             classifier,
             frozen: None,
+            precision: Precision::default(),
             regularizer,
             classes,
         }
@@ -68,15 +72,16 @@ impl Model {
     /// Features `[b, d]` of normalised images as training sees them: batch statistics and gradients, unless the backbone
     /// is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
+        let images = self.precision.cast(images);
         match self.frozen {
-            None => self.backbone.forward_t(images, true),
-            Some(mode) => tch::no_grad(|| self.backbone.forward_t(images, mode == BackboneMode::Train)),
+            None => self.backbone.forward_t(&images, true),
+            Some(mode) => tch::no_grad(|| self.backbone.forward_t(&images, mode == BackboneMode::Train)),
         }
     }
 
     /// Features `[b, d]` of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
-        self.backbone.forward_t(images, false)
+        self.backbone.forward_t(&self.precision.cast(images), false)
     }
 
     /// Logits `[b, k]` of features `[b, d]`.

@@ -1,6 +1,7 @@
 //! Runs grids of long-tailed experiments and tables them beside the published numbers.
 
 mod arguments;
+mod bench;
 mod collect;
 mod describe;
 mod environment;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

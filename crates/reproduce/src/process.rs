@@ -20,6 +20,10 @@ pub(crate) struct Processes<'a> {
     pub(crate) devices: Vec<String>,
     /// Threads of libtorch for each process.
     pub(crate) threads: usize,
+    /// As `worker --precision` takes it.
+    pub(crate) precision: &'static str,
+    /// As `worker --metrics-every` takes it.
+    pub(crate) metrics_every: i64,
     /// The command without its choice of runs, for the record.
     pub(crate) command: String,
     /// What is on the screen.
@@ -49,6 +53,12 @@ impl Processes<'_> {
         let mut worker = Command::new(program);
         worker.arg("worker").arg(run_dir.path());
         worker.args(["--device", &self.devices[slot], "--threads", &self.threads.to_string()]);
+        worker.args([
+            "--precision",
+            self.precision,
+            "--metrics-every",
+            &self.metrics_every.to_string(),
+        ]);
         worker.args(["--command", &self.command_of(task)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
         if let Some(first_stage) = &task.first_stage {

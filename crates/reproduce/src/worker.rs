@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use datasets::{IndexList, Loaded};
 use methods::{
-    Checkpoint, EpochRow, Evaluation, Images, InitialClassifier, Model, Progress, SecondStage, Training, epoch_seed,
-    features_of,
+    Checkpoint, EpochRow, Evaluation, Images, InitialClassifier, Model, Precision, Progress, SecondStage, Training,
+    epoch_seed, features_of,
 };
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
@@ -33,6 +33,10 @@ pub(crate) struct Job {
     pub(crate) device: Device,
     /// Threads of libtorch.
     pub(crate) threads: i32,
+    /// Arithmetic of the backbone.
+    pub(crate) precision: Precision,
+    /// Epochs from one measurement of neural collapse to the next.
+    pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
 }
@@ -73,7 +77,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
-    let environment = Environment::here(job.device, job.threads);
+    let environment = Environment::here(job.device, job.precision, job.threads);
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
@@ -95,6 +99,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Kind::Float,
         job.device,
     );
+    model.precision = job.precision;
     if let Some(second_stage) = &run.method.second_stage {
         start_second_stage(second_stage, job.first_stage.as_deref(), &mut model)?;
     }
@@ -119,6 +124,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         train: &train,
         test: &test,
         seed,
+        metrics_every: job.metrics_every,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();
