@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Verb};
+use crate::run_dir::RunDirError;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -48,7 +49,10 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {}", told(&error));
-        ExitCode::from(2)
+        match error.downcast_ref() {
+            Some(RunDirError::Held { .. }) => ExitCode::from(process::HELD),
+            _ => ExitCode::from(2),
+        }
     })
 }
 

@@ -77,6 +77,9 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
+    if run_dir.outcome()?.is_some() {
+        return Ok(()); // somebody else finished it just now
+    }
     let environment = Environment::here(job.device, job.precision, job.threads);
     run_dir.write("environment.toml", &environment.text())?;
 
