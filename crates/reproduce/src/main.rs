@@ -19,6 +19,7 @@ mod run;
 mod run_dir;
 mod schedule;
 mod slots;
+mod submit;
 mod table;
 mod verbs;
 mod view;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
