@@ -23,8 +23,11 @@ mod train;
 pub use augment::{Augmentation, Images, Mixup, Target};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
-pub use head::Head;
-pub use loss::Loss;
+pub use head::{Head, cosine_logits};
+pub use loss::{
+    Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
+    prior_adjustment,
+};
 pub use method::{Method, Regularizer};
 pub use model::Model;
 pub use optimizer::Sgd;

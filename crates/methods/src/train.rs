@@ -7,7 +7,7 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::{Evaluation, Images, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
+use crate::{Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
 #[derive(Debug)]
@@ -148,10 +148,17 @@ impl Training<'_> {
                 let (images, target) = method.augmentation.apply(&images, labels, train);
                 let features = model.training_features(&images); // [b, d]
                 let logits = model.logits(&features); // [b, k]
+                model.count_labels(target.first());
                 let mut loss = target.blend(|labels| {
-                    method
-                        .loss
-                        .forward(&logits, labels, &class_counts, class_weights.as_ref())
+                    method.loss.forward(&LossInput {
+                        logits: &logits,
+                        labels,
+                        features: &features,
+                        class_counts: &class_counts,
+                        class_weights: class_weights.as_ref(),
+                        labels_seen: model.labels_seen.as_ref(),
+                        epoch,
+                    })
                 });
                 if let Some(nc) = &model.regularizer {
                     loss += regularization(nc, epoch, &features, &target);
