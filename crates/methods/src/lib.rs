@@ -6,6 +6,7 @@
 //! whole life is one function, [`Training::run`].
 
 mod augment;
+mod check;
 mod checkpoint;
 mod evaluate;
 mod head;
@@ -21,6 +22,7 @@ mod second_stage;
 mod train;
 
 pub use augment::{Augmentation, Images, Mixup, Target};
+pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
 pub use head::{Head, cosine_logits};
@@ -34,6 +36,6 @@ pub use optimizer::Sgd;
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;
-pub use sampler::{Sampler, epoch_seed};
+pub use sampler::{Resample, Sampler, epoch_seed};
 pub use second_stage::{BackboneMode, InitialClassifier, SecondStage};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

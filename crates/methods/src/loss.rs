@@ -2,6 +2,8 @@
 
 mod equalization;
 mod focal;
+#[cfg(test)]
+mod identities;
 mod influence_balanced;
 mod lade;
 mod ldam;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Augmentation, Head, Loss, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Head, Loss, Resample, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub struct Method {
     /// Which samples an epoch draws.
     #[serde(default)]
     pub sampler: Sampler,
+    /// Another sampler, from an epoch on.
+    pub resample: Option<Resample>,
     /// What happens to images, and so to targets.
     #[serde(default)]
     pub augmentation: Augmentation,
@@ -45,10 +47,39 @@ impl Method {
         }
     }
 
+    /// The sampler of 0-based `epoch`.
+    pub fn sampler_at(&self, epoch: i64) -> Sampler {
+        match self.resample {
+            Some(later) if epoch >= later.start_epoch => later.sampler,
+            _ => self.sampler,
+        }
+    }
+
+    /// The parts that start at an epoch, each by its key and with that 0-based epoch.
+    pub fn starts(&self) -> Vec<(&'static str, i64)> {
+        let resample = self.resample.map(|resample| ("resample", resample.start_epoch));
+        let loss = match self.loss {
+            Loss::InfluenceBalanced { start_epoch, .. } => Some(("loss", start_epoch)),
+            _ => None,
+        };
+        let reweight = self.reweight.map(|reweight| ("reweight", reweight.start_epoch()));
+        let regularizer = self
+            .regularizer
+            .as_ref()
+            .map(|Regularizer::Nc(config)| ("nc", config.start_epoch));
+        [resample, loss, reweight, regularizer].into_iter().flatten().collect()
+    }
+
     /// The same method in a training shortened or stretched by `factor`: whatever starts at an epoch starts at the
     /// scaled one. A second stage keeps its own length.
     pub fn scaled(&self, factor: f64) -> Method {
         let mut method = self.clone();
+        if let Some(resample) = &mut method.resample {
+            resample.start_epoch = scale_epoch(resample.start_epoch, factor);
+        }
+        if let Loss::InfluenceBalanced { start_epoch, .. } = &mut method.loss {
+            *start_epoch = scale_epoch(*start_epoch, factor);
+        }
         method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
         if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
             config.start_epoch = scale_epoch(config.start_epoch, factor);

@@ -138,7 +138,8 @@ impl Training<'_> {
                 .reweight
                 .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
-            let order = method.sampler.epoch_order(train.labels(), &class_counts); // [n]
+            let sampler = method.sampler_at(epoch);
+            let order = sampler.epoch_order(train.labels(), &class_counts, recipe.progress(epoch)); // [n]
             let batches = order.split(recipe.batch_size, 0);
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let mut seen = Vec::with_capacity(batches.len()); // features and labels of the train pass

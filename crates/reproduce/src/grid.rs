@@ -562,7 +562,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("beta = 0.99", "beta = 1"),
-            "10:33: `beta` is 1; set it to 0 or more, below 1"
+            "10:33: `class-balanced.beta` is 1; set it to 0 or more, below 1"
         );
         assert_eq!(
             with("crt = { epochs = 20 }", "crt = { epochs = 0 }"),
