@@ -116,7 +116,7 @@ pub enum Loss {
     /// Seesaw loss: cross-entropy of z_j + ln(M_yj · C_yj), j ≠ y (Wang et al. 2021; 0.8, 2 and 0.01 in its
     /// code). M_yj = min(1, N_j / N_y)^p spares classes seen less often than y; C_yj = max(1, p_j / p_y)^q, without
     /// gradient, takes that back where the sample is misclassified. N counts the labels that training has drawn so far
-    /// ([`LossInput::labels_seen`]).
+    /// ([`LossInput::labels_seen`]): of a mixed image the drawn one's, and in a second stage on from the first.
     Seesaw {
         /// p ≥ 0.
         mitigation: f64,

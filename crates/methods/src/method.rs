@@ -75,7 +75,7 @@ impl Method {
     pub fn scaled(&self, factor: f64) -> Method {
         let mut method = self.clone();
         if let Some(resample) = &mut method.resample {
-            resample.start_epoch = scale_epoch(resample.start_epoch, factor);
+            resample.start_epoch = scale_epoch(resample.start_epoch, factor).max(1); // or the first sampler never draws
         }
         if let Loss::InfluenceBalanced { start_epoch, .. } = &mut method.loss {
             *start_epoch = scale_epoch(*start_epoch, factor);
@@ -91,4 +91,50 @@ impl Method {
 /// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
 pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
     (epoch as f64 * factor).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deferred() -> Method {
+        Method {
+            resample: Some(Resample {
+                sampler: Sampler::ClassBalanced,
+                start_epoch: 160,
+            }),
+            loss: Loss::InfluenceBalanced {
+                alpha: 1000.0,
+                start_epoch: 100,
+            },
+            reweight: Some(Reweight::InverseFrequency {
+                power: 1.0,
+                start_epoch: 100,
+            }),
+            regularizer: Some(Regularizer::Nc(nc::Config {
+                start_epoch: 80,
+                ..nc::Config::default()
+            })),
+            ..Method::default()
+        }
+    }
+
+    #[test]
+    fn every_start_scales_with_the_length_of_training() {
+        let starts = deferred().starts();
+        assert_eq!(
+            starts,
+            [("resample", 160), ("loss", 100), ("reweight", 100), ("nc", 80)]
+        );
+        let starts = deferred().scaled(0.15).starts();
+        assert_eq!(starts, [("resample", 24), ("loss", 15), ("reweight", 15), ("nc", 12)]);
+        assert_eq!(deferred().scaled(1e-3).starts()[0], ("resample", 1));
+    }
+
+    #[test]
+    fn the_later_sampler_draws_from_its_start_epoch_on() {
+        let method = deferred();
+        assert_eq!(method.sampler_at(159), Sampler::InstanceBalanced);
+        assert_eq!(method.sampler_at(160), Sampler::ClassBalanced);
+    }
 }

@@ -42,7 +42,8 @@ fn is_ours(key: &str) -> bool {
                 .strip_suffix('*')
                 .map_or(pattern == key, |prefix| key.starts_with(prefix))
         });
-    ours && !(key.starts_with("mixup.") && (key.ends_with(".x") || key.ends_with(".y_b")))
+    let drawn_within = key.starts_with("mixup.") && matches!(key.rsplit('.').next(), Some("x" | "y_b"));
+    ours && !drawn_within
 }
 
 /// What follows from the class counts alone.
