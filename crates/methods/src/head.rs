@@ -45,7 +45,7 @@ impl Classifier {
     pub(crate) fn forward(&self, features: &Tensor) -> Tensor {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
-            Classifier::Cosine { weight } => normalized(features, 1).matmul(&normalized(weight, 0)),
+            Classifier::Cosine { weight } => cosine_logits(features, weight),
         }
     }
 
@@ -64,6 +64,11 @@ impl Classifier {
             Classifier::Cosine { .. } => None,
         }
     }
+}
+
+/// Cosines of features `[b, d]` with the columns of `weight [d, k]`, `[b, k]`.
+pub fn cosine_logits(features: &Tensor, weight: &Tensor) -> Tensor {
+    normalized(features, 1).matmul(&normalized(weight, 0))
 }
 
 /// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).

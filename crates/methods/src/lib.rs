@@ -6,6 +6,7 @@
 //! whole life is one function, [`Training::run`].
 
 mod augment;
+mod check;
 mod checkpoint;
 mod evaluate;
 mod head;
@@ -22,10 +23,14 @@ mod second_stage;
 mod train;
 
 pub use augment::{Augmentation, Images, Mixup, Target};
+pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
-pub use head::Head;
-pub use loss::Loss;
+pub use head::{Head, cosine_logits};
+pub use loss::{
+    Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
+    prior_adjustment,
+};
 pub use method::{Method, Regularizer};
 pub use model::Model;
 pub use optimizer::Sgd;
@@ -33,6 +38,6 @@ pub use precision::Precision;
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;
-pub use sampler::{Sampler, epoch_seed};
+pub use sampler::{Resample, Sampler, epoch_seed};
 pub use second_stage::{BackboneMode, InitialClassifier, SecondStage};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

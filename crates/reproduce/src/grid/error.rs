@@ -90,7 +90,7 @@ pub(crate) enum Refusal {
     },
     /// A part of a method that never comes into play.
     #[error(
-        "{part} of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
+        "`{part}` of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
          start_epoch or train for longer",
         epochs - 1
     )]
@@ -104,6 +104,9 @@ pub(crate) enum Refusal {
         /// Length of the training.
         epochs: i64,
     },
+    /// A method that cannot be trained.
+    #[error("{0}")]
+    Method(#[from] methods::MethodError),
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use methods::{LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Reweight, Sampler, SecondStage};
+use methods::{LearningRate, Method, Protocol, Recipe, Regularizer, Reweight, SecondStage};
 
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
@@ -108,6 +108,7 @@ impl GridFile {
             .transpose()?;
         let method = Method {
             sampler: uses.sampler,
+            resample: uses.resample,
             augmentation: augmentation.unwrap_or_else(|| protocol.augmentation()),
             loss: uses.loss,
             reweight,
@@ -138,17 +139,17 @@ impl GridFile {
 }
 
 fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweight, Fault> {
-    let ReweightEntry::ClassBalanced(stated) = entry;
-    let reweight = stated.over_variant(&protocol.deferred_reweighting())?;
-    let Reweight::ClassBalanced { beta, start_epoch } = reweight;
-    stated.check("beta", beta, (0.0..1.0).contains(&beta), "0 or more, below 1")?;
-    stated.check(
-        "start_epoch",
-        start_epoch as f64,
-        start_epoch >= 0,
-        "0 or a later epoch",
-    )?;
-    Ok(reweight)
+    match *entry {
+        ReweightEntry::ClassBalanced(ref stated) => {
+            let reweight: Reweight = stated.over_variant(&protocol.deferred_reweighting())?;
+            match reweight.check() {
+                Ok(()) => Ok(reweight),
+                Err(error) => Err(Fault::new(stated.span(&[error.key()]), error.into())),
+            }
+        }
+        ReweightEntry::InverseFrequency { power, start_epoch } => Ok(Reweight::InverseFrequency { power, start_epoch }),
+        ReweightEntry::CostSensitive { power, start_epoch } => Ok(Reweight::CostSensitive { power, start_epoch }),
+    }
 }
 
 fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<SecondStage, Fault> {
@@ -169,7 +170,9 @@ fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<
         "0 or more",
     )?;
     check_learning_rate(stated, learning_rate, *epochs)?;
-    check_sampler(*sampler).map_err(|refusal| Fault::new(stated.span(&["sampler"]), refusal))?;
+    sampler
+        .check()
+        .map_err(|error| Fault::new(stated.span(&["sampler"]), error.into()))?;
     Ok(second_stage)
 }
 
@@ -198,7 +201,7 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
 
 /// Numbers of the parts that a file states in full.
 fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
-    check_sampler(method.sampler)?;
+    method.check()?;
     if let Some(mixup) = method.augmentation.mixup {
         check(
             "mixup.alpha",
@@ -207,33 +210,7 @@ fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
             "a number above 0",
         )?;
     }
-    if let Loss::Ldam { max_margin, scale } = method.loss {
-        check(
-            "ldam.max_margin",
-            max_margin,
-            max_margin.is_finite() && max_margin > 0.0,
-            "a number above 0",
-        )?;
-        check(
-            "ldam.scale",
-            scale,
-            scale.is_finite() && scale > 0.0,
-            "a number above 0",
-        )?;
-    }
     Ok(())
-}
-
-fn check_sampler(sampler: Sampler) -> Result<(), Refusal> {
-    match sampler {
-        Sampler::InstanceBalanced | Sampler::ClassBalanced => Ok(()),
-        Sampler::EffectiveNumber { beta } => check(
-            "effective-number.beta",
-            beta,
-            (0.0..1.0).contains(&beta),
-            "0 or more, below 1",
-        ),
-    }
 }
 
 fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
@@ -251,17 +228,8 @@ fn is_finite_and_not_negative(value: f64) -> bool {
 impl Named {
     /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
-        let reweight = self
-            .method
-            .reweight
-            .map(|Reweight::ClassBalanced { start_epoch, .. }| start_epoch);
-        let regularizer = self
-            .method
-            .regularizer
-            .as_ref()
-            .map(|Regularizer::Nc(config)| config.start_epoch);
-        for (part, start) in [("`reweight`", reweight), ("`nc`", regularizer)] {
-            if let Some(start) = start.filter(|&start| start >= epochs) {
+        for (part, start) in self.method.starts() {
+            if start >= epochs {
                 let refusal = Refusal::LateStart {
                     part,
                     method: self.name.clone(),
