@@ -43,6 +43,7 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
         train: &images,
         test: &images,
         seed: 3,
+        metrics_every: 1,
         checkpoint,
     };
     training.run(&mut model, &mut |progress| match progress {
