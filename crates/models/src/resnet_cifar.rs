@@ -159,7 +159,7 @@ mod tests {
         store.double();
         let options = (Kind::Double, Device::Cpu);
         for _ in 0..3 {
-            layer.forward(&(Tensor::randn([4, 3, 9, 9], options) * 2.0 + 1.0), true);
+            let _moved = layer.forward(&(Tensor::randn([4, 3, 9, 9], options) * 2.0 + 1.0), true);
         }
         let maps = Tensor::randn([2, 3, 9, 9], options);
         let statistics = (Some(&layer.running_mean), Some(&layer.running_var));
