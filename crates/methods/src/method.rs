@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Augmentation, Head, Loss, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Head, Loss, Mix, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,10 @@ impl Method {
     pub fn scaled(&self, factor: f64) -> Method {
         let mut method = self.clone();
         method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
+        if let Some(Mix::Cmo(cmo)) = &mut method.augmentation.mix {
+            cmo.start_epoch = scale_epoch(cmo.start_epoch, factor);
+            cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
+        }
         if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
             config.start_epoch = scale_epoch(config.start_epoch, factor);
         }

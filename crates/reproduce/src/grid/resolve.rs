@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use methods::{LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Reweight, Sampler, SecondStage};
+use methods::{
+    Augmentation, Cutout, LearningRate, Loss, Method, Mix, Protocol, Recipe, Regularizer, Remix, Reweight, Sampler,
+    SecondStage,
+};
 
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
@@ -199,14 +202,7 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
 /// Numbers of the parts that a file states in full.
 fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
     check_sampler(method.sampler)?;
-    if let Some(mixup) = method.augmentation.mixup {
-        check(
-            "mixup.alpha",
-            mixup.alpha,
-            mixup.alpha.is_finite() && mixup.alpha > 0.0,
-            "a number above 0",
-        )?;
-    }
+    check_augmentation(&method.augmentation)?;
     if let Loss::Ldam { max_margin, scale } = method.loss {
         check(
             "ldam.max_margin",
@@ -222,6 +218,46 @@ fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
         )?;
     }
     Ok(())
+}
+
+fn check_augmentation(augmentation: &Augmentation) -> Result<(), Refusal> {
+    if let Some(Cutout { side }) = augmentation.cutout {
+        check("cutout.side", side as f64, side >= 2, "2 pixels or more")?;
+    }
+    let alpha = |name, value: f64| check(name, value, value.is_finite() && value > 0.0, "a number above 0");
+    let probability = |name, value| check(name, value, (0.0..=1.0).contains(&value), "0 to 1");
+    match augmentation.mix {
+        None => Ok(()),
+        Some(Mix::Mixup(mixup)) => alpha("mixup.alpha", mixup.alpha),
+        Some(Mix::ManifoldMixup(mixup)) => alpha("manifold_mixup.alpha", mixup.alpha),
+        Some(Mix::Remix(remix)) => {
+            let Remix { kappa, tau, .. } = remix;
+            alpha("remix.alpha", remix.alpha)?;
+            check("remix.kappa", kappa, kappa.is_finite() && kappa >= 1.0, "1 or more")?;
+            probability("remix.tau", tau)
+        }
+        Some(Mix::CutMix(cutmix)) => {
+            alpha("cutmix.alpha", cutmix.alpha)?;
+            probability("cutmix.probability", cutmix.probability)
+        }
+        Some(Mix::Cmo(cmo)) => {
+            alpha("cmo.alpha", cmo.alpha)?;
+            probability("cmo.probability", cmo.probability)?;
+            check(
+                "cmo.power",
+                cmo.power,
+                is_finite_and_not_negative(cmo.power),
+                "0 or more",
+            )?;
+            for (name, value) in [
+                ("cmo.start_epoch", cmo.start_epoch),
+                ("cmo.last_plain_epochs", cmo.last_plain_epochs),
+            ] {
+                check(name, value as f64, value >= 0, "0 or more")?;
+            }
+            Ok(())
+        }
+    }
 }
 
 fn check_sampler(sampler: Sampler) -> Result<(), Refusal> {
@@ -270,6 +306,16 @@ impl Named {
                 };
                 return Err(Fault::new(self.span.clone(), refusal));
             }
+        }
+        if let Some(mix @ Mix::Cmo(cmo)) = self.method.augmentation.mix
+            && !(0..epochs).any(|epoch| mix.is_active(epoch, epochs))
+        {
+            let refusal = Refusal::Setting {
+                name: "cmo.last_plain_epochs",
+                value: cmo.last_plain_epochs as f64,
+                expected: "fewer than the epochs from `cmo.start_epoch` on, or train for longer",
+            };
+            return Err(Fault::new(self.span.clone(), refusal));
         }
         Ok(())
     }
