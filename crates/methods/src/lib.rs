@@ -21,7 +21,7 @@ mod sampler;
 mod second_stage;
 mod train;
 
-pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Remix, Target};
+pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
 pub use head::Head;

@@ -1,7 +1,7 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, Head, LearningRate, Loss, Method, Mix, Recipe, Regularizer, Reweight, Sampler, SecondStage,
+    Augmentation, Head, LearningRate, Loss, Method, Mix, Policy, Recipe, Regularizer, Reweight, Sampler, SecondStage,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
@@ -54,6 +54,16 @@ fn sampler(sampler: Sampler) -> String {
 /// What happens to images, such as `crop and flip, mixup (α 0.2)`.
 pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
     let crop_and_flip = augmentation.crop_and_flip.then(|| "crop and flip".to_owned());
+    let policy = augmentation.policy.map(|policy| match policy {
+        Policy::AutoAugment => "AutoAugment (CIFAR-10 policy)".to_owned(),
+        Policy::RandAugment(settings) => format!(
+            "RandAugment ({}, magnitude {} ± {}, probability {})",
+            count(settings.operations, "operation"),
+            settings.magnitude,
+            settings.deviation,
+            settings.probability
+        ),
+    });
     let cutout = augmentation
         .cutout
         .map(|cutout| format!("cutout ({} pixels)", cutout.side));
@@ -67,7 +77,7 @@ pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
             cmo.start_epoch, cmo.last_plain_epochs, cmo.alpha, cmo.probability, cmo.power
         ),
     });
-    let parts: Vec<String> = [crop_and_flip, cutout, mix].into_iter().flatten().collect();
+    let parts: Vec<String> = [crop_and_flip, policy, cutout, mix].into_iter().flatten().collect();
     if parts.is_empty() {
         "none".to_owned()
     } else {
@@ -120,7 +130,7 @@ pub(crate) fn in_words(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use methods::{Cmo, Cutout, Protocol};
+    use methods::{Cmo, Cutout, Protocol, RandAugment};
 
     use super::*;
 
@@ -171,11 +181,12 @@ mod tests {
         );
         assert_eq!(
             augmentation(&Augmentation {
+                policy: Some(Policy::RandAugment(RandAugment::default())),
                 cutout: Some(Cutout::default()),
                 mix: Some(Mix::Cmo(Cmo::default())),
                 ..Augmentation::default()
             }),
-            "crop and flip, cutout (16 pixels), CMO from epoch 4, not in the last 3 (α 1, probability 0.5, foregrounds \
+            "crop and flip, RandAugment (2 operations, magnitude 10 ± 0.5, probability 0.5), cutout (16 pixels), CMO from epoch 4, not in the last 3 (α 1, probability 0.5, foregrounds \
              weighted by class size to the −1)"
         );
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Augmentation, Cmo, CutMix, Cutout, Mix, Mixup, Remix};
+use super::{Augmentation, Cmo, CutMix, Cutout, Mix, Mixup, Policy, Remix};
 
 /// The keys of an [`Augmentation`]: every [`Mix`] has one.
 #[derive(Serialize, Deserialize)]
@@ -10,6 +10,7 @@ use super::{Augmentation, Cmo, CutMix, Cutout, Mix, Mixup, Remix};
 pub(super) struct Keys {
     #[serde(default = "enabled")]
     crop_and_flip: bool,
+    policy: Option<Policy>,
     cutout: Option<Cutout>,
     mixup: Option<Mixup>,
     remix: Option<Remix>,
@@ -46,6 +47,7 @@ impl TryFrom<Keys> for Augmentation {
         }
         Ok(Augmentation {
             crop_and_flip: keys.crop_and_flip,
+            policy: keys.policy,
             cutout: keys.cutout,
             mix: first.map(|(_, mix)| mix),
         })
@@ -56,6 +58,7 @@ impl From<Augmentation> for Keys {
     fn from(augmentation: Augmentation) -> Keys {
         let mut keys = Keys {
             crop_and_flip: augmentation.crop_and_flip,
+            policy: augmentation.policy,
             cutout: augmentation.cutout,
             mixup: None,
             remix: None,

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use methods::{
-    Augmentation, Cutout, LearningRate, Loss, Method, Mix, Protocol, Recipe, Regularizer, Remix, Reweight, Sampler,
-    SecondStage,
+    Augmentation, Cutout, LearningRate, Loss, Method, Mix, Policy, Protocol, RandAugment, Recipe, Regularizer, Remix,
+    Reweight, Sampler, SecondStage,
 };
 
 use super::error::{Fault, Refusal};
@@ -226,6 +226,33 @@ fn check_augmentation(augmentation: &Augmentation) -> Result<(), Refusal> {
     }
     let alpha = |name, value: f64| check(name, value, value.is_finite() && value > 0.0, "a number above 0");
     let probability = |name, value| check(name, value, (0.0..=1.0).contains(&value), "0 to 1");
+    if let Some(Policy::RandAugment(settings)) = augmentation.policy {
+        let RandAugment {
+            operations,
+            magnitude,
+            deviation,
+            ..
+        } = settings;
+        check(
+            "rand-augment.operations",
+            operations as f64,
+            operations >= 1,
+            "1 or more",
+        )?;
+        check(
+            "rand-augment.magnitude",
+            magnitude,
+            (0.0..=10.0).contains(&magnitude),
+            "0 to 10",
+        )?;
+        check(
+            "rand-augment.deviation",
+            deviation,
+            is_finite_and_not_negative(deviation),
+            "0 or more",
+        )?;
+        probability("rand-augment.probability", settings.probability)?;
+    }
     match augmentation.mix {
         None => Ok(()),
         Some(Mix::Mixup(mixup)) => alpha("mixup.alpha", mixup.alpha),
