@@ -148,7 +148,7 @@ impl Training<'_> {
                 let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
                 let (images, target) = augmenter.apply(&images, labels);
                 let features = model.training_features(&images); // [b, d]
-                let (features, target) = augmenter.mix_features(features, target);
+                let (features, target) = augmenter.mix_features(features, target); // manifold mixup
                 let logits = model.logits(&features); // [b, k]
                 let mut loss = target.blend(|labels| {
                     method
