@@ -10,6 +10,7 @@ mod check;
 mod checkpoint;
 mod evaluate;
 mod head;
+mod images;
 mod loss;
 mod method;
 mod model;
@@ -22,11 +23,12 @@ mod sampler;
 mod second_stage;
 mod train;
 
-pub use augment::{Augmentation, Images, Mixup, Target};
+pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target};
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
 pub use head::{Head, cosine_logits};
+pub use images::Images;
 pub use loss::{
     Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
     prior_adjustment,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Augmentation, Head, Loss, Resample, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Head, Loss, Mix, Resample, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,10 @@ impl Method {
             *start_epoch = scale_epoch(*start_epoch, factor);
         }
         method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
+        if let Some(Mix::Cmo(cmo)) = &mut method.augmentation.mix {
+            cmo.start_epoch = scale_epoch(cmo.start_epoch, factor);
+            cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
+        }
         if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
             config.start_epoch = scale_epoch(config.start_epoch, factor);
         }

@@ -20,7 +20,7 @@ use models::Backbone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mixup, Recipe, Reweight, Sampler, SecondStage,
+    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mix, Mixup, Recipe, Reweight, Sampler, SecondStage,
 };
 
 /// See the table in this module's documentation; every value that differs stands in one of the functions below.
@@ -66,12 +66,12 @@ impl Protocol {
 
     /// What the first stage does to images.
     pub fn augmentation(self) -> Augmentation {
-        let mixup = match self {
-            Protocol::Paper => Some(Mixup { alpha: 0.2 }),
+        let mix = match self {
+            Protocol::Paper => Some(Mix::Mixup(Mixup { alpha: 0.2 })),
             Protocol::Code => None,
         };
         Augmentation {
-            mixup,
+            mix,
             ..Augmentation::default()
         }
     }

@@ -9,7 +9,7 @@ use crate::{Augmentation, LearningRate, Method, Recipe, Sampler};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SecondStage {
     /// Classifier re-training (Kang et al. 2020, §4.1): the backbone stays, the classifier learns again under another
-    /// sampler. No regularizer, no mixup, no re-weighting.
+    /// sampler. No regularizer, no mixing, no re-weighting.
     Crt {
         /// Length; it does not scale with the first stage.
         epochs: i64,
@@ -64,7 +64,7 @@ impl SecondStage {
             ..first.clone()
         };
         let augmentation = Augmentation {
-            mixup: None,
+            mix: None,
             ..method.augmentation.clone()
         };
         (

@@ -7,7 +7,9 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::{Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
+use crate::{
+    Augmenter, Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate,
+};
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
 #[derive(Debug)]
@@ -136,6 +138,7 @@ impl Training<'_> {
             let started = Instant::now();
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             let learning_rate = recipe.learning_rate_at(epoch);
+            let augmenter = Augmenter::new(method.augmentation.in_epoch(epoch, recipe.epochs), train, &class_counts);
             let class_weights = method
                 .reweight
                 .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
@@ -149,8 +152,9 @@ impl Training<'_> {
 
             for (step, batch) in batches.iter().enumerate() {
                 let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
-                let (images, target) = method.augmentation.apply(&images, labels, train);
+                let (images, target) = augmenter.apply(&images, labels);
                 let features = model.training_features(&images); // [b, d]
+                let (features, target) = augmenter.mix_features(features, target); // manifold mixup
                 let logits = model.logits(&features); // [b, k]
                 model.count_labels(target.first());
                 let mut loss = target.blend(|labels| {

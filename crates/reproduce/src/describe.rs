@@ -1,7 +1,8 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, Head, LearningRate, Loss, Method, Recipe, Regularizer, Reweight, Sampler, SecondStage, SmoothingShape,
+    Augmentation, Head, LearningRate, Loss, Method, Mix, Policy, Recipe, Regularizer, Reweight, Sampler, SecondStage,
+    SmoothingShape,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
@@ -112,8 +113,30 @@ fn sampler(sampler: Sampler) -> String {
 /// What happens to images, such as `crop and flip, mixup (α 0.2)`.
 pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
     let crop_and_flip = augmentation.crop_and_flip.then(|| "crop and flip".to_owned());
-    let mixup = augmentation.mixup.map(|mixup| format!("mixup (α {})", mixup.alpha));
-    let parts: Vec<String> = crop_and_flip.into_iter().chain(mixup).collect();
+    let policy = augmentation.policy.map(|policy| match policy {
+        Policy::AutoAugment => "AutoAugment (CIFAR-10 policy)".to_owned(),
+        Policy::RandAugment(settings) => format!(
+            "RandAugment ({}, magnitude {} ± {}, probability {})",
+            count(settings.operations, "operation"),
+            settings.magnitude,
+            settings.deviation,
+            settings.probability
+        ),
+    });
+    let cutout = augmentation
+        .cutout
+        .map(|cutout| format!("cutout ({} pixels)", cutout.side));
+    let mix = augmentation.mix.map(|mix| match mix {
+        Mix::Mixup(mixup) => format!("mixup (α {})", mixup.alpha),
+        Mix::Remix(remix) => format!("Remix (α {}, κ {}, τ {})", remix.alpha, remix.kappa, remix.tau),
+        Mix::ManifoldMixup(mixup) => format!("manifold mixup of pooled features (α {})", mixup.alpha),
+        Mix::CutMix(cutmix) => format!("CutMix (α {}, probability {})", cutmix.alpha, cutmix.probability),
+        Mix::Cmo(cmo) => format!(
+            "CMO from epoch {}, not in the last {} (α {}, probability {}, foregrounds weighted by class size to the −{})",
+            cmo.start_epoch, cmo.last_plain_epochs, cmo.alpha, cmo.probability, cmo.power
+        ),
+    });
+    let parts: Vec<String> = [crop_and_flip, policy, cutout, mix].into_iter().flatten().collect();
     if parts.is_empty() {
         "none".to_owned()
     } else {
@@ -166,7 +189,7 @@ pub(crate) fn in_words(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use methods::{Protocol, Resample};
+    use methods::{Cmo, Cutout, Protocol, RandAugment, Resample};
 
     use super::*;
 
@@ -235,9 +258,19 @@ mod tests {
         assert_eq!(
             augmentation(&Augmentation {
                 crop_and_flip: false,
-                mixup: None
+                ..Augmentation::default()
             }),
             "none"
+        );
+        assert_eq!(
+            augmentation(&Augmentation {
+                policy: Some(Policy::RandAugment(RandAugment::default())),
+                cutout: Some(Cutout::default()),
+                mix: Some(Mix::Cmo(Cmo::default())),
+                ..Augmentation::default()
+            }),
+            "crop and flip, RandAugment (2 operations, magnitude 10 ± 0.5, probability 0.5), cutout (16 pixels), CMO from epoch 4, not in the last 3 (α 1, probability 0.5, foregrounds \
+             weighted by class size to the −1)"
         );
     }
 }

@@ -3,6 +3,7 @@
 //! Values come from the protocol, over them from the grid file, over those from the command line. Nothing is trained
 //! before every value is known and in its range.
 
+mod augmentation;
 mod check;
 mod error;
 mod file;
@@ -326,6 +327,22 @@ second_stage = { crt = { epochs = 20 } }
     }
 
     #[test]
+    fn new_kinds_of_augmentation_leave_the_names_of_earlier_runs_as_they_were() {
+        let planned = runs(GRID, &Options::default());
+        let settings = "[method.augmentation]\ncrop_and_flip = true\n\n[method.augmentation.mixup]\nalpha = 0.2\n";
+        assert!(
+            planned[0].run.config().contains(settings),
+            "{}",
+            planned[0].run.config()
+        );
+        assert_eq!(
+            planned[0].run.id(),
+            "ce.r100.s0.4edf1819",
+            "or it would be trained again"
+        );
+    }
+
+    #[test]
     fn what_a_grid_leaves_out_is_the_protocols_and_what_it_states_is_its_own() {
         let planned = runs(GRID, &Options::default());
         assert_eq!(planned[0].run.recipe, Protocol::Paper.recipe());
@@ -576,6 +593,24 @@ second_stage = { crt = { epochs = 20 } }
             with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
             "4:20: `lambda_1` is -1; set it to a finite number, 0 or above"
         );
+        let augmented = |keys: &str| with("seeds =", &format!("augmentation = {{ {keys} }}\nseeds ="));
+        assert_eq!(
+            augmented("mixup = { alpha = 0.2 }, cmo = {}"),
+            "4:16: `mixup` and `cmo` would both mix the batch; state one of them"
+        );
+        assert_eq!(
+            augmented("remix = { kappa = 0.5 }"),
+            "7:8: `remix.kappa` is 0.5; set it to 1 or more"
+        );
+        assert_eq!(
+            augmented("policy = { rand-augment = { magnitude = 11 } }"),
+            "7:8: `rand-augment.magnitude` is 11; set it to 0 to 10"
+        );
+        assert_eq!(
+            augmented("cmo = { start_epoch = 197 }"),
+            "7:8: `cmo.last_plain_epochs` is 3; set it to fewer than the epochs from `cmo.start_epoch` on, or train for \
+             longer"
+        );
         assert_eq!(
             with("seeds =", "sedes ="),
             "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `imbalance`, `seeds`, \
@@ -706,7 +741,12 @@ second_stage = { crt = { epochs = 20 } }
 
     #[test]
     fn grids_of_this_repository_are_sound() {
-        for (name, networks) in [("cifar10-lt", 30), ("cifar100-lt", 30), ("shapes-lt", 5)] {
+        for (name, networks) in [
+            ("cifar10-lt", 30),
+            ("cifar100-lt", 30),
+            ("cifar100-lt-augmentation", 48),
+            ("shapes-lt", 5),
+        ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")
                 .join(name)

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use methods::{LearningRate, Method, Protocol, Recipe, Regularizer, Reweight, SecondStage};
+use methods::{LearningRate, Method, Mix, Protocol, Recipe, Regularizer, Reweight, SecondStage};
 
+use super::augmentation::check_augmentation;
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
 use super::overrides::Overrides;
@@ -202,18 +203,10 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
 /// Numbers of the parts that a file states in full.
 fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
     method.check()?;
-    if let Some(mixup) = method.augmentation.mixup {
-        check(
-            "mixup.alpha",
-            mixup.alpha,
-            mixup.alpha.is_finite() && mixup.alpha > 0.0,
-            "a number above 0",
-        )?;
-    }
-    Ok(())
+    check_augmentation(&method.augmentation)
 }
 
-fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
+pub(super) fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
     if holds {
         Ok(())
     } else {
@@ -221,7 +214,7 @@ fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) ->
     }
 }
 
-fn is_finite_and_not_negative(value: f64) -> bool {
+pub(super) fn is_finite_and_not_negative(value: f64) -> bool {
     value.is_finite() && value >= 0.0
 }
 
@@ -238,6 +231,16 @@ impl Named {
                 };
                 return Err(Fault::new(self.span.clone(), refusal));
             }
+        }
+        if let Some(mix @ Mix::Cmo(cmo)) = self.method.augmentation.mix
+            && !(0..epochs).any(|epoch| mix.is_active(epoch, epochs))
+        {
+            let refusal = Refusal::Setting {
+                name: "cmo.last_plain_epochs",
+                value: cmo.last_plain_epochs as f64,
+                expected: "fewer than the epochs from `cmo.start_epoch` on, or train for longer",
+            };
+            return Err(Fault::new(self.span.clone(), refusal));
         }
         Ok(())
     }
