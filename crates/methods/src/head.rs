@@ -2,10 +2,12 @@
 
 use models::{kaiming_normal, linear_bias};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 use tch::nn::{Init, Path};
 
-/// The closed set of classifiers.
+use crate::Classifier;
+use crate::classifier::normalized;
+
+/// The closed set of classifiers that a first stage learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
@@ -14,13 +16,6 @@ pub enum Head {
     Linear,
     /// Cosine of feature and column, weight `[d, k]`, no bias (`NormedLinear` of Cao et al. 2019's code).
     Cosine,
-}
-
-/// A head's parameters.
-#[derive(Debug)]
-pub(crate) enum Classifier {
-    Linear { weight: Tensor, bias: Tensor },
-    Cosine { weight: Tensor },
 }
 
 impl Head {
@@ -40,43 +35,9 @@ impl Head {
     }
 }
 
-impl Classifier {
-    /// Logits `[b, k]` of features `[b, d]`.
-    pub(crate) fn forward(&self, features: &Tensor) -> Tensor {
-        match self {
-            Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
-            Classifier::Cosine { weight } => normalized(features, 1).matmul(&normalized(weight, 0)),
-        }
-    }
-
-    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it.
-    pub(crate) fn rows(&self) -> Tensor {
-        match self {
-            Classifier::Linear { weight, .. } => weight.detach(),
-            Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
-        }
-    }
-
-    /// The bias `[k]`, where the head has one.
-    pub(crate) fn bias(&self) -> Option<Tensor> {
-        match self {
-            Classifier::Linear { bias, .. } => Some(bias.detach()),
-            Classifier::Cosine { .. } => None,
-        }
-    }
-}
-
-/// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).
-fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
-    let length = tensor
-        .norm_scalaropt_dim_dtype(2, dim, true, tensor.kind())
-        .clamp_min(1e-12);
-    tensor / length
-}
-
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind, nn};
+    use tch::{Device, Kind, Tensor, nn};
 
     use super::*;
 

@@ -7,12 +7,14 @@
 
 mod augment;
 mod checkpoint;
+mod classifier;
 mod evaluate;
 mod head;
 mod loss;
 mod method;
 mod model;
 mod optimizer;
+mod posthoc;
 mod protocol;
 mod recipe;
 mod reweight;
@@ -22,12 +24,14 @@ mod train;
 
 pub use augment::{Augmentation, Images, Mixup, Target};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use classifier::Classifier;
 pub use evaluate::{Evaluation, Shots, evaluate, features_of};
 pub use head::Head;
 pub use loss::Loss;
 pub use method::{Method, Regularizer};
 pub use model::Model;
 pub use optimizer::Sgd;
+pub use posthoc::{ClassMeans, FeatureTransform, Nearness, logit_adjusted, tau_normalized};
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;

@@ -4,8 +4,7 @@ use models::Backbone;
 use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use crate::head::Classifier;
-use crate::{BackboneMode, Method, Regularizer};
+use crate::{BackboneMode, Classifier, Method, Regularizer};
 
 /// One network with everything it has learnt.
 #[derive(Debug)]
@@ -62,6 +61,7 @@ impl Model {
             Classifier::Cosine { weight } => {
                 let _ = weight.uniform_(-1.0, 1.0);
             }
+            Classifier::NearestClassMean(_) => {} // computed from features, not drawn
         }
     }
 
