@@ -19,6 +19,28 @@ pub enum Classifier {
         /// `[d, k]`.
         weight: Tensor,
     },
+    /// Logits of another classifier, each class's times its own factor: LWS (Kang et al. 2020, Eq. 6).
+    Scaled {
+        /// What is scaled.
+        base: Box<Classifier>,
+        /// One factor a class, `[k]`.
+        scale: Tensor,
+    },
+    /// `DisAlign`: `(1 + σ(x) · scale) ⊙ z + σ(x) · offset` of another classifier's logits z, where the confidence σ(x) is
+    /// the sigmoid of a linear function of the feature (the authors' code; Zhang et al. 2021, Eq. 5, blend σ(x) · (scale ⊙
+    /// z + offset) with (1 − σ(x)) · z).
+    Aligned {
+        /// What is calibrated.
+        base: Box<Classifier>,
+        /// One factor a class, `[k]`.
+        scale: Tensor,
+        /// One summand a class, `[k]`.
+        offset: Tensor,
+        /// Weight of the confidence, `[1, d]`.
+        confidence: Tensor,
+        /// Its bias, `[1]`.
+        confidence_bias: Tensor,
+    },
     /// Similarity to class means: NCM.
     NearestClassMean(ClassMeans),
 }
@@ -29,15 +51,29 @@ impl Classifier {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
             Classifier::Cosine { weight } => normalized(features, 1).matmul(&normalized(weight, 0)),
+            Classifier::Scaled { base, scale } => base.forward(features) * scale,
+            Classifier::Aligned {
+                base,
+                scale,
+                offset,
+                confidence,
+                confidence_bias,
+            } => {
+                let confidence = features.linear(confidence, Some(confidence_bias)).sigmoid(); // [b, 1]
+                (&confidence * scale + 1.0) * base.forward(features) + &confidence * offset
+            }
             Classifier::NearestClassMean(means) => means.similarity(features),
         }
     }
 
-    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it.
+    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
+    /// feature, the one beneath it.
     pub(crate) fn rows(&self) -> Tensor {
         match self {
             Classifier::Linear { weight, .. } => weight.detach(),
             Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
+            Classifier::Scaled { base, scale } => base.rows() * scale.detach().unsqueeze(1),
+            Classifier::Aligned { base, .. } => base.rows(),
             Classifier::NearestClassMean(means) => means.rows().shallow_clone(),
         }
     }
@@ -46,6 +82,8 @@ impl Classifier {
     pub(crate) fn bias(&self) -> Option<Tensor> {
         match self {
             Classifier::Linear { bias, .. } => Some(bias.detach()),
+            Classifier::Scaled { base, scale } => base.bias().map(|bias| bias * scale.detach()),
+            Classifier::Aligned { base, .. } => base.bias(),
             Classifier::Cosine { .. } | Classifier::NearestClassMean(_) => None,
         }
     }

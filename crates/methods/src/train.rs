@@ -158,6 +158,7 @@ impl Training<'_> {
                 }
                 loss.backward();
                 optimizer.step(learning_rate); // also clears the gradients
+                model.keep_norms();
                 if let Some(nc) = &mut model.regularizer {
                     nc.step();
                 }

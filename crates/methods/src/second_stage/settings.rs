@@ -1,0 +1,71 @@
+//! Published settings of second stages: what a grid that names one means by it.
+
+use datasets::Dataset;
+
+use super::{BackboneMode, InitialClassifier, Retraining};
+use crate::{LearningRate, Reweight, Sampler};
+
+impl Retraining {
+    /// Learnable weight scaling with the settings of a classifier re-training, as in Kang et al. 2020's code.
+    #[must_use]
+    pub fn of_scales(self) -> Retraining {
+        Retraining {
+            classifier: InitialClassifier::FirstStage,
+            ..self
+        }
+    }
+
+    /// `MiSLAS` (Zhong et al. 2021) as its public code configures CIFAR-LT at ratio 100: 10 epochs, rate 0.1 along a
+    /// cosine, times 0.5 (CIFAR-100: 0.2) for the classifier; batch norm shifts on CIFAR-100 only.
+    pub fn mislas(dataset: Dataset) -> Retraining {
+        let (rate, backbone) = match dataset {
+            Dataset::Cifar100 => (0.2, BackboneMode::Train),
+            Dataset::Cifar10 | Dataset::Shapes => (0.5, BackboneMode::Eval),
+        };
+        Retraining {
+            classifier_rate: Some(rate),
+            backbone,
+            ..Retraining::of_ten_epochs(0.1)
+        }
+    }
+
+    /// `DisAlign` (Zhang et al. 2021) as its public code configures ImageNet-LT: 10 epochs, rate 0.1 along a cosine, plain
+    /// sampling.
+    pub fn dis_align() -> Retraining {
+        Retraining {
+            sampler: Sampler::InstanceBalanced,
+            ..Retraining::of_ten_epochs(0.1)
+        }
+    }
+
+    /// Weight balancing (Alshammari et al. 2022) as in its public demo: 10 epochs, rate 0.01 along a cosine, weight decay
+    /// 0.1, threshold 0.1, class-balanced cross-entropy (β 0.9999), plain sampling.
+    pub fn weight_balancing() -> Retraining {
+        Retraining {
+            weight_decay: 0.1,
+            sampler: Sampler::InstanceBalanced,
+            reweight: Some(Reweight::ClassBalanced {
+                beta: 0.9999,
+                start_epoch: 0,
+            }),
+            max_norm: Some(0.1),
+            ..Retraining::of_ten_epochs(0.01)
+        }
+    }
+
+    /// What they have in common.
+    fn of_ten_epochs(initial: f64) -> Retraining {
+        Retraining {
+            epochs: 10,
+            learning_rate: LearningRate::Cosine { initial },
+            weight_decay: 5e-4,
+            sampler: Sampler::ClassBalanced,
+            classifier: InitialClassifier::FirstStage,
+            backbone: BackboneMode::Eval,
+            loss: None,
+            reweight: None,
+            classifier_rate: None,
+            max_norm: None,
+        }
+    }
+}
