@@ -55,12 +55,12 @@ impl Model {
     /// From now on only the classifier learns; the backbone runs in `mode`, without gradients.
     pub fn freeze_backbone(&mut self, mode: BackboneMode) {
         self.frozen = Some(mode);
-        self.stop_learning(|name| !name.starts_with("linear."));
+        self.stop_learning(|name| !name.starts_with(CLASSIFIER));
     }
 
     /// From now on the classifier as it is does not learn; what is added to it afterwards does.
     pub fn freeze_classifier(&mut self) {
-        self.stop_learning(|name| name.starts_with("linear."));
+        self.stop_learning(|name| name.starts_with(CLASSIFIER));
     }
 
     fn stop_learning(&self, stops: impl Fn(&str) -> bool) {

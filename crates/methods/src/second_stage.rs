@@ -147,6 +147,37 @@ impl SecondStage {
         }
     }
 
+    /// The second stage as the training loop runs it: a recipe and a method of its own, of no epochs if it only computes.
+    pub fn as_training(&self, first: &Recipe, method: &Method) -> (Recipe, Method) {
+        let Some(retraining) = self.retraining() else {
+            let recipe = Recipe {
+                epochs: 0,
+                ..first.clone()
+            };
+            return (recipe, method.first_stage());
+        };
+        let recipe = Recipe {
+            epochs: retraining.epochs,
+            learning_rate: retraining.learning_rate.clone(),
+            weight_decay: retraining.weight_decay,
+            warmup_epochs: 0,
+            ..first.clone()
+        };
+        let augmentation = Augmentation {
+            mixup: None,
+            ..method.augmentation.clone()
+        };
+        let method = Method {
+            sampler: retraining.sampler,
+            augmentation,
+            loss: retraining.loss.unwrap_or(method.loss),
+            reweight: retraining.reweight,
+            head: method.head,
+            ..Method::default()
+        };
+        (recipe, method)
+    }
+
     /// Freezes `model`, the finished first stage, but for what this stage trains. Draws from libtorch's generator.
     pub fn prepare(&self, model: &mut Model) {
         let Some(retraining) = self.retraining() else {
@@ -205,33 +236,5 @@ impl SecondStage {
             }
             _ => Vec::new(),
         }
-    }
-}
-
-impl Retraining {
-    /// The second stage as the training loop runs it: a recipe and a method of its own.
-    pub fn as_training(&self, first: &Recipe, method: &Method) -> (Recipe, Method) {
-        let recipe = Recipe {
-            epochs: self.epochs,
-            learning_rate: self.learning_rate.clone(),
-            weight_decay: self.weight_decay,
-            warmup_epochs: 0,
-            ..first.clone()
-        };
-        let augmentation = Augmentation {
-            mixup: None,
-            ..method.augmentation.clone()
-        };
-        (
-            recipe,
-            Method {
-                sampler: self.sampler,
-                augmentation,
-                loss: self.loss.unwrap_or(method.loss),
-                reweight: self.reweight,
-                head: method.head,
-                ..Method::default()
-            },
-        )
     }
 }

@@ -69,7 +69,7 @@ impl Metric {
     fn of(self, outcome: &Outcome) -> Option<f64> {
         match self {
             Metric::AccuracyLast => Some(outcome.accuracy_last),
-            Metric::AccuracyBest => Some(outcome.accuracy_best),
+            Metric::AccuracyBest => outcome.accuracy_best,
             Metric::Many => outcome.many,
             Metric::Medium => outcome.medium,
             Metric::Few => outcome.few,
@@ -196,8 +196,11 @@ pub(crate) mod tests {
             epochs: 200,
             train_images: 12_406,
             accuracy_last: accuracy,
-            accuracy_best: accuracy + 0.01,
-            best_epoch: 190,
+            accuracy_best: Some(accuracy + 0.01),
+            best_epoch: Some(190),
+            accuracy_selected: None,
+            selected_epoch: None,
+            tau: None,
             many: Some(accuracy + 0.1),
             medium: Some(accuracy - 0.1),
             few: None,

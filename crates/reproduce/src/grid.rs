@@ -137,6 +137,7 @@ impl Grid {
                         seed,
                         selection: self.file.selection,
                         imbalance: *imbalance,
+                        validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
                         recipe: recipe.clone(),
                         method: named.method.clone(),
                     };
@@ -337,13 +338,10 @@ second_stage = { crt = { epochs = 20 } }
                 start_epoch: 160
             })
         );
-        let Some(SecondStage::Crt {
-            epochs, weight_decay, ..
-        }) = planned[8].run.method.second_stage
-        else {
+        let Some(SecondStage::Crt(retraining)) = &planned[8].run.method.second_stage else {
             panic!("ce-drw-crt has a second stage")
         };
-        assert_eq!((epochs, weight_decay), (20, 5e-4));
+        assert_eq!((retraining.epochs, retraining.weight_decay), (20, 5e-4));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Runs grids of long-tailed experiments and tables them beside the published numbers.
 
+mod adjust;
 mod arguments;
 mod collect;
 mod describe;
 mod environment;
 mod grid;
+mod measured;
 mod message;
 mod plan;
 mod preflight;
@@ -18,6 +20,7 @@ mod run;
 mod run_dir;
 mod schedule;
 mod slots;
+mod splits;
 mod table;
 mod verbs;
 mod view;

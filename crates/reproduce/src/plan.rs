@@ -75,13 +75,24 @@ fn first_stages(planned: &[Planned]) -> String {
         format!("{first_stage} {is} the first stage of {}\n", describe::in_words(runs))
     });
     let shared: Vec<String> = shared.collect();
-    let networks = asked.union(&starts.keys().cloned().collect()).count();
+    let computed = planned.iter().filter(|planned| planned.run.epochs() == 0).count();
+    let networks = asked.union(&starts.keys().cloned().collect()).count() - computed;
     let separator = if starts.is_empty() { "" } else { "\n" };
     let (runs, networks) = (
         describe::count(asked.len() as i64, "run"),
         describe::count(networks as i64, "network"),
     );
-    format!("{separator}{}\n{runs}, {networks} to train\n", shared.concat())
+    let computed = match computed {
+        0 => String::new(),
+        _ => format!(
+            ", {} to compute from them",
+            describe::count(computed as i64, "classifier")
+        ),
+    };
+    format!(
+        "{separator}{}\n{runs}, {networks} to train{computed}\n",
+        shared.concat()
+    )
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use datasets::Dataset;
 
-use super::{BackboneMode, InitialClassifier, Retraining};
+use super::{BackboneMode, InitialClassifier, Retraining, Sweep};
 use crate::{LearningRate, Reweight, Sampler};
 
 impl Retraining {
@@ -67,5 +67,12 @@ impl Retraining {
             classifier_rate: None,
             max_norm: None,
         }
+    }
+}
+
+impl Default for Sweep {
+    /// τ = 1, the strength that Menon et al. 2021 derive for logit adjustment, and the whole length of τ-normalisation.
+    fn default() -> Sweep {
+        Sweep { taus: vec![1.0] }
     }
 }

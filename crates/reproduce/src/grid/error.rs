@@ -104,6 +104,18 @@ pub(crate) enum Refusal {
         /// Length of the training.
         epochs: i64,
     },
+    /// A second stage that changes a linear classifier, after a head that is none.
+    #[error(
+        "the second stage of `{0}` changes a linear classifier's weights or logits, but its head is another; leave out \
+         `head`, or use `crt` or `nearest-class-mean`"
+    )]
+    NeedsLinearHead(String),
+    /// Several strengths, and nothing to choose among them with.
+    #[error(
+        "`{0}` chooses among several `taus`, but no images are held out to choose with, and the test split must not be \
+         used; state `validation = {{ per_class = 50 }}` at the top of the grid, or a single value"
+    )]
+    NeedsValidation(String),
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use methods::{LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Reweight, Sampler, SecondStage};
+use datasets::Dataset;
+use methods::{
+    LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, Sweep,
+};
 
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
@@ -104,7 +107,7 @@ impl GridFile {
         let second_stage = uses
             .second_stage
             .as_ref()
-            .map(|entry| resolve_second_stage(entry, protocol))
+            .map(|entry| resolve_second_stage(entry, protocol, self.dataset))
             .transpose()?;
         let method = Method {
             sampler: uses.sampler,
@@ -117,6 +120,14 @@ impl GridFile {
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
         check_plain_parts(&method).map_err(at_name)?;
+        if let Some(second_stage) = &method.second_stage {
+            if !second_stage.fits(method.head) {
+                return Err(at_name(Refusal::NeedsLinearHead(entry.name.get_ref().clone())));
+            }
+            if second_stage.choices().is_some() && self.validation.is_none() {
+                return Err(at_name(Refusal::NeedsValidation(entry.name.get_ref().clone())));
+            }
+        }
         Ok(method)
     }
 
@@ -151,16 +162,37 @@ fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweigh
     Ok(reweight)
 }
 
-fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<SecondStage, Fault> {
-    let SecondStageEntry::Crt(stated) = entry;
-    let second_stage = stated.over_variant(&protocol.classifier_retraining())?;
-    let SecondStage::Crt {
+fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol, dataset: Dataset) -> Result<SecondStage, Fault> {
+    let crt = protocol.classifier_retraining();
+    Ok(match entry {
+        SecondStageEntry::Crt(stated) => SecondStage::Crt(resolve_retraining(stated, &crt)?),
+        SecondStageEntry::Lws(stated) => SecondStage::Lws(resolve_retraining(stated, &crt.of_scales())?),
+        SecondStageEntry::Mislas(stated) => {
+            SecondStage::Mislas(resolve_retraining(stated, &Retraining::mislas(dataset))?)
+        }
+        SecondStageEntry::DisAlign(stated) => {
+            SecondStage::DisAlign(resolve_retraining(stated, &Retraining::dis_align())?)
+        }
+        SecondStageEntry::WeightBalancing(stated) => {
+            SecondStage::WeightBalancing(resolve_retraining(stated, &Retraining::weight_balancing())?)
+        }
+        SecondStageEntry::TauNormalization(stated) => SecondStage::TauNormalization(resolve_sweep(stated)?),
+        SecondStageEntry::LogitAdjustment(stated) => SecondStage::LogitAdjustment(resolve_sweep(stated)?),
+        &SecondStageEntry::NearestClassMean { features, nearness } => {
+            SecondStage::NearestClassMean { features, nearness }
+        }
+    })
+}
+
+fn resolve_retraining(stated: &Overrides, default: &Retraining) -> Result<Retraining, Fault> {
+    let retraining = stated.over(default)?;
+    let Retraining {
         epochs,
         learning_rate,
         weight_decay,
         sampler,
         ..
-    } = &second_stage;
+    } = &retraining;
     stated.check("epochs", *epochs as f64, *epochs >= 1, "1 or more")?;
     stated.check(
         "weight_decay",
@@ -170,7 +202,30 @@ fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<
     )?;
     check_learning_rate(stated, learning_rate, *epochs)?;
     check_sampler(*sampler).map_err(|refusal| Fault::new(stated.span(&["sampler"]), refusal))?;
-    Ok(second_stage)
+    if let Some(rate) = retraining.classifier_rate {
+        stated.check("classifier_rate", rate, is_finite_and_not_negative(rate), "0 or more")?;
+    }
+    if let Some(threshold) = retraining.max_norm {
+        let is_share = (0.0..=1.0).contains(&threshold);
+        stated.check(
+            "max_norm",
+            threshold,
+            is_share,
+            "0 to 1, a share of the spread of lengths",
+        )?;
+    }
+    Ok(retraining)
+}
+
+fn resolve_sweep(stated: &Overrides) -> Result<Sweep, Fault> {
+    let sweep: Sweep = stated.over(&Sweep::default())?;
+    if sweep.taus.is_empty() {
+        return Err(Fault::new(stated.span(&["taus"]), Refusal::Empty("taus")));
+    }
+    for &tau in &sweep.taus {
+        stated.check("taus", tau, is_finite_and_not_negative(tau), "0 or more, each")?;
+    }
+    Ok(sweep)
 }
 
 fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs: i64) -> Result<(), Fault> {
