@@ -19,6 +19,11 @@ pub enum Classifier {
         /// `[d, k]`.
         weight: Tensor,
     },
+    /// Cosine of feature and a row that is not trained.
+    FixedEtf {
+        /// Unit rows, `[k, d]`.
+        weight: Tensor,
+    },
     /// Logits of another classifier, each class's times its own factor: LWS (Kang et al. 2020, Eq. 6).
     Scaled {
         /// What is scaled.
@@ -51,6 +56,7 @@ impl Classifier {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
             Classifier::Cosine { weight } => normalized(features, 1).matmul(&normalized(weight, 0)),
+            Classifier::FixedEtf { weight } => normalized(features, 1).matmul(&weight.tr()),
             Classifier::Scaled { base, scale } => base.forward(features) * scale,
             Classifier::Aligned {
                 base,
@@ -70,7 +76,7 @@ impl Classifier {
     /// feature, the one beneath it.
     pub(crate) fn rows(&self) -> Tensor {
         match self {
-            Classifier::Linear { weight, .. } => weight.detach(),
+            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.detach(),
             Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
             Classifier::Scaled { base, scale } => base.rows() * scale.detach().unsqueeze(1),
             Classifier::Aligned { base, .. } => base.rows(),
@@ -84,7 +90,7 @@ impl Classifier {
             Classifier::Linear { bias, .. } => Some(bias.detach()),
             Classifier::Scaled { base, scale } => base.bias().map(|bias| bias * scale.detach()),
             Classifier::Aligned { base, .. } => base.bias(),
-            Classifier::Cosine { .. } | Classifier::NearestClassMean(_) => None,
+            Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => None,
         }
     }
 }

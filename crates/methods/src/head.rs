@@ -16,10 +16,16 @@ pub enum Head {
     Linear,
     /// Cosine of feature and column, weight `[d, k]`, no bias (`NormedLinear` of Cao et al. 2019's code).
     Cosine,
+    /// Cosine of feature and row of a fixed simplex equiangular tight frame, drawn at the start and never trained; the
+    /// features pass a batch norm before (Yang et al. 2022, §4.1 and their public code).
+    FixedEtf,
 }
 
 impl Head {
     /// Builds the classifier's parameters under `path`, named and initialised as in the public CIFAR code.
+    ///
+    /// # Panics
+    /// If this is a fixed ETF of more than `dimension + 1` classes.
     pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> Classifier {
         match self {
             Head::Linear => Classifier::Linear {
@@ -30,6 +36,13 @@ impl Head {
                 let weight = path.var("weight", &[dimension, classes], Init::Uniform { lo: -1.0, up: 1.0 });
                 tch::no_grad(|| weight.shallow_clone().copy_(&normalized(&weight, 0)));
                 Classifier::Cosine { weight }
+            }
+            Head::FixedEtf => {
+                let weight = path.zeros_no_train("weight", &[classes, dimension]);
+                let etf = nc::simplex_etf(classes, dimension, weight.kind(), weight.device())
+                    .expect("k is at most d + 1: whoever names this head checks it");
+                tch::no_grad(|| weight.shallow_clone().copy_(&etf));
+                Classifier::FixedEtf { weight }
             }
         }
     }
@@ -49,5 +62,18 @@ mod tests {
         assert_eq!(logits.size(), [4, 5]);
         assert!(logits.abs().max().double_value(&[]) <= 1.0 + 1e-6);
         assert_eq!(classifier.rows().size(), [5, 8]);
+    }
+
+    #[test]
+    fn fixed_etf_has_nothing_to_train_and_cosines_of_one_with_its_own_rows() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let classifier = Head::FixedEtf.build(&store.root(), 8, 5);
+        assert!(store.trainable_variables().is_empty());
+        let cosines = classifier.forward(&(classifier.rows() * 3.0));
+        assert!(
+            cosines
+                .diagonal(0, 0, 1)
+                .allclose(&Tensor::ones([5], (Kind::Float, Device::Cpu)), 1e-5, 1e-5, false)
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Supervised losses: logits against labels.
 
+mod dot_regression;
+
 use serde::{Deserialize, Serialize};
 use tch::{Reduction, Tensor};
 
@@ -18,6 +20,13 @@ pub enum Loss {
         max_margin: f64,
         /// Factor on the logits after the margin.
         scale: f64,
+    },
+    /// Dot regression ½ ℓ_y² (z_y − 1)² towards the rows of a fixed ETF, for [`crate::Head::FixedEtf`] (DR, Yang et al. 2022,
+    /// Eq. 6; balanced there).
+    DotRegression {
+        /// Whether the rows' squared lengths ℓ_k² weigh the classes of a batch alike (`GivenEw` in the public code); else
+        /// ℓ = 1.
+        balanced_lengths: bool,
     },
 }
 
@@ -39,6 +48,9 @@ impl Loss {
                 let margins = &margins * (max_margin / margins.max());
                 let one_hot = labels.one_hot(margins.numel() as i64).to_kind(logits.kind());
                 cross_entropy(&((logits - one_hot * margins) * scale))
+            }
+            Loss::DotRegression { balanced_lengths } => {
+                dot_regression::dot_regression(logits, labels, class_weights, balanced_lengths)
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Model: backbone, classifier, regularizer state.
 
 use models::{Backbone, linear_bias};
-use tch::nn::{Init, ModuleT, VarStore};
+use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
-use crate::{BackboneMode, Classifier, MaxNorm, Method, Regularizer};
+use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -14,6 +14,8 @@ const CLASSIFIER: &str = "linear";
 pub struct Model {
     store: VarStore,
     backbone: Box<dyn ModuleT>,
+    /// Batch norm of the features before a fixed ETF.
+    feature_norm: Option<BatchNorm>,
     classifier: Classifier,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
@@ -27,12 +29,22 @@ pub struct Model {
 
 impl Model {
     /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before).
+    ///
+    /// # Panics
+    /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let network = backbone.build(&store.root());
         let classifier = method
             .head
             .build(&(store.root() / CLASSIFIER), backbone.dimension(), classes);
+        let feature_norm = (method.head == Head::FixedEtf).then(|| {
+            let config = BatchNormConfig {
+                ws_init: Init::Const(1.0), // tch's own default is random
+                ..BatchNormConfig::default()
+            };
+            batch_norm1d(store.root() / "feature_norm", backbone.dimension(), config)
+        });
         if kind == Kind::Double {
             store.double();
         }
@@ -43,6 +55,7 @@ impl Model {
         Model {
             store,
             backbone: network,
+            feature_norm,
             classifier,
             frozen: None,
             max_norm: None,
@@ -72,7 +85,8 @@ impl Model {
     }
 
     /// Gives the linear classifier fresh weights N(0, 0.01²) and zero bias (Kang et al. 2020's code); a cosine
-    /// classifier, whose scale does not matter, its own initialisation. One that was computed has none.
+    /// classifier, whose scale does not matter, its own initialisation. Others have none of their
+    /// own.
     pub fn reset_classifier(&mut self) {
         let _no_grad = tch::no_grad_guard();
         match &mut self.classifier {
@@ -83,7 +97,10 @@ impl Model {
             Classifier::Cosine { weight } => {
                 let _ = weight.uniform_(-1.0, 1.0);
             }
-            Classifier::Scaled { .. } | Classifier::Aligned { .. } | Classifier::NearestClassMean(_) => {}
+            Classifier::FixedEtf { .. }
+            | Classifier::Scaled { .. }
+            | Classifier::Aligned { .. }
+            | Classifier::NearestClassMean(_) => {}
         }
     }
 
@@ -141,14 +158,23 @@ impl Model {
     /// is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
         match self.frozen {
-            None => self.backbone.forward_t(images, true),
-            Some(mode) => tch::no_grad(|| self.backbone.forward_t(images, mode == BackboneMode::Train)),
+            None => self.forward(images, true),
+            Some(mode) => tch::no_grad(|| self.forward(images, mode == BackboneMode::Train)),
         }
     }
 
     /// Features `[b, d]` of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
-        self.backbone.forward_t(images, false)
+        self.forward(images, false)
+    }
+
+    /// Features `[b, d]` with batch statistics (`train`) or running ones.
+    fn forward(&self, images: &Tensor, train: bool) -> Tensor {
+        let features = self.backbone.forward_t(images, train);
+        match &self.feature_norm {
+            None => features,
+            Some(norm) => norm.forward_t(&features, train),
+        }
     }
 
     /// Logits `[b, k]` of features `[b, d]`.

@@ -137,12 +137,12 @@ impl SecondStage {
         }
     }
 
-    /// Whether it can follow a first stage with `head`: all but re-training and class means act on a linear classifier's
-    /// weights or on logits that are log-probabilities.
+    /// Whether it can follow a first stage with `head`. Class means need features alone and re-training anything that
+    /// learns; the others act on a linear classifier's weights or on logits that are log-probabilities.
     pub fn fits(&self, head: Head) -> bool {
         match self {
-            SecondStage::Crt(retraining) => head == Head::Linear || retraining.max_norm.is_none(),
             SecondStage::NearestClassMean { .. } => true,
+            SecondStage::Crt(Retraining { max_norm: None, .. }) => head != Head::FixedEtf,
             _ => head == Head::Linear,
         }
     }

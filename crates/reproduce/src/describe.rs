@@ -11,10 +11,13 @@ pub(crate) fn parts(method: &Method) -> String {
     match method.loss {
         Loss::CrossEntropy => parts.push("cross-entropy".to_owned()),
         Loss::Ldam { max_margin, scale } => parts.push(format!("LDAM (margin {max_margin}, scale {scale})")),
+        Loss::DotRegression { balanced_lengths: true } => parts.push("dot regression (balanced lengths)".to_owned()),
+        Loss::DotRegression { .. } => parts.push("dot regression".to_owned()),
     }
     match method.head {
         Head::Linear => {}
         Head::Cosine => parts.push("cosine head".to_owned()),
+        Head::FixedEtf => parts.push("fixed ETF head".to_owned()),
     }
     if method.sampler != Sampler::InstanceBalanced {
         parts.push(sampler(method.sampler));

@@ -105,6 +105,9 @@ impl Grid {
         })?;
         for named in &chosen {
             named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
+            named
+                .check_head(self.file.dataset.classes(), recipe.backbone.dimension())
+                .map_err(|fault| self.place(fault))?;
         }
         let imbalances: Vec<Imbalance> = self
             .file

@@ -107,9 +107,12 @@ pub(crate) enum Refusal {
     /// A second stage that changes a linear classifier, after a head that is none.
     #[error(
         "the second stage of `{0}` changes a linear classifier's weights or logits, but its head is another; leave out \
-         `head`, or use `crt` or `nearest-class-mean`"
+         `head`, or use `nearest-class-mean` (after a cosine head also `crt`)"
     )]
     NeedsLinearHead(String),
+    /// A loss of fixed ETF vectors without them.
+    #[error("`{0}` has the loss `dot-regression`, which only `head = \"fixed-etf\"` has targets for; state that head")]
+    NeedsFixedEtf(String),
     /// Several strengths, and nothing to choose among them with.
     #[error(
         "`{0}` chooses among several `taus`, but no images are held out to choose with, and the test split must not be \

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use datasets::Dataset;
 use methods::{
-    LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, Sweep,
+    Head, LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, Sweep,
 };
 
 use super::error::{Fault, Refusal};
@@ -120,6 +120,9 @@ impl GridFile {
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
         check_plain_parts(&method).map_err(at_name)?;
+        if matches!(method.loss, Loss::DotRegression { .. }) && method.head != Head::FixedEtf {
+            return Err(at_name(Refusal::NeedsFixedEtf(entry.name.get_ref().clone())));
+        }
         if let Some(second_stage) = &method.second_stage {
             if !second_stage.fits(method.head) {
                 return Err(at_name(Refusal::NeedsLinearHead(entry.name.get_ref().clone())));
@@ -304,6 +307,15 @@ fn is_finite_and_not_negative(value: f64) -> bool {
 }
 
 impl Named {
+    /// Refuses a fixed ETF of more classes than features of `dimension` have room for.
+    pub(super) fn check_head(&self, classes: i64, dimension: i64) -> Result<(), Fault> {
+        if self.method.head == Head::FixedEtf && classes > dimension + 1 {
+            let refusal = nc::Error::NoSimplex { classes, dimension }.into();
+            return Err(Fault::new(self.span.clone(), refusal));
+        }
+        Ok(())
+    }
+
     /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
         let reweight = self
