@@ -182,6 +182,11 @@ impl Model {
         self.classifier.forward(features)
     }
 
+    /// Whether the classifier's logits are meant as log-probabilities.
+    pub fn gives_probabilities(&self) -> bool {
+        self.classifier.gives_probabilities()
+    }
+
     /// The classifier as rows `[k, d]` and, where it has one, its bias `[k]`.
     pub fn classifier(&self) -> (Tensor, Option<Tensor>) {
         (self.classifier.rows(), self.classifier.bias())

@@ -204,6 +204,8 @@ pub(crate) mod tests {
             many: Some(accuracy + 0.1),
             medium: Some(accuracy - 0.1),
             few: None,
+            top5: None,
+            ece: None,
             nc1: Some(0.25),
             nc2_equiangularity: Some(0.125),
             nc2_min_angle: None,

@@ -19,6 +19,7 @@ mod results;
 mod run;
 mod run_dir;
 mod schedule;
+mod scores;
 mod slots;
 mod splits;
 mod table;

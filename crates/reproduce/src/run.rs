@@ -103,6 +103,12 @@ pub(crate) struct Outcome {
     pub(crate) medium: Option<f64>,
     /// Fewer than 20 training images.
     pub(crate) few: Option<f64>,
+    /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
+    /// outcomes from before it was measured.
+    pub(crate) top5: Option<f64>,
+    /// Expected calibration error on the test split, 15 bins; missing where logits are not meant as log-probabilities, and
+    /// in outcomes from before it was measured.
+    pub(crate) ece: Option<f64>,
     /// NC1, tr(Σ_W Σ_B⁺) / K, of the training split in evaluation mode after the last epoch.
     pub(crate) nc1: Option<f64>,
     /// NC2: mean |cos + 1/(K−1)| over pairs of centred class means, same features.

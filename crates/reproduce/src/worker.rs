@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use datasets::{IndexList, Loaded};
-use methods::{Checkpoint, EpochRow, Evaluation, Images, Model, Progress, Training, epoch_seed, features_of};
+use methods::{Checkpoint, EpochRow, Evaluation, Images, Model, Progress, Shots, Training, epoch_seed, features_of};
 use serde::Serialize;
 use tch::{Device, Kind};
 
@@ -15,6 +15,7 @@ use crate::measured::{Measured, MetricsRow, ValidationRow};
 use crate::message::Message;
 use crate::run::{Outcome, Run};
 use crate::run_dir::{RunDir, append_rows, cut_rows};
+use crate::scores::{Scores, score};
 use crate::splits::Splits;
 
 /// What a worker is told besides its run's config.
@@ -117,12 +118,15 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         _ => Measured::trained(&run_dir)?,
     };
 
+    tch::manual_seed(epoch_seed(run.seed, -3));
+    let scores = score(&model, &test, &Shots::new(&train.class_counts()), &run_dir)?;
     let outcome = sum_up(
         job,
         &run,
         &Finished {
             model: &model,
             measured,
+            scores,
             train: &train,
             data: &data,
             split: &splits.train_list,
@@ -214,6 +218,7 @@ fn say(message: &Message) -> io::Result<()> {
 struct Finished<'a> {
     model: &'a Model,
     measured: Measured,
+    scores: Scores,
     train: &'a Images,
     data: &'a Loaded,
     split: &'a IndexList,
@@ -225,6 +230,7 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
     let Finished {
         model,
         measured,
+        scores,
         train,
         data,
         split,
@@ -265,6 +271,8 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         many: measured.many,
         medium: measured.medium,
         few: measured.few,
+        top5: scores.top5,
+        ece: scores.ece,
         nc1: collapse.map(|metrics| metrics.nc1),
         nc2_equiangularity: collapse.map(|metrics| metrics.nc2_equiangularity),
         nc2_min_angle: collapse.map(|metrics| metrics.nc2_smallest_angle_degrees),
