@@ -111,3 +111,33 @@ pub(crate) fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
         .clamp_min(1e-12);
     tensor / length
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aligned_classifier_changes_logits_as_much_as_its_confidence_says() {
+        let base = || {
+            Box::new(Classifier::Linear {
+                weight: Tensor::from_slice2(&[[1.0, 0.0], [0.0, 2.0]]),
+                bias: Tensor::from_slice(&[0.5, 0.0]),
+            })
+        };
+        let feature = Tensor::from_slice2(&[[1.0, 1.0]]); // logits 1.5 and 2
+        let aligned = |confidence_bias: f64| Classifier::Aligned {
+            base: base(),
+            scale: Tensor::from_slice(&[1.0, -1.0]),
+            offset: Tensor::from_slice(&[0.25, 4.0]),
+            confidence: Tensor::from_slice2(&[[0.0, 0.0]]),
+            confidence_bias: Tensor::from_slice(&[confidence_bias]),
+        };
+        for (confidence_bias, expected) in [(-1e3, [1.5, 2.0]), (0.0, [2.375, 3.0]), (1e3, [3.25, 4.0])] {
+            let logits = aligned(confidence_bias).forward(&feature);
+            assert!(
+                logits.allclose(&Tensor::from_slice2(&[expected]), 1e-12, 1e-12, false),
+                "{logits:?}"
+            );
+        }
+    }
+}

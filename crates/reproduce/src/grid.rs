@@ -606,6 +606,64 @@ second_stage = { crt = { epochs = 20 } }
     }
 
     #[test]
+    fn second_stages_that_cannot_follow_their_first_are_refused() {
+        let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+        assert_eq!(
+            with("second_stage = { tau-normalization = { taus = [0.5, 1] } }"),
+            "17:8: `x` chooses among several `taus`, but no images are held out to choose with, and the test split must \
+             not be used; state `validation = { per_class = 50 }` at the top of the grid, or a single value"
+        );
+        assert_eq!(
+            with("second_stage = { logit-adjustment = { taus = [-1] } }"),
+            "19:39: `taus` is -1; set it to 0 or more, each"
+        );
+        assert_eq!(
+            with("head = \"cosine\"\nsecond_stage = { lws = {} }"),
+            "17:8: the second stage of `x` changes a linear classifier's weights or logits, but its head is another; \
+             leave out `head`, or use `nearest-class-mean` (after a cosine head also `crt`)"
+        );
+        assert_eq!(
+            with("loss = { dot-regression = { balanced_lengths = true } }"),
+            "17:8: `x` has the loss `dot-regression`, which only `head = \"fixed-etf\"` has targets for; state that head"
+        );
+        assert_eq!(
+            refusal(&GRID.replace("cifar10", "cifar100").replace(
+                "name = \"ce\"\n",
+                "name = \"ce\"\n[method.uses]\nhead = \"fixed-etf\"\n"
+            )),
+            "6:8: a simplex of 100 classes does not fit in 64 dimensions; use at least 99 dimensions"
+        );
+        assert_eq!(
+            refusal(&GRID.replace("seeds =", "validation = { per_class = 0 }\nseeds =")),
+            "4:14: `per_class` is 0; set it to 1 or more"
+        );
+    }
+
+    #[test]
+    fn adjustments_share_the_first_stage_of_what_is_retrained_and_its_validation_split() {
+        let stage = |name: &str, second_stage: &str| {
+            format!("[[method]]\nname = \"{name}\"\n[method.uses]\nsecond_stage = {second_stage}\n")
+        };
+        let text = GRID.replace("seeds =", "validation = { per_class = 50 }\nseeds =")
+            + &stage("tau", "{ tau-normalization = { taus = [0, 1] } }")
+            + &stage("ncm", "{ nearest-class-mean = { nearness = \"cosine\" } }")
+            + &stage("lws", "{ lws = { epochs = 3 } }");
+        let planned = runs(&text, &Options::default());
+        assert_eq!(
+            planned[0].run.validation.map(|validation| validation.per_class),
+            Some(50)
+        );
+        for (name, epochs) in [("tau", 0), ("ncm", 0), ("lws", 3)] {
+            let planned = planned.iter().find(|planned| planned.run.name == name).expect(name);
+            assert_eq!(planned.run.epochs(), epochs);
+            assert_eq!(
+                planned.first_stage.as_ref(),
+                Some(&runs(&text, &Options::default())[0].run)
+            );
+        }
+    }
+
+    #[test]
     fn plug_in_without_a_method_to_plug_into_is_refused() {
         let text = "dataset = \"shapes\"\nimbalance = [{ step = { ratio = 2 } }]\nseeds = [0]\nplug_in = { nc = {} }\n\
                     [[method]]\nname = \"nc\"\nuses = { regularizer = { nc = {} } }\n";
