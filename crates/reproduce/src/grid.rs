@@ -571,7 +571,8 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("crt = {", "retrain = {"),
-            "15:18: unknown variant `retrain`, expected `crt`"
+            "15:18: unknown variant `retrain`, expected one of `crt`, `lws`, `mislas`, `dis-align`, \
+             `weight-balancing`, `tau-normalization`, `logit-adjustment`, `nearest-class-mean`"
         );
         assert_eq!(
             with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
