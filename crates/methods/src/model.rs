@@ -4,7 +4,7 @@ use models::{Backbone, linear_bias};
 use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
-use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Regularizer};
+use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -22,13 +22,16 @@ pub struct Model {
     max_norm: Option<MaxNorm>,
     /// Factor on the learning rate of the classifier's weight and bias; 1 unless a second stage says otherwise.
     pub classifier_rate: f64,
+    /// What the backbone computes in.
+    pub precision: Precision,
     /// Neural-collapse regularizer with its centres.
     pub regularizer: Option<nc::Regularizer>,
     classes: i64,
 }
 
 impl Model {
-    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before).
+    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before). Its parameters
+    /// are of `kind`: f32, or f64 to check the arithmetic.
     ///
     /// # Panics
     /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
@@ -60,6 +63,7 @@ impl Model {
             frozen: None,
             max_norm: None,
             classifier_rate: 1.0,
+            precision: Precision::default(),
             regularizer,
             classes,
         }
@@ -170,7 +174,7 @@ impl Model {
 
     /// Features `[b, d]` with batch statistics (`train`) or running ones.
     fn forward(&self, images: &Tensor, train: bool) -> Tensor {
-        let features = self.backbone.forward_t(images, train);
+        let features = self.backbone.forward_t(&self.precision.cast(images), train);
         match &self.feature_norm {
             None => features,
             Some(norm) => norm.forward_t(&features, train),

@@ -24,6 +24,8 @@ pub struct Training<'a> {
     pub validation: Option<&'a Images>,
     /// Every draw follows from this and the epoch.
     pub seed: i64,
+    /// Neural-collapse metrics are measured every so many epochs, and after the last one.
+    pub metrics_every: i64,
     /// Where the checkpoint lies; an existing one is resumed.
     pub checkpoint: &'a Path,
 }
@@ -59,7 +61,7 @@ pub struct EpochRow {
     /// Accuracies on the validation split after it, if there is one.
     pub validation: Option<Evaluation>,
     /// Neural-collapse metrics of the training features as the epoch's steps saw them: train mode, augmented, weights
-    /// changing (as the paper's code measures them).
+    /// changing (as the paper's code measures them). Missing where this epoch is not measured.
     pub train_pass: Option<nc::Metrics>,
     /// Neural-collapse metrics of the test split's features in evaluation mode.
     pub test_pass: Option<nc::Metrics>,
@@ -145,7 +147,8 @@ impl Training<'_> {
             let order = method.sampler.epoch_order(train.labels(), &class_counts); // [n]
             let batches = order.split(recipe.batch_size, 0);
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
-            let mut seen = Vec::with_capacity(batches.len()); // features and labels of the train pass
+            let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
+            let mut seen = Vec::new(); // features and labels of the train pass
 
             for (step, batch) in batches.iter().enumerate() {
                 let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
@@ -167,7 +170,9 @@ impl Training<'_> {
                     nc.step();
                 }
                 loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
-                seen.push((features.detach(), target.first().shallow_clone()));
+                if measured {
+                    seen.push((features.detach(), target.first().shallow_clone()));
+                }
                 observe(Progress::Step {
                     epoch,
                     images: (step as i64 + 1) * recipe.batch_size,
@@ -186,8 +191,8 @@ impl Training<'_> {
                 train_loss,
                 test: evaluation,
                 validation: self.validation.map(|images| evaluate(model, images, &shots).0),
-                train_pass: collapse_of_batches(model, &seen),
-                test_pass: collapse(model, &features, test.labels()),
+                train_pass: measured.then(|| collapse_of_batches(model, &seen)).flatten(),
+                test_pass: measured.then(|| collapse(model, &features, test.labels())).flatten(),
                 seconds: started.elapsed().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
             }))?;

@@ -22,8 +22,7 @@ pub(crate) fn resnet(path: &Path, blocks: i64) -> ResnetCifar {
         })
     });
     ResnetCifar {
-        stem: Convolution::new(path, "conv1", 3, WIDTHS[0], 1),
-        stem_norm: BatchNorm::new(&(path / "bn1"), WIDTHS[0]),
+        stem: NormalizedConvolution::new(path, 1, 3, WIDTHS[0], 1),
         blocks: stages.collect(),
     }
 }
@@ -31,14 +30,13 @@ pub(crate) fn resnet(path: &Path, blocks: i64) -> ResnetCifar {
 /// See [`resnet`].
 #[derive(Debug)]
 pub(crate) struct ResnetCifar {
-    stem: Convolution,
-    stem_norm: BatchNorm,
+    stem: NormalizedConvolution,
     blocks: Vec<BasicBlock>,
 }
 
 impl ModuleT for ResnetCifar {
     fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
-        let stem = self.stem_norm.forward(&self.stem.forward(images), train).relu_();
+        let stem = self.stem.forward(images, train).relu_();
         let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(&maps, train));
         // Features leave a reduced-precision network in f32: classifier, losses and metrics are computed there.
         let kind = if maps.kind() == Kind::Double {
@@ -53,10 +51,8 @@ impl ModuleT for ResnetCifar {
 /// `relu(bn2(conv2(relu(bn1(conv1 x)))) + shortcut x)`.
 #[derive(Debug)]
 struct BasicBlock {
-    first: Convolution,
-    first_norm: BatchNorm,
-    second: Convolution,
-    second_norm: BatchNorm,
+    first: NormalizedConvolution,
+    second: NormalizedConvolution,
     /// Channels added on each side of the shortcut; 0 where the block keeps its shape.
     shortcut_padding: i64,
 }
@@ -64,17 +60,15 @@ struct BasicBlock {
 impl BasicBlock {
     fn new(path: &Path, inputs: i64, width: i64, stride: i64) -> BasicBlock {
         BasicBlock {
-            first: Convolution::new(path, "conv1", inputs, width, stride),
-            first_norm: BatchNorm::new(&(path / "bn1"), width),
-            second: Convolution::new(path, "conv2", width, width, 1),
-            second_norm: BatchNorm::new(&(path / "bn2"), width),
+            first: NormalizedConvolution::new(path, 1, inputs, width, stride),
+            second: NormalizedConvolution::new(path, 2, width, width, 1),
             shortcut_padding: (width - inputs) / 2,
         }
     }
 
     fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
-        let inner = self.first_norm.forward(&self.first.forward(maps), train).relu_();
-        let mut outer = self.second_norm.forward(&self.second.forward(&inner), train);
+        let inner = self.first.forward(maps, train).relu_();
+        let mut outer = self.second.forward(&inner, train);
         outer += self.shortcut(maps);
         outer.relu_()
     }
@@ -89,55 +83,96 @@ impl BasicBlock {
     }
 }
 
-/// 3×3 convolution without bias, padding 1, in the kind of its input.
+/// 3×3 convolution without bias, padding 1, then batch normalisation as in PyTorch: weight 1, bias 0, momentum 0.1, ε
+/// 1e-5. Computes in the kind of its input.
 #[derive(Debug)]
-struct Convolution {
-    weight: Tensor,
+struct NormalizedConvolution {
+    kernel: Tensor,
     stride: i64,
-}
-
-impl Convolution {
-    fn new(path: &Path, name: &str, inputs: i64, outputs: i64, stride: i64) -> Convolution {
-        let weight = kaiming_normal(&(path / name), "weight", &[outputs, inputs, 3, 3]);
-        Convolution { weight, stride }
-    }
-
-    fn forward(&self, maps: &Tensor) -> Tensor {
-        let weight = self.weight.to_kind(maps.kind());
-        maps.conv2d(&weight, None::<&Tensor>, self.stride, 1, 1, 1)
-    }
-}
-
-/// Batch normalisation as in PyTorch: weight 1, bias 0, momentum 0.1, ε 1e-5.
-#[derive(Debug)]
-struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
     running_var: Tensor,
 }
 
-impl BatchNorm {
-    fn new(path: &Path, width: i64) -> BatchNorm {
-        BatchNorm {
-            weight: path.var("weight", &[width], Init::Const(1.0)),
-            bias: path.var("bias", &[width], Init::Const(0.0)),
-            running_mean: path.zeros_no_train("running_mean", &[width]),
-            running_var: path.ones_no_train("running_var", &[width]),
+const MOMENTUM: f64 = 0.1;
+const EPSILON: f64 = 1e-5;
+
+impl NormalizedConvolution {
+    /// Parameters `conv<number>.*` and `bn<number>.*` under `path`.
+    fn new(path: &Path, number: i64, inputs: i64, outputs: i64, stride: i64) -> NormalizedConvolution {
+        let norm = path / format!("bn{number}");
+        NormalizedConvolution {
+            kernel: kaiming_normal(&(path / format!("conv{number}")), "weight", &[outputs, inputs, 3, 3]),
+            stride,
+            weight: norm.var("weight", &[outputs], Init::Const(1.0)),
+            bias: norm.var("bias", &[outputs], Init::Const(0.0)),
+            running_mean: norm.zeros_no_train("running_mean", &[outputs]),
+            running_var: norm.ones_no_train("running_var", &[outputs]),
         }
     }
 
     fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
-        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
-        maps.batch_norm(
-            weight,
-            bias,
+        if train {
+            self.forward_train(maps)
+        } else {
+            self.forward_folded(maps)
+        }
+    }
+
+    /// Normalises by the batch's statistics and moves the running ones.
+    fn forward_train(&self, maps: &Tensor) -> Tensor {
+        let convolved = maps.conv2d(&self.kernel.to_kind(maps.kind()), None::<&Tensor>, self.stride, 1, 1, 1);
+        convolved.batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            train,
-            0.1,
-            1e-5,
+            true,
+            MOMENTUM,
+            EPSILON,
             true,
         )
+    }
+
+    /// Normalises by the running statistics, which is linear and so goes into the convolution: kernel · s and bias − mean ·
+    /// s with s = weight / √(var + ε). One pass over the maps less.
+    fn forward_folded(&self, maps: &Tensor) -> Tensor {
+        let scale = &self.weight / (&self.running_var + EPSILON).sqrt();
+        let kernel = (&self.kernel * scale.view([-1, 1, 1, 1])).to_kind(maps.kind());
+        let bias = (&self.bias - &self.running_mean * &scale).to_kind(maps.kind());
+        maps.conv2d(&kernel, Some(&bias), self.stride, 1, 1, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn};
+
+    use super::*;
+
+    #[test]
+    fn folded_normalisation_is_batch_norm_by_the_running_statistics() {
+        tch::manual_seed(0);
+        let mut store = nn::VarStore::new(Device::Cpu);
+        let layer = NormalizedConvolution::new(&store.root(), 1, 3, 8, 2);
+        store.double();
+        let options = (Kind::Double, Device::Cpu);
+        for _ in 0..3 {
+            layer.forward(&(Tensor::randn([4, 3, 9, 9], options) * 2.0 + 1.0), true);
+        }
+        let maps = Tensor::randn([2, 3, 9, 9], options);
+        let statistics = (Some(&layer.running_mean), Some(&layer.running_var));
+        let unfolded = maps.conv2d(&layer.kernel, None::<&Tensor>, 2, 1, 1, 1).batch_norm(
+            Some(&layer.weight),
+            Some(&layer.bias),
+            statistics.0,
+            statistics.1,
+            false,
+            MOMENTUM,
+            EPSILON,
+            false,
+        );
+        assert!(layer.forward(&maps, false).allclose(&unfolded, 1e-12, 1e-12, false));
     }
 }

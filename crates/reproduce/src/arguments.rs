@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use methods::Protocol;
+use methods::{Precision, Protocol};
 use tch::Device;
 
+use crate::bench::Bench;
 use crate::grid::Options;
 use crate::worker::Job;
 
@@ -45,6 +46,8 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer
+    Bench(BenchArguments),
     /// Train one run in its directory (what `run` starts; its standard output is for its parent)
     #[command(hide = true)]
     Worker(WorkerArguments),
@@ -161,6 +164,12 @@ pub(crate) struct RunArguments {
     /// Runs at the same time on each device [default: 1 on a GPU, one a core on the CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) per_device: Option<u16>,
+    /// Arithmetic of the networks: auto is bf16 where the hardware is faster at it, else f32
+    #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
+    pub(crate) precision: PrecisionChoice,
+    /// Measure neural collapse every so many epochs, and after the last one
+    #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) metrics_every: i64,
     /// Print the resolved runs and train nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -177,6 +186,10 @@ pub(crate) struct WorkerArguments {
     device: Device,
     #[arg(long, default_value_t = 1)]
     threads: i32,
+    #[arg(long, default_value = "auto", value_parser = precision)]
+    precision: PrecisionChoice,
+    #[arg(long, default_value_t = 1)]
+    metrics_every: i64,
     #[arg(long, default_value = "")]
     command: String,
 }
@@ -189,6 +202,8 @@ impl WorkerArguments {
             data,
             device,
             threads,
+            precision,
+            metrics_every,
             command,
         } = self;
         Job {
@@ -197,8 +212,84 @@ impl WorkerArguments {
             data,
             device,
             threads,
+            precision: precision.on(device),
+            metrics_every,
             command,
         }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchArguments {
+    /// Training images of an epoch
+    #[arg(long, default_value_t = 2560)]
+    images: i64,
+    /// Images of a step
+    #[arg(long, default_value_t = 128)]
+    batch: i64,
+    /// Classes, all of the same size
+    #[arg(long, default_value_t = 10)]
+    classes: i64,
+    /// Epochs of each configuration; the first is not counted where there are more
+    #[arg(long, default_value_t = 3)]
+    epochs: i64,
+    /// cpu or cuda:N
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    device: Device,
+    /// Threads of libtorch [default: one a core]
+    #[arg(long)]
+    threads: Option<i32>,
+    /// Arithmetic of the network, as in `run`
+    #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
+    precision: PrecisionChoice,
+}
+
+impl BenchArguments {
+    pub(crate) fn bench(&self) -> Bench {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as i32;
+        Bench {
+            images: self.images,
+            batch: self.batch,
+            classes: self.classes,
+            epochs: self.epochs,
+            device: self.device,
+            threads: self.threads.unwrap_or(cores),
+            precision: self.precision.on(self.device),
+        }
+    }
+}
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PrecisionChoice {
+    Automatic,
+    Forced(Precision),
+}
+
+impl PrecisionChoice {
+    /// What that is on a device.
+    fn on(self, device: Device) -> Precision {
+        match self {
+            PrecisionChoice::Automatic => Precision::automatic(device),
+            PrecisionChoice::Forced(precision) => precision,
+        }
+    }
+
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            PrecisionChoice::Automatic => "auto",
+            PrecisionChoice::Forced(precision) => precision.name(),
+        }
+    }
+}
+
+fn precision(text: &str) -> Result<PrecisionChoice, String> {
+    match text {
+        "auto" => Ok(PrecisionChoice::Automatic),
+        "f32" => Ok(PrecisionChoice::Forced(Precision::F32)),
+        "bf16" => Ok(PrecisionChoice::Forced(Precision::Bf16)),
+        _ => Err(format!("`{text}` is no precision; say auto, f32 or bf16")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use methods::Precision;
 use serde::Serialize;
 use tch::Device;
 
@@ -24,8 +25,8 @@ pub(crate) struct Environment {
 pub(crate) const COMMIT: &str = env!("LONGTAIL_COMMIT");
 
 impl Environment {
-    /// Of this process, computing on `device`.
-    pub(crate) fn here(device: Device, threads: i32) -> Environment {
+    /// Of this process, computing on `device` in `precision`.
+    pub(crate) fn here(device: Device, precision: Precision, threads: i32) -> Environment {
         Environment {
             commit: COMMIT.into(),
             libtorch: "2.11.0".into(), // the one version that tch 0.24 links with
@@ -33,7 +34,7 @@ impl Environment {
                 Device::Cpu => format!("cpu ({})", processor()),
                 other => format!("{other:?}").to_lowercase(),
             },
-            precision: "f32".into(),
+            precision: precision.name().into(),
             threads,
         }
     }

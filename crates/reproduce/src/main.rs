@@ -2,6 +2,7 @@
 
 mod adjust;
 mod arguments;
+mod bench;
 mod collect;
 mod describe;
 mod environment;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Verb};
+use crate::run_dir::RunDirError;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -46,11 +48,15 @@ fn main() -> ExitCode {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {}", told(&error));
-        ExitCode::from(2)
+        match error.downcast_ref() {
+            Some(RunDirError::Held { .. }) => ExitCode::from(process::HELD),
+            _ => ExitCode::from(2),
+        }
     })
 }
 

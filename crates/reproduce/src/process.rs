@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::message::Message;
-use crate::run_dir::RunDir;
-use crate::schedule::{Launcher, Task};
+use crate::run_dir::{RunDir, RunDirError};
+use crate::schedule::{Ended, Launcher, Task};
 use crate::view::View;
 
 /// Starts workers and shows what they say.
@@ -20,6 +20,10 @@ pub(crate) struct Processes<'a> {
     pub(crate) devices: Vec<String>,
     /// Threads of libtorch for each process.
     pub(crate) threads: usize,
+    /// As `worker --precision` takes it.
+    pub(crate) precision: &'static str,
+    /// As `worker --metrics-every` takes it.
+    pub(crate) metrics_every: i64,
     /// The command without its choice of runs, for the record.
     pub(crate) command: String,
     /// What is on the screen.
@@ -27,9 +31,17 @@ pub(crate) struct Processes<'a> {
 }
 
 impl Launcher for Processes<'_> {
-    fn launch(&self, task: &Task, slot: usize) -> Result<(), String> {
+    fn launch(&self, task: &Task, slot: usize) -> Result<(), Ended> {
         let run_dir = RunDir::of(self.out, &task.run);
-        run_dir.prepare(&task.run).map_err(|error| error.to_string())?;
+        let refused = |error: RunDirError| match error {
+            RunDirError::Held { .. } => Ended::Elsewhere,
+            error => Ended::Refused(error.to_string()),
+        };
+        if run_dir.outcome().map_err(refused)?.is_some() {
+            return Ok(()); // somebody else finished it
+        }
+        run_dir.prepare(&task.run).map_err(refused)?;
+        drop(run_dir.lock().map_err(refused)?);
         let line = self.view.start(&task.run);
         let ended = self.train(task, &run_dir, slot, |message| line.show(message));
         line.finish();
@@ -38,8 +50,8 @@ impl Launcher for Processes<'_> {
 }
 
 impl Processes<'_> {
-    fn train(&self, task: &Task, run_dir: &RunDir, slot: usize, show: impl Fn(&Message)) -> Result<(), String> {
-        let cannot = |error: std::io::Error| format!("cannot start its process: {error}");
+    fn train(&self, task: &Task, run_dir: &RunDir, slot: usize, show: impl Fn(&Message)) -> Result<(), Ended> {
+        let cannot = |error: std::io::Error| Ended::Refused(format!("cannot start its process: {error}"));
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -49,6 +61,12 @@ impl Processes<'_> {
         let mut worker = Command::new(program);
         worker.arg("worker").arg(run_dir.path());
         worker.args(["--device", &self.devices[slot], "--threads", &self.threads.to_string()]);
+        worker.args([
+            "--precision",
+            self.precision,
+            "--metrics-every",
+            &self.metrics_every.to_string(),
+        ]);
         worker.args(["--command", &self.command_of(task)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
         if let Some(first_stage) = &task.first_stage {
@@ -73,7 +91,7 @@ impl Processes<'_> {
         if status.success() {
             Ok(())
         } else {
-            Err(reason(status, run_dir))
+            Err(ended(status, run_dir))
         }
     }
 
@@ -90,12 +108,20 @@ impl Processes<'_> {
     }
 }
 
-/// Why a worker ended: the last error in its log, or the signal that killed it.
-fn reason(status: ExitStatus, run_dir: &RunDir) -> String {
+/// Exit status of a worker that finds its run's lock taken: two programs asked for it in the same moment.
+pub(crate) const HELD: u8 = 3;
+
+/// Exit status of a Rust program that panicked, as on the errors that libtorch throws when a GPU's memory runs out.
+const PANICKED: i32 = 101;
+
+/// How a worker ended: with the last error in its log, or by a signal or a panic.
+fn ended(status: ExitStatus, run_dir: &RunDir) -> Ended {
     let log = std::fs::read_to_string(run_dir.log()).unwrap_or_default();
     let said = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
-    match (status.code(), said) {
-        (Some(_), Some(error)) => error.to_owned(),
-        _ => format!("its process ended with {status}; see {}", run_dir.log().display()),
+    let unsaid = || format!("its process ended with {status}; see {}", run_dir.log().display());
+    match status.code() {
+        None | Some(PANICKED) => Ended::Crashed(unsaid()),
+        Some(code) if code == i32::from(HELD) => Ended::Elsewhere,
+        Some(_) => Ended::Refused(said.map_or_else(unsaid, str::to_owned)),
     }
 }

@@ -1,7 +1,11 @@
 //! Schedule: a queue of runs over slots, one child process each. A failed run never stops the others.
+//!
+//! Several programs may work on one grid, on machines that share its folder: a run is claimed by its directory's lock, and
+//! a run that somebody else trains comes back to the queue until it is finished or free.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use crate::grid::Planned;
 use crate::run::Run;
@@ -18,12 +22,26 @@ pub(crate) struct Task {
 /// Why a run is not finished, for people to read.
 pub(crate) type Failure = (String, String);
 
+/// How a run's process ended without finishing it.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// With an error for people: the same again would end the same.
+    Refused(String),
+    /// Killed or panicked, as when memory runs out: with fewer neighbours it may go well.
+    Crashed(String),
+    /// Somebody else trains it.
+    Elsewhere,
+}
+
 /// Starts a run's process on a slot and waits for it. The physical boundary: tests put a fake one here.
 pub(crate) trait Launcher: Sync {
     /// # Errors
-    /// The reason why the run did not finish.
-    fn launch(&self, task: &Task, slot: usize) -> Result<(), String>;
+    /// If the run did not finish here.
+    fn launch(&self, task: &Task, slot: usize) -> Result<(), Ended>;
 }
+
+/// How long a slot rests before it asks again for a run that somebody else trains.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything that must be trained for `planned`, each run once, first stages before what needs them.
 pub(crate) fn tasks(planned: &[Planned]) -> Vec<Task> {
@@ -51,6 +69,10 @@ struct Queue {
     waiting: Vec<Task>,
     running: HashSet<String>,
     failures: Vec<Failure>,
+    /// Runs that crashed once.
+    crashed: HashSet<String>,
+    /// Slots that have not closed.
+    open_slots: usize,
 }
 
 impl Queue {
@@ -73,6 +95,32 @@ impl Queue {
         let failed = self.failures.iter().any(|(run, _)| *run == first_stage);
         failed.then(|| format!("its first stage {first_stage} failed"))
     }
+
+    /// Files how a task ended. A run that crashed gets one more try; true: the slot is to close, so that its neighbours have
+    /// more memory by then.
+    fn settle(&mut self, task: Task, ended: Result<(), Ended>) -> bool {
+        let run = task.run.id();
+        self.running.remove(&run);
+        match ended {
+            Ok(()) => false,
+            Err(Ended::Elsewhere) => {
+                self.waiting.push(task);
+                false
+            }
+            Err(Ended::Crashed(_)) if self.crashed.insert(run.clone()) => {
+                self.waiting.insert(0, task);
+                self.open_slots > 1
+            }
+            Err(Ended::Crashed(reason)) => {
+                self.failures.push((run, format!("crashed twice: {reason}")));
+                false
+            }
+            Err(Ended::Refused(reason)) => {
+                self.failures.push((run, reason));
+                false
+            }
+        }
+    }
 }
 
 /// Runs `tasks` over `slots` slots, longest first, and returns the failures.
@@ -82,6 +130,8 @@ pub(crate) fn schedule(mut tasks: Vec<Task>, slots: usize, launcher: &dyn Launch
         waiting: tasks,
         running: HashSet::new(),
         failures: Vec::new(),
+        crashed: HashSet::new(),
+        open_slots: slots,
     });
     let changed = Condvar::new();
     std::thread::scope(|scope| {
@@ -103,14 +153,18 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, launcher: &dyn
         };
         let blocked = state.blocked(&task);
         drop(state);
-        let result = blocked.map_or_else(|| launcher.launch(&task, slot), Err);
+        let ended = blocked.map_or_else(|| launcher.launch(&task, slot), |reason| Err(Ended::Refused(reason)));
+        if matches!(ended, Err(Ended::Elsewhere)) {
+            std::thread::sleep(PATIENCE);
+        }
         state = queue.lock().expect("no slot panicked");
-        state.running.remove(&task.run.id());
-        state
-            .failures
-            .extend(result.err().map(|reason| (task.run.id(), reason)));
+        let close = state.settle(task, ended);
         changed.notify_all();
+        if close {
+            break;
+        }
     }
+    state.open_slots -= 1;
 }
 
 /// A run's cost next to another's of the same length: milder imbalance means more images.
@@ -125,21 +179,37 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Options};
 
-    /// Records what was launched; fails runs of the method `broken`.
+    /// Records what was launched; ends the tries of the method `broken` with `endings`, and once those are used up well.
     struct Recorder {
         launched: Mutex<Vec<String>>,
         broken: &'static str,
+        endings: Mutex<Vec<Ended>>,
+    }
+
+    impl Recorder {
+        fn new(broken: &'static str, endings: Vec<Ended>) -> Recorder {
+            Recorder {
+                launched: Mutex::default(),
+                broken,
+                endings: Mutex::new(endings),
+            }
+        }
+
+        fn launched(self) -> Vec<String> {
+            self.launched.into_inner().expect("no panic")
+        }
     }
 
     impl Launcher for Recorder {
-        fn launch(&self, task: &Task, _slot: usize) -> Result<(), String> {
+        fn launch(&self, task: &Task, _slot: usize) -> Result<(), Ended> {
             self.launched.lock().expect("no panic").push(task.run.name.clone());
-            if task.run.name == self.broken {
-                Err("as asked".into())
-            } else {
-                Ok(())
-            }
+            let ending = (task.run.name == self.broken).then(|| self.endings.lock().expect("no panic").pop());
+            ending.flatten().map_or(Ok(()), Err)
         }
+    }
+
+    fn crash() -> Ended {
+        Ended::Crashed("killed".into())
     }
 
     fn planned() -> Vec<Planned> {
@@ -151,12 +221,9 @@ mod tests {
 
     #[test]
     fn a_first_stage_is_trained_once_and_before_what_needs_it() {
-        let recorder = Recorder {
-            launched: Mutex::default(),
-            broken: "",
-        };
+        let recorder = Recorder::new("", Vec::new());
         assert_eq!(schedule(tasks(&planned()), 3, &recorder), []);
-        let launched = recorder.launched.into_inner().expect("no panic");
+        let launched = recorder.launched();
         assert_eq!(launched.len(), 5, "{launched:?}");
         let position = |name: &str| launched.iter().position(|launched| launched == name).expect(name);
         assert!(position("ce") < position("ce-crt"));
@@ -165,14 +232,54 @@ mod tests {
 
     #[test]
     fn a_failed_run_fails_what_starts_from_it_and_nothing_else() {
-        let recorder = Recorder {
-            launched: Mutex::default(),
-            broken: "nc-drw",
-        };
+        let recorder = Recorder::new("nc-drw", vec![Ended::Refused("as asked".into())]);
         let failures = schedule(tasks(&planned()), 2, &recorder);
         let failed: Vec<&str> = failures.iter().filter_map(|(run, _)| run.split('.').next()).collect();
         assert_eq!(failed, ["nc-drw", "nc-drw-crt"]);
         assert!(failures[1].1.contains("its first stage nc-drw."));
-        assert_eq!(recorder.launched.into_inner().expect("no panic").len(), 4);
+        assert_eq!(recorder.launched().len(), 4);
+    }
+
+    #[test]
+    fn a_crashed_run_is_tried_once_more() {
+        for slots in [1, 2, 3] {
+            let recorder = Recorder::new("ce-drw", vec![crash()]);
+            assert_eq!(schedule(tasks(&planned()), slots, &recorder), []);
+            assert_eq!(recorder.launched().len(), 6, "five runs, one of them twice");
+            let recorder = Recorder::new("ce-drw", vec![crash(), crash(), crash()]);
+            let failures = schedule(tasks(&planned()), slots, &recorder);
+            assert_eq!(failures.len(), 1);
+            assert_eq!(failures[0].1, "crashed twice: killed");
+            assert_eq!(recorder.launched().len(), 6);
+        }
+    }
+
+    #[test]
+    fn the_slot_of_a_crashed_run_closes_unless_it_is_the_last() {
+        let mut tasks = tasks(&planned());
+        let mut queue = Queue {
+            waiting: Vec::new(),
+            running: HashSet::new(),
+            failures: Vec::new(),
+            crashed: HashSet::new(),
+            open_slots: 2,
+        };
+        assert!(queue.settle(tasks.remove(0), Err(crash())));
+        queue.open_slots = 1;
+        assert!(!queue.settle(tasks.remove(0), Err(crash())));
+        assert_eq!(queue.waiting.len(), 2);
+    }
+
+    #[test]
+    fn a_run_that_somebody_else_trains_is_asked_for_until_it_is_finished() {
+        let recorder = Recorder::new("nc-drw", vec![Ended::Elsewhere]);
+        assert_eq!(schedule(tasks(&planned()), 2, &recorder), []);
+        let launched = recorder.launched();
+        assert_eq!(launched.len(), 6);
+        assert_eq!(
+            launched.last().map(String::as_str),
+            Some("nc-drw-crt"),
+            "its first stage comes before it"
+        );
     }
 }

@@ -32,7 +32,10 @@ impl Slots {
         let all_gpus = || (0..gpus).map(|gpu| format!("cuda:{gpu}")).collect();
         let devices: Vec<String> = match asked {
             None if gpus > 0 => all_gpus(),
-            None | Some("cpu") => return Ok(on_cpu(per_device, runs, available_parallelism().map_or(1, usize::from))),
+            None | Some("cpu") => {
+                let cores = available_parallelism().map_or(1, usize::from);
+                return Ok(on_cpu(per_device, runs, cores, available_memory()));
+            }
             Some("cuda") => all_gpus(),
             Some(name) => match device(name).map_err(anyhow::Error::msg)? {
                 Device::Cuda(gpu) if gpu < gpus => vec![name.to_owned()],
@@ -63,13 +66,25 @@ impl Slots {
 }
 
 /// One single-threaded run a core, as far as there are runs: that trains more images a second in all than one run with
-/// every thread, and threads that outnumber the cores wait for each other, spinning.
-fn on_cpu(per_device: Option<u16>, runs: usize, cores: usize) -> Slots {
-    let slots = per_device.map_or(cores.min(runs), usize::from).max(1);
+/// every thread, and threads that outnumber the cores wait for each other, spinning. No more of them than `memory` bytes
+/// hold, unless a person asks for so many.
+fn on_cpu(per_device: Option<u16>, runs: usize, cores: usize, memory: Option<u64>) -> Slots {
+    let fitting = memory.map_or(usize::MAX, |memory| (memory / RUN_MEMORY) as usize);
+    let slots = per_device.map_or(cores.min(runs).min(fitting), usize::from).max(1);
     Slots {
         devices: vec!["cpu".to_owned(); slots],
         threads: (cores / slots).max(1),
     }
+}
+
+/// What a run takes at its peak: ResNet-32 at a batch of 128 with CIFAR was measured at 0.8 GB.
+const RUN_MEMORY: u64 = 1 << 30;
+
+/// Bytes that programs can still have, as Linux tells it.
+fn available_memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(kibibytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
@@ -79,7 +94,7 @@ mod tests {
     #[test]
     fn threads_are_divided_among_runs_and_never_outnumber_the_cores() {
         let split = |per_device, runs, cores| {
-            let Slots { devices, threads } = on_cpu(per_device, runs, cores);
+            let Slots { devices, threads } = on_cpu(per_device, runs, cores, None);
             (devices.len(), threads)
         };
         assert_eq!(split(None, 5, 2), (2, 1));
@@ -88,5 +103,13 @@ mod tests {
         assert_eq!(split(None, 0, 2), (1, 2));
         assert_eq!(split(Some(1), 5, 4), (1, 4));
         assert_eq!(split(Some(8), 8, 2), (8, 1));
+    }
+
+    #[test]
+    fn runs_that_memory_does_not_hold_wait_unless_they_are_asked_for() {
+        let slots = |per_device| on_cpu(per_device, 8, 8, Some(3 * RUN_MEMORY + 1)).devices.len();
+        assert_eq!(slots(None), 3);
+        assert_eq!(slots(Some(6)), 6);
+        assert_eq!(on_cpu(None, 8, 8, Some(0)).devices.len(), 1);
     }
 }

@@ -45,6 +45,8 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         data: arguments.data.clone(),
         devices: slots.devices.clone(),
         threads: slots.threads,
+        precision: arguments.precision.name(),
+        metrics_every: arguments.metrics_every,
         command: arguments.grid.command(),
         view: &view,
     };

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use datasets::{IndexList, Loaded};
-use methods::{Checkpoint, EpochRow, Evaluation, Images, Model, Progress, Shots, Training, epoch_seed, features_of};
+use methods::{
+    Checkpoint, EpochRow, Evaluation, Images, Model, Precision, Progress, Shots, Training, epoch_seed, features_of,
+};
 use serde::Serialize;
 use tch::{Device, Kind};
 
@@ -31,6 +33,10 @@ pub(crate) struct Job {
     pub(crate) device: Device,
     /// Threads of libtorch.
     pub(crate) threads: i32,
+    /// Arithmetic of the backbone.
+    pub(crate) precision: Precision,
+    /// Epochs from one measurement of neural collapse to the next.
+    pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
 }
@@ -46,7 +52,10 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
-    let environment = Environment::here(job.device, job.threads);
+    if run_dir.outcome()?.is_some() {
+        return Ok(()); // somebody else finished it just now
+    }
+    let environment = Environment::here(job.device, job.precision, job.threads);
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
@@ -72,6 +81,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Kind::Float,
         job.device,
     );
+    model.precision = job.precision;
     if let Some(second_stage) = &run.method.second_stage {
         restore_first_stage(job.first_stage.as_deref(), &mut model)?;
         second_stage.prepare(&mut model);
@@ -98,6 +108,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         test: &test,
         validation: validation.as_ref(),
         seed,
+        metrics_every: job.metrics_every,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();

@@ -15,7 +15,7 @@ pub(super) fn dot_regression(
     let mut losses = (own - 1.0).square() / 2.0;
     if balanced_lengths {
         let lengths = nc::balanced_lengths(labels, cosines.size()[1], cosines.kind());
-        losses = losses * lengths.index_select(0, labels).square();
+        losses *= lengths.index_select(0, labels).square();
     }
     match class_weights {
         None => losses.mean(None::<Kind>),

@@ -1,0 +1,53 @@
+//! Precision: the arithmetic of the backbone.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+/// What the backbone's maps and products are computed in. Parameters, batch-norm statistics, momentum, features,
+/// classifier, losses and metrics are f32 under both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 24 bits of mantissa.
+    #[default]
+    F32,
+    /// 8 bits of mantissa and the exponents of f32, so that no loss scaling is needed.
+    Bf16,
+}
+
+impl Precision {
+    /// bf16 where the hardware multiplies it faster than f32: GPUs, and processors with bf16 instructions.
+    pub fn automatic(device: Device) -> Precision {
+        if device.is_cuda() || processor_multiplies_bf16() {
+            Precision::Bf16
+        } else {
+            Precision::F32
+        }
+    }
+
+    /// As tables print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+
+    /// Images as the backbone computes on them: it takes over their kind.
+    pub(crate) fn cast(self, images: &Tensor) -> Tensor {
+        match self {
+            Precision::F32 => images.shallow_clone(),
+            Precision::Bf16 => images.to_kind(Kind::BFloat16),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn processor_multiplies_bf16() -> bool {
+    is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn processor_multiplies_bf16() -> bool {
+    false
+}
