@@ -17,6 +17,7 @@ use methods::{Protocol, Recipe};
 
 use crate::published::{self, Published};
 use crate::run::Run;
+use crate::select::Select;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
@@ -91,6 +92,17 @@ impl Grid {
     /// What is trained on.
     pub(crate) fn dataset(&self) -> Dataset {
         self.file.dataset
+    }
+
+    /// Refuses to select epochs on a validation split that the grid does not hold out.
+    ///
+    /// # Errors
+    /// If that is so.
+    pub(crate) fn check_select(&self, select: Select) -> Result<(), GridError> {
+        if select == Select::Val && self.file.validation.is_none() {
+            return Err(GridError::option(Refusal::NothingToSelectOn(self.name.clone())));
+        }
+        Ok(())
     }
 
     /// The runs it means, in the order of the file: method, then its plug-in twin × imbalance × seed.

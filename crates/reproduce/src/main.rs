@@ -21,6 +21,7 @@ mod run;
 mod run_dir;
 mod schedule;
 mod scores;
+mod select;
 mod slots;
 mod splits;
 mod table;

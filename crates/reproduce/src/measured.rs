@@ -54,8 +54,10 @@ pub(crate) struct Measured {
     pub(crate) few: Option<f64>,
     /// The first epoch with the highest test accuracy, and that.
     pub(crate) best: Option<(i64, f64)>,
-    /// The first epoch with the highest validation accuracy, and its test accuracy.
-    pub(crate) selected: Option<(i64, f64)>,
+    /// The first epoch with the highest validation accuracy.
+    pub(crate) selected_epoch: Option<i64>,
+    /// Test accuracy after it, or of the classifier that was computed; `None` without a validation split.
+    pub(crate) selected: Option<f64>,
     /// Strength of the adjustment.
     pub(crate) tau: Option<f64>,
     /// Of training and evaluation.
@@ -79,18 +81,16 @@ impl Measured {
             Vec::new()
         };
         let selected = first_of_highest(validation.iter().map(|row| (row.epoch, row.accuracy)));
-        let of_selected = |epoch| {
-            rows.iter()
-                .find(|row| row.epoch == epoch)
-                .map(|row| (epoch, row.accuracy))
-        };
+        let selected_epoch = selected.map(|(epoch, _)| epoch);
+        let selected = rows.iter().find(|row| Some(row.epoch) == selected_epoch);
         Ok(Measured {
             accuracy: last.accuracy,
             many: last.many,
             medium: last.medium,
             few: last.few,
             best,
-            selected: selected.and_then(|(epoch, _)| of_selected(epoch)),
+            selected_epoch,
+            selected: selected.map(|row| row.accuracy),
             tau: None,
             seconds: rows.iter().map(|row| row.seconds).sum(),
         })
@@ -115,7 +115,8 @@ impl Measured {
             medium: evaluation.medium,
             few: evaluation.few,
             best: None,
-            selected: None,
+            selected_epoch: None,
+            selected: validation.map(|_| evaluation.accuracy),
             tau,
             seconds: started.elapsed().as_secs_f64(),
         })

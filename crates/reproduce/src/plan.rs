@@ -134,4 +134,24 @@ mod tests {
         );
         assert_eq!(plan_text(&planned), expected);
     }
+
+    #[test]
+    fn classifiers_that_are_only_computed_are_no_networks_to_train() {
+        let text = "dataset = \"shapes\"\nimbalance = [{ step = { ratio = 10 } }]\nseeds = [0]\n\
+                    [[method]]\nname = \"ce\"\n\
+                    [[method]]\nname = \"ce-ncm\"\n[method.uses]\nsecond_stage = { nearest-class-mean = {} }\n\
+                    [[method]]\nname = \"ce-tau\"\n[method.uses]\nsecond_stage = { tau-normalization = {} }\n";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, text).expect("a small file");
+        let planned = Grid::load(&path)
+            .and_then(|grid| grid.runs(&Options::default()))
+            .expect("a sound grid");
+        let text = plan_text(&planned);
+        assert!(
+            text.ends_with("3 runs, 1 network to train, 2 classifiers to compute from them\n"),
+            "{text}"
+        );
+        assert!(text.contains("then τ-normalisation (τ 1)"), "{text}");
+    }
 }

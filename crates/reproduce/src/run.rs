@@ -91,7 +91,8 @@ pub(crate) struct Outcome {
     pub(crate) accuracy_best: Option<f64>,
     /// The epoch it was reached at, 0-based.
     pub(crate) best_epoch: Option<i64>,
-    /// Test accuracy after the epoch with the highest accuracy on the validation split; missing without one.
+    /// Test accuracy after the epoch with the highest accuracy on the validation split, or of the classifier that was
+    /// computed; missing without a validation split.
     pub(crate) accuracy_selected: Option<f64>,
     /// That epoch, 0-based.
     pub(crate) selected_epoch: Option<i64>,

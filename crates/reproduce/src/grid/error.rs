@@ -119,6 +119,12 @@ pub(crate) enum Refusal {
          used; state `validation = {{ per_class = 50 }}` at the top of the grid, or a single value"
     )]
     NeedsValidation(String),
+    /// A choice of epochs on images that nobody held out.
+    #[error(
+        "grid {0} holds no images out, so `--select val` has nothing to select with; state `validation = {{ per_class = 50 \
+         }}` at its top, which trains its runs anew, or leave out --select"
+    )]
+    NothingToSelectOn(String),
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),
