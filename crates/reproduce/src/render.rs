@@ -62,13 +62,10 @@ fn markdown_table(table: &Table) -> String {
     let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     // Words to the left, numbers to the right.
     let is_words = |column: usize| column < 2;
-    let rule = widths
-        .iter()
-        .enumerate()
-        .map(|(column, &width)| match is_words(column) {
-            true => "-".repeat(width),
-            false => format!("{}:", "-".repeat(width - 1)),
-        });
+    let rule = widths.iter().enumerate().map(|(column, &width)| {
+        let end = if is_words(column) { "-" } else { ":" };
+        "-".repeat(width - 1) + end
+    });
     let rule = rule.collect();
     lines.insert(1, rule);
     let lines = lines.iter().map(|line| {
