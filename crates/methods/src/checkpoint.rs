@@ -52,10 +52,11 @@ pub enum CheckpointError {
 
 const MOMENTUM: &str = "optimizer.momentum";
 const CENTRES: &str = "regularizer.centres";
+const LABELS_SEEN: &str = "loss.labels_seen";
 const NEXT_EPOCH: &str = "next_epoch";
 
 impl Checkpoint {
-    /// Writes weights, batch-norm statistics, momentum, centres and the next epoch to `path`: first a sibling temporary
+    /// Writes weights, batch-norm statistics, momentum, centres, the labels a loss has counted and the next epoch to `path`: first a sibling temporary
     /// file, flushed to the disk, then a rename.
     ///
     /// # Errors
@@ -72,6 +73,12 @@ impl Checkpoint {
                 .regularizer
                 .as_ref()
                 .map(|nc| (CENTRES.into(), nc.centres().shallow_clone())),
+        );
+        named.extend(
+            model
+                .labels_seen
+                .as_ref()
+                .map(|seen| (LABELS_SEEN.into(), seen.shallow_clone())),
         );
         named.push((NEXT_EPOCH.into(), Tensor::from_slice(&[next_epoch])));
         let on_host: Vec<(&str, Tensor)> = named
@@ -118,7 +125,7 @@ impl Checkpoint {
         }))
     }
 
-    /// Copies weights, statistics and centres into `model`.
+    /// Copies weights, statistics, centres and counted labels into `model`.
     ///
     /// # Errors
     /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape.
@@ -128,6 +135,9 @@ impl Checkpoint {
         }
         if let Some(nc) = &mut model.regularizer {
             self.copy(CENTRES, nc.centres())?;
+        }
+        if let Some(seen) = &model.labels_seen {
+            self.copy(LABELS_SEEN, seen)?;
         }
         Ok(())
     }

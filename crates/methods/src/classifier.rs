@@ -55,7 +55,7 @@ impl Classifier {
     pub fn forward(&self, features: &Tensor) -> Tensor {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
-            Classifier::Cosine { weight } => normalized(features, 1).matmul(&normalized(weight, 0)),
+            Classifier::Cosine { weight } => cosine_logits(features, weight),
             Classifier::FixedEtf { weight } => normalized(features, 1).matmul(&weight.tr()),
             Classifier::Scaled { base, scale } => base.forward(features) * scale,
             Classifier::Aligned {
@@ -102,6 +102,11 @@ impl Classifier {
             Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => None,
         }
     }
+}
+
+/// Cosines of features `[b, d]` with the columns of `weight [d, k]`, `[b, k]`.
+pub fn cosine_logits(features: &Tensor, weight: &Tensor) -> Tensor {
+    normalized(features, 1).matmul(&normalized(weight, 0))
 }
 
 /// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).

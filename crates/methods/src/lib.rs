@@ -6,6 +6,7 @@
 //! whole life is one function, [`Training::run`].
 
 mod augment;
+mod check;
 mod checkpoint;
 mod classifier;
 mod evaluate;
@@ -26,11 +27,15 @@ mod second_stage;
 mod train;
 
 pub use augment::{Augmentation, Images, Mixup, Target};
+pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use classifier::Classifier;
+pub use classifier::{Classifier, cosine_logits};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
 pub use head::Head;
-pub use loss::Loss;
+pub use loss::{
+    Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
+    prior_adjustment,
+};
 pub use max_norm::MaxNorm;
 pub use method::{Method, Regularizer};
 pub use model::Model;
@@ -40,7 +45,7 @@ pub use precision::Precision;
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;
-pub use sampler::{Sampler, epoch_seed};
+pub use sampler::{Resample, Sampler, epoch_seed};
 pub use scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy};
 pub use second_stage::{Adjusted, BackboneMode, InitialClassifier, Retraining, SecondStage, Sweep};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

@@ -1,20 +1,77 @@
 //! Supervised losses: logits against labels.
 
 mod dot_regression;
+mod equalization;
+mod focal;
+#[cfg(test)]
+mod identities;
+mod influence_balanced;
+mod lade;
+mod ldam;
+mod logit_adjustment;
+mod seesaw;
+mod smoothing;
 
 use serde::{Deserialize, Serialize};
 use tch::{Reduction, Tensor};
 
+pub use equalization::equalized_logits;
+pub use ldam::ldam_margins;
+pub use logit_adjustment::{class_temperatures, prior_adjustment};
+pub use smoothing::{SmoothingShape, label_aware_smoothing};
+
+use dot_regression::dot_regression;
+use equalization::sigmoid_equalization;
+use focal::{focal, sigmoid_focal};
+use influence_balanced::influence_balanced;
+use lade::label_distribution_distance;
+use seesaw::seesaw_shift;
+use smoothing::smoothed_cross_entropy;
+
 /// The closed set of supervised losses. No loss knows mixup ([`crate::Target`] blends) or deferral
 /// ([`crate::Reweight`] hands in the weights of the epoch).
+///
+/// Class weights w enter as PyTorch's weighted mean Σ w_y l / Σ w_y over the batch, except where an arm says otherwise.
+/// Formulas: logits z, label y, p = softmax z, n_k samples of class k in the training split, π_k their share. Every loss
+/// is for training alone; predictions are the largest plain logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Loss {
-    /// Softmax cross-entropy; with class weights PyTorch's weighted mean Σ w_y l / Σ w_y.
+    /// Softmax cross-entropy −ln p_y.
     #[default]
     CrossEntropy,
-    /// Label-distribution-aware margins m_k = `max_margin` · n_k^(−1/4) / max_j n_j^(−1/4), subtracted from the true
-    /// class's logit before multiplying by `scale`; meant for cosine logits (Cao et al. 2019, Eq. 13; 0.5 and 30 there).
+    /// Cross-entropy towards (1 − ε) one-hot + ε / k (Szegedy et al. 2016, §7).
+    LabelSmoothing {
+        /// ε in \[0, 1).
+        smoothing: f64,
+    },
+    /// Label smoothing whose ε_y falls from the largest class to the rarest (MiSLAS, Zhong et al. 2021; its second
+    /// stage: CIFAR-10-LT 0.3 and 0, CIFAR-100-LT 0.4 and 0.1 at ratio 100, concave). See [`label_aware_smoothing`].
+    LabelAwareSmoothing {
+        /// ε of the largest class, in \[0, 1).
+        head: f64,
+        /// ε of the rarest, in \[0, 1).
+        tail: f64,
+        /// The curve between them.
+        shape: SmoothingShape,
+    },
+    /// Softmax focal loss (1 − p_y)^γ (−ln p_y) (Lin et al. 2017, Eq. 4; this form and γ = 1: Cao et al. 2019's code).
+    /// Class weights enter before the focal factor, as in that code: l = −w_y ln p_y, averaged plainly over
+    /// (1 − e^(−l))^γ l.
+    Focal {
+        /// γ ≥ 0; 0 is cross-entropy.
+        gamma: f64,
+    },
+    /// Focal loss over k binary terms a sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq. 4;
+    /// with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y
+    /// on a sample's terms, then the plain mean. Deviation: their code starts the last bias at −ln(k − 1); here the
+    /// head starts as for every other loss.
+    SigmoidFocal {
+        /// γ ≥ 0; 0 is binary cross-entropy.
+        gamma: f64,
+    },
+    /// Label-distribution-aware margins: (z_y − m_y) and the other logits times `scale`, m_k = `max_margin` · n_k^(−1/4)
+    /// / max_j n_j^(−1/4); for cosine logits (Cao et al. 2019, Eq. 13; 0.5 and 30 there).
     Ldam {
         /// Margin of the rarest class.
         max_margin: f64,
@@ -28,30 +85,173 @@ pub enum Loss {
         /// ℓ = 1.
         balanced_lengths: bool,
     },
+    /// Balanced softmax: cross-entropy of z_k + ln n_k (Ren et al. 2020).
+    BalancedSoftmax,
+    /// Logit-adjusted loss: cross-entropy of z_k + τ ln π_k (Menon et al. 2021, Eq. 10; τ = 1 there, which is balanced
+    /// softmax).
+    LogitAdjustment {
+        /// τ.
+        tau: f64,
+    },
+    /// Class-dependent temperatures: cross-entropy of z_k / (n_max / n_k)^γ (CDT, Ye et al. 2020; γ 0 to 0.4 on
+    /// CIFAR-10-LT, 0 to 0.2 on CIFAR-100-LT).
+    ClassDependentTemperatures {
+        /// γ ≥ 0; 0 is cross-entropy.
+        gamma: f64,
+    },
+    /// Vector scaling: cross-entropy of z_k / (n_max / n_k)^γ + τ ln π_k (VS, Kini et al. 2021; 0.3 and 1 are its
+    /// code's defaults).
+    VectorScaling {
+        /// γ ≥ 0 of the temperatures; 0 is the logit-adjusted loss.
+        gamma: f64,
+        /// τ of the adjustment; 0 is class-dependent temperatures.
+        tau: f64,
+    },
+    /// Softmax equalization: a rare class other than y leaves the softmax's denominator with a probability, drawn for
+    /// each sample and class (SEQL, Tan et al. 2020). See [`equalized_logits`].
+    Equalization {
+        /// A class is rare below this share of the training samples (0.005 on CIFAR-100-LT).
+        rare_share: f64,
+        /// Of leaving (0.9 there).
+        probability: f64,
+    },
+    /// Sigmoid equalization: the binary terms of rare classes other than y are left out (EQL, Tan et al. 2020): a
+    /// sample's binary cross-entropies over its label and the classes that are not rare. Class weights: w_y on a
+    /// sample's terms, then the plain mean. Deviation: without a background class their exclusion function is always 1.
+    SigmoidEqualization {
+        /// A class is rare below this many training samples.
+        rare_count: i64,
+    },
+    /// Seesaw loss: cross-entropy of z_j + ln(M_yj · C_yj), j ≠ y (Wang et al. 2021; 0.8, 2 and 0.01 in its
+    /// code). M_yj = min(1, N_j / N_y)^p spares classes seen less often than y; C_yj = max(1, p_j / p_y)^q, without
+    /// gradient, takes that back where the sample is misclassified. N counts the labels that training has drawn so far
+    /// ([`LossInput::labels_seen`]): of a mixed image the drawn one's, and in a second stage on from the first.
+    Seesaw {
+        /// p ≥ 0.
+        mitigation: f64,
+        /// q ≥ 0.
+        compensation: f64,
+        /// p_y counts as at least this, above 0.
+        least_probability: f64,
+    },
+    /// Influence-balanced loss: α / (‖p − one-hot‖₁ ‖h‖₁ + 0.001) · (−ln p_y), h the feature (IB, Park et al. 2021;
+    /// α 1000 from epoch 100 of 200). Class weights, 1 / n_k scaled to sum k there: w_y on each sample, then the
+    /// plain mean. The factor carries gradient, as in its code.
+    InfluenceBalanced {
+        /// α > 0.
+        alpha: f64,
+        /// First epoch with the factor; before it, and so in a second stage that is shorter, cross-entropy.
+        start_epoch: i64,
+    },
+    /// Label-distribution disentangling: cross-entropy of z_k + ln π_k, plus α times a bound on the distance between
+    /// the logits and a uniform label distribution, which class weights leave alone (LADE, Hong et al. 2021;
+    /// 0.1 and 0.01 on CIFAR-100-LT at ratio 100).
+    Lade {
+        /// α ≥ 0; 0 is the logit-adjusted loss.
+        alpha: f64,
+        /// λ ≥ 0 of the bound's regularizer.
+        lambda: f64,
+    },
+    /// Attraction–repulsion-balanced loss with the batch's own class counts (Xie et al. 2023): classes absent from the
+    /// batch repel nobody. See [`nc::attraction_repulsion`].
+    AttractionRepulsion,
+}
+
+/// A batch as a loss sees it: b samples, k classes, d features.
+#[derive(Clone, Copy, Debug)]
+pub struct LossInput<'a> {
+    /// `[b, k]`.
+    pub logits: &'a Tensor,
+    /// `[b]` i64.
+    pub labels: &'a Tensor,
+    /// What the logits were computed from, `[b, d]`.
+    pub features: &'a Tensor,
+    /// Samples of each class in the training split, `[k]` in the kind of the logits.
+    pub class_counts: &'a Tensor,
+    /// Weights of the epoch, `[k]`; `None` while all classes weigh 1.
+    pub class_weights: Option<&'a Tensor>,
+    /// How often each class was a label so far, this batch included, `[k]`; for losses that
+    /// [count labels](Loss::counts_labels).
+    pub labels_seen: Option<&'a Tensor>,
+    /// 0-based.
+    pub epoch: i64,
 }
 
 impl Loss {
-    /// Mean loss of a batch, a scalar. Shapes: logits `[b, k]`, labels `[b]`, counts and weights `[k]`.
-    pub fn forward(
-        self,
-        logits: &Tensor,
-        labels: &Tensor,
-        class_counts: &Tensor,
-        class_weights: Option<&Tensor>,
-    ) -> Tensor {
+    /// Mean loss of a batch, a scalar.
+    ///
+    /// # Panics
+    /// If the loss counts labels and `labels_seen` is `None`.
+    pub fn forward(self, batch: &LossInput<'_>) -> Tensor {
+        let LossInput {
+            logits,
+            labels,
+            class_counts,
+            class_weights,
+            ..
+        } = *batch;
         let cross_entropy =
             |logits: &Tensor| logits.cross_entropy_loss(labels, class_weights, Reduction::Mean, -100, 0.0);
         match self {
             Loss::CrossEntropy => cross_entropy(logits),
+            Loss::LabelSmoothing { smoothing } => smoothed_cross_entropy(batch, &class_counts.full_like(smoothing)),
+            Loss::LabelAwareSmoothing { head, tail, shape } => {
+                smoothed_cross_entropy(batch, &label_aware_smoothing(class_counts, head, tail, shape))
+            }
+            Loss::Focal { gamma } => focal(batch, gamma),
+            Loss::SigmoidFocal { gamma } => sigmoid_focal(batch, gamma),
             Loss::Ldam { max_margin, scale } => {
-                let margins = class_counts.pow_tensor_scalar(-0.25);
-                let margins = &margins * (max_margin / margins.max());
-                let one_hot = labels.one_hot(margins.numel() as i64).to_kind(logits.kind());
-                cross_entropy(&((logits - one_hot * margins) * scale))
+                let margins = one_hot(logits, labels) * ldam_margins(class_counts, max_margin);
+                cross_entropy(&((logits - margins) * scale))
             }
-            Loss::DotRegression { balanced_lengths } => {
-                dot_regression::dot_regression(logits, labels, class_weights, balanced_lengths)
+            Loss::BalancedSoftmax => cross_entropy(&(logits + class_counts.log())),
+            Loss::LogitAdjustment { tau } => cross_entropy(&(logits + prior_adjustment(class_counts, tau))),
+            Loss::ClassDependentTemperatures { gamma } => {
+                cross_entropy(&(logits / class_temperatures(class_counts, gamma)))
             }
+            Loss::VectorScaling { gamma, tau } => {
+                let scaled = logits / class_temperatures(class_counts, gamma);
+                cross_entropy(&(scaled + prior_adjustment(class_counts, tau)))
+            }
+            Loss::Equalization {
+                rare_share,
+                probability,
+            } => {
+                let draws = logits.rand_like();
+                cross_entropy(&equalized_logits(batch, rare_share, probability, &draws))
+            }
+            Loss::SigmoidEqualization { rare_count } => sigmoid_equalization(batch, rare_count),
+            Loss::Seesaw {
+                mitigation,
+                compensation,
+                least_probability,
+            } => cross_entropy(&(logits + seesaw_shift(batch, mitigation, compensation, least_probability))),
+            Loss::InfluenceBalanced { start_epoch, .. } if batch.epoch < start_epoch => cross_entropy(logits),
+            Loss::InfluenceBalanced { alpha, .. } => influence_balanced(batch, alpha),
+            Loss::Lade { alpha, lambda } => {
+                let adjusted = logits + prior_adjustment(class_counts, 1.0);
+                cross_entropy(&adjusted) + label_distribution_distance(batch, lambda) * alpha
+            }
+            Loss::AttractionRepulsion => {
+                let counts = nc::batch_counts(labels, logits.size()[1]);
+                nc::attraction_repulsion(logits, labels, &counts, class_weights)
+            }
+            Loss::DotRegression { balanced_lengths } => dot_regression(batch, balanced_lengths),
         }
     }
+
+    /// Whether the loss needs [`LossInput::labels_seen`], which is then part of a checkpoint.
+    pub fn counts_labels(self) -> bool {
+        matches!(self, Loss::Seesaw { .. })
+    }
+}
+
+/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits.
+fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
+    labels.one_hot(logits.size()[1]).to_kind(logits.kind())
+}
+
+/// The weight w_y of each sample, `[b]`; `None` while all classes weigh 1.
+fn sample_weights(batch: &LossInput<'_>) -> Option<Tensor> {
+    batch.class_weights.map(|weights| weights.index_select(0, batch.labels))
 }

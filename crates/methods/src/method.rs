@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Augmentation, Head, Loss, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Head, Loss, Resample, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub struct Method {
     /// Which samples an epoch draws.
     #[serde(default)]
     pub sampler: Sampler,
+    /// Another sampler, from an epoch on.
+    pub resample: Option<Resample>,
     /// What happens to images, and so to targets.
     #[serde(default)]
     pub augmentation: Augmentation,
@@ -45,10 +47,39 @@ impl Method {
         }
     }
 
+    /// The sampler of 0-based `epoch`.
+    pub fn sampler_at(&self, epoch: i64) -> Sampler {
+        match self.resample {
+            Some(later) if epoch >= later.start_epoch => later.sampler,
+            _ => self.sampler,
+        }
+    }
+
+    /// The parts that start at an epoch, each by its key and with that 0-based epoch.
+    pub fn starts(&self) -> Vec<(&'static str, i64)> {
+        let resample = self.resample.map(|resample| ("resample", resample.start_epoch));
+        let loss = match self.loss {
+            Loss::InfluenceBalanced { start_epoch, .. } => Some(("loss", start_epoch)),
+            _ => None,
+        };
+        let reweight = self.reweight.map(|reweight| ("reweight", reweight.start_epoch()));
+        let regularizer = self
+            .regularizer
+            .as_ref()
+            .map(|Regularizer::Nc(config)| ("nc", config.start_epoch));
+        [resample, loss, reweight, regularizer].into_iter().flatten().collect()
+    }
+
     /// The same method in a training shortened or stretched by `factor`: whatever starts at an epoch starts at the
     /// scaled one. A second stage keeps its own length.
     pub fn scaled(&self, factor: f64) -> Method {
         let mut method = self.clone();
+        if let Some(resample) = &mut method.resample {
+            resample.start_epoch = scale_epoch(resample.start_epoch, factor).max(1); // or the first sampler never draws
+        }
+        if let Loss::InfluenceBalanced { start_epoch, .. } = &mut method.loss {
+            *start_epoch = scale_epoch(*start_epoch, factor);
+        }
         method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
         if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
             config.start_epoch = scale_epoch(config.start_epoch, factor);
@@ -60,4 +91,50 @@ impl Method {
 /// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
 pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
     (epoch as f64 * factor).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deferred() -> Method {
+        Method {
+            resample: Some(Resample {
+                sampler: Sampler::ClassBalanced,
+                start_epoch: 160,
+            }),
+            loss: Loss::InfluenceBalanced {
+                alpha: 1000.0,
+                start_epoch: 100,
+            },
+            reweight: Some(Reweight::InverseFrequency {
+                power: 1.0,
+                start_epoch: 100,
+            }),
+            regularizer: Some(Regularizer::Nc(nc::Config {
+                start_epoch: 80,
+                ..nc::Config::default()
+            })),
+            ..Method::default()
+        }
+    }
+
+    #[test]
+    fn every_start_scales_with_the_length_of_training() {
+        let starts = deferred().starts();
+        assert_eq!(
+            starts,
+            [("resample", 160), ("loss", 100), ("reweight", 100), ("nc", 80)]
+        );
+        let starts = deferred().scaled(0.15).starts();
+        assert_eq!(starts, [("resample", 24), ("loss", 15), ("reweight", 15), ("nc", 12)]);
+        assert_eq!(deferred().scaled(1e-3).starts()[0], ("resample", 1));
+    }
+
+    #[test]
+    fn the_later_sampler_draws_from_its_start_epoch_on() {
+        let method = deferred();
+        assert_eq!(method.sampler_at(159), Sampler::InstanceBalanced);
+        assert_eq!(method.sampler_at(160), Sampler::ClassBalanced);
+    }
 }

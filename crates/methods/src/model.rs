@@ -26,6 +26,8 @@ pub struct Model {
     pub precision: Precision,
     /// Neural-collapse regularizer with its centres.
     pub regularizer: Option<nc::Regularizer>,
+    /// How often training has drawn each class as a label, `[k]`, where the loss counts that.
+    pub(crate) labels_seen: Option<Tensor>,
     classes: i64,
 }
 
@@ -65,6 +67,10 @@ impl Model {
             classifier_rate: 1.0,
             precision: Precision::default(),
             regularizer,
+            labels_seen: method
+                .loss
+                .counts_labels()
+                .then(|| Tensor::zeros([classes], (kind, device))),
             classes,
         }
     }
@@ -189,6 +195,13 @@ impl Model {
     /// Whether the classifier's logits are meant as log-probabilities.
     pub fn gives_probabilities(&self) -> bool {
         self.classifier.gives_probabilities()
+    }
+
+    /// Adds a step's labels `[b]` to the classes drawn so far, where the loss counts them.
+    pub(crate) fn count_labels(&mut self, labels: &Tensor) {
+        if let Some(seen) = &mut self.labels_seen {
+            *seen += nc::batch_counts(labels, self.classes);
+        }
     }
 
     /// The classifier as rows `[k, d]` and, where it has one, its bias `[k]`.

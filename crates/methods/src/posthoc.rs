@@ -3,17 +3,15 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::Classifier;
 use crate::classifier::normalized;
+use crate::{Classifier, prior_adjustment};
 
-/// Logit adjustment: the linear classifier with `ln(π_k^τ + 1e-12)` taken off its logits, where π_k is class k's share of
-/// the training images (Menon et al. 2021, Eq. 9; the summand as in their public code). Shapes: weight `[k, d]`, bias and
-/// `class_counts` `[k]`.
+/// Logit adjustment: the linear classifier with `τ ln π_k` ([`prior_adjustment`]) taken off its logits, where π_k is class
+/// k's share of the training images (Menon et al. 2021, Eq. 9). Shapes: weight `[k, d]`, bias and `class_counts` `[k]`.
 pub fn logit_adjusted(weight: &Tensor, bias: &Tensor, class_counts: &Tensor, tau: f64) -> Classifier {
-    let priors = class_counts / class_counts.sum(class_counts.kind());
     Classifier::Linear {
         weight: weight.shallow_clone(),
-        bias: bias - (priors.pow_tensor_scalar(tau) + 1e-12).log(),
+        bias: bias - prior_adjustment(class_counts, tau),
     }
 }
 

@@ -68,6 +68,11 @@ impl Recipe {
         warmup * self.learning_rate.at(epoch, self.epochs)
     }
 
+    /// How far training is in 0-based `epoch`: 0 in the first, 1 in the last.
+    pub fn progress(&self, epoch: i64) -> f64 {
+        epoch as f64 / (self.epochs - 1).max(1) as f64
+    }
+
     /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch).
     pub fn scaled_to(&self, epochs: i64) -> Recipe {
         let factor = epochs as f64 / self.epochs as f64;

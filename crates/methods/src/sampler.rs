@@ -1,36 +1,72 @@
 //! Samplers: which samples an epoch draws, and in which order.
 
+mod class_aware;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::reweight::effective_number_weights;
+use class_aware::class_aware_order;
 
-/// The closed set of samplers. Every epoch draws as many samples as the split has.
+/// The closed set of samplers. Every epoch draws as many samples as the split has, all but the first two of them one by
+/// one and with replacement: class k with probability p_k, then any of its samples alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampler {
-    /// Every sample once, shuffled: class k with probability n_k / n.
+    /// Every sample once, shuffled: p_k = n_k / n.
     #[default]
     InstanceBalanced,
-    /// Every class alike, with replacement: sample weight 1 / n_y (Kang et al. 2020, §4.1; the weighted form of Liu et
-    /// al. 2023's code, epoch length n instead of the class-aware sampler's K · max n_k).
+    /// Classes take turns, in a shuffled order, each with its next samples in a shuffled order of its own (the
+    /// class-aware sampler of Kang et al. 2020's code; 4 samples a turn there). Deviation: an epoch has n draws, not
+    /// k · max n_k, and both orders begin anew with it, so that a resumed run has none to restore.
+    ClassAware {
+        /// Above 0.
+        samples_per_turn: i64,
+    },
+    /// Every class alike, p_k = 1 / k (Kang et al. 2020, §4.1, by sample weights as in Liu et al. 2023's code).
     ClassBalanced,
-    /// Sample weight (1 − β) / (1 − β^{n_y}), with replacement (`Resample` in Cao et al. 2019's code).
+    /// p_k ∝ √n_k (Kang et al. 2020, §4.1).
+    SquareRoot,
+    /// From instance- to class-balanced over the epochs, p_k = (1 − t) n_k / n + t / k, t from 0 in the first epoch to 1
+    /// in the last (Kang et al. 2020, §4.1).
+    ProgressivelyBalanced,
+    /// p_k ∝ n_k (1 − β) / (1 − β^{n_k}) (`Resample` in Cao et al. 2019's code).
     EffectiveNumber {
         /// β in \[0, 1).
         beta: f64,
     },
+    /// Rare classes most, p_k ∝ 1 / n_k (the second branch's sampler in BBN, Zhou et al. 2020).
+    Reverse,
+}
+
+/// Another sampler from an epoch on: deferred re-sampling (DRS).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resample {
+    /// The later sampler.
+    pub sampler: Sampler,
+    /// Its first 0-based epoch, 1 or later.
+    pub start_epoch: i64,
 }
 
 impl Sampler {
-    /// Indices of an epoch, `[n]` i64, from labels `[n]` and class counts `[k]`. Draws from libtorch's generator.
-    pub fn epoch_order(self, labels: &Tensor, class_counts: &Tensor) -> Tensor {
-        let samples = labels.size()[0];
+    /// Indices of an epoch, `[n]` i64, from labels `[n]` and class counts `[k]`. `progress` is 0 in a training's first
+    /// epoch and 1 in its last. Draws from libtorch's generator.
+    pub fn epoch_order(self, labels: &Tensor, class_counts: &Tensor, progress: f64) -> Tensor {
+        let (samples, classes) = (labels.size()[0], class_counts.size()[0]);
+        // A class's samples share its probability: the weight of each is p_k / n_k.
         let draw = |class_weights: &Tensor| class_weights.index_select(0, labels).multinomial(samples, true);
         match self {
             Sampler::InstanceBalanced => Tensor::randperm(samples, (Kind::Int64, labels.device())),
+            Sampler::ClassAware { samples_per_turn } => class_aware_order(labels, class_counts, samples_per_turn),
             Sampler::ClassBalanced => draw(&class_counts.reciprocal()),
+            Sampler::SquareRoot => draw(&class_counts.rsqrt()),
+            Sampler::ProgressivelyBalanced => {
+                let class_balanced = class_counts.reciprocal() * (progress / classes as f64);
+                draw(&(class_balanced + (1.0 - progress) / samples as f64))
+            }
             Sampler::EffectiveNumber { beta } => draw(&effective_number_weights(beta, class_counts)),
+            Sampler::Reverse => draw(&class_counts.square().reciprocal()),
         }
     }
 }
@@ -69,9 +105,13 @@ mod tests {
     }
 
     fn share_of_class_1(sampler: Sampler) -> f64 {
+        share_at(sampler, 0.0)
+    }
+
+    fn share_at(sampler: Sampler, progress: f64) -> f64 {
         tch::manual_seed(7);
         let (labels, counts) = labels_and_counts();
-        let order = sampler.epoch_order(&labels, &counts);
+        let order = sampler.epoch_order(&labels, &counts, progress);
         assert_eq!(order.size(), [1000]);
         labels.index_select(0, &order).mean(Kind::Double).double_value(&[])
     }
@@ -79,13 +119,30 @@ mod tests {
     #[test]
     fn instance_balanced_order_is_a_permutation() {
         let (labels, counts) = labels_and_counts();
-        let (sorted, _) = Sampler::InstanceBalanced.epoch_order(&labels, &counts).sort(0, false);
+        let (sorted, _) = Sampler::InstanceBalanced
+            .epoch_order(&labels, &counts, 0.0)
+            .sort(0, false);
         assert_eq!(sorted, Tensor::arange(1000, (Kind::Int64, Device::Cpu)));
     }
 
     #[test]
     fn class_balanced_draws_every_class_alike() {
         assert!((share_of_class_1(Sampler::ClassBalanced) - 0.5).abs() < 0.05);
+    }
+
+    #[test]
+    fn shares_of_the_rare_class_are_those_of_the_formulas() {
+        for (sampler, progress, share) in [
+            (Sampler::ClassAware { samples_per_turn: 4 }, 0.0, 0.5),
+            (Sampler::SquareRoot, 0.0, 10.0 / (30.0 + 10.0)),
+            (Sampler::Reverse, 0.0, 0.9),
+            (Sampler::ProgressivelyBalanced, 0.0, 0.1),
+            (Sampler::ProgressivelyBalanced, 0.5, 0.3),
+            (Sampler::ProgressivelyBalanced, 1.0, 0.5),
+        ] {
+            let drawn = share_at(sampler, progress);
+            assert!((drawn - share).abs() < 0.05, "{sampler:?} at {progress}: {drawn}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::{Evaluation, Images, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
+use crate::{Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate};
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
 #[derive(Debug)]
@@ -144,7 +144,8 @@ impl Training<'_> {
                 .reweight
                 .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
-            let order = method.sampler.epoch_order(train.labels(), &class_counts); // [n]
+            let sampler = method.sampler_at(epoch);
+            let order = sampler.epoch_order(train.labels(), &class_counts, recipe.progress(epoch)); // [n]
             let batches = order.split(recipe.batch_size, 0);
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
@@ -155,10 +156,17 @@ impl Training<'_> {
                 let (images, target) = method.augmentation.apply(&images, labels, train);
                 let features = model.training_features(&images); // [b, d]
                 let logits = model.logits(&features); // [b, k]
+                model.count_labels(target.first());
                 let mut loss = target.blend(|labels| {
-                    method
-                        .loss
-                        .forward(&logits, labels, &class_counts, class_weights.as_ref())
+                    method.loss.forward(&LossInput {
+                        logits: &logits,
+                        labels,
+                        features: &features,
+                        class_counts: &class_counts,
+                        class_weights: class_weights.as_ref(),
+                        labels_seen: model.labels_seen.as_ref(),
+                        epoch,
+                    })
                 });
                 if let Some(nc) = &model.regularizer {
                     loss += regularization(nc, epoch, &features, &target);

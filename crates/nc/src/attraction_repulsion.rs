@@ -4,13 +4,19 @@ use tch::{Kind, Reduction, Tensor};
 
 /// ARB-Loss: `−(1/b) Σ_i ln( exp(z_{y_i}) / Σ_k (n_k / n_{y_i}) exp(z_k) )`: scalar.
 ///
-/// Shapes: logits `[b, k]`, labels `[b]` i64, `class_counts` `[k]`. With the batch's own counts ([`batch_counts`])
+/// Shapes: logits `[b, k]`, labels `[b]` i64, `class_counts` and `class_weights` `[k]`; weights w make it the weighted
+/// mean Σ w_y l / Σ w_y. With the batch's own counts ([`batch_counts`])
 /// classes absent from the batch repel nobody; with the counts of the training set (the authors' configurations named
 /// `ugcc`) it is balanced softmax, exactly. Source: `train_stage1.py` of `lilydedbb/ARBLOSS`. Deviation: their logits
 /// are cut off at ±30, ours need not be, since the exponentials are never formed.
-pub fn attraction_repulsion(logits: &Tensor, labels: &Tensor, class_counts: &Tensor) -> Tensor {
+pub fn attraction_repulsion(
+    logits: &Tensor,
+    labels: &Tensor,
+    class_counts: &Tensor,
+    class_weights: Option<&Tensor>,
+) -> Tensor {
     let priors = class_counts.to_kind(logits.kind()).log(); // -inf for an absent class: no share in the sum
-    (logits + priors).cross_entropy_loss(labels, None::<&Tensor>, Reduction::Mean, -100, 0.0)
+    (logits + priors).cross_entropy_loss(labels, class_weights, Reduction::Mean, -100, 0.0)
 }
 
 /// How many samples of each class a batch has: labels `[b]` i64 → `[k]`, on the labels' device, without copying
@@ -36,7 +42,7 @@ mod tests {
             -(z[y].exp() / sum).ln()
         };
         let expected = f64::midpoint(term([1.0, 2.0, -1.0], 0), term([0.5, 0.0, 3.0], 2));
-        let got = attraction_repulsion(&logits, &labels, &Tensor::from_slice(&counts)).double_value(&[]);
+        let got = attraction_repulsion(&logits, &labels, &Tensor::from_slice(&counts), None).double_value(&[]);
         assert!((got - expected).abs() < 1e-12);
     }
 
@@ -44,7 +50,7 @@ mod tests {
     fn a_class_absent_from_the_batch_repels_nobody() {
         let logits = Tensor::randn([6, 3], (Kind::Double, Device::Cpu)).set_requires_grad(true);
         let labels = Tensor::from_slice(&[0_i64, 0, 2, 2, 2, 0]);
-        attraction_repulsion(&logits, &labels, &batch_counts(&labels, 3)).backward();
+        attraction_repulsion(&logits, &labels, &batch_counts(&labels, 3), None).backward();
         let gradient = logits.grad();
         assert!(gradient.select(1, 1).abs().max().double_value(&[]) < f64::MIN_POSITIVE);
         assert!(gradient.select(1, 0).abs().min().double_value(&[]) > 0.0);

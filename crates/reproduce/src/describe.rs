@@ -2,18 +2,12 @@
 
 use methods::{
     Augmentation, FeatureTransform, Head, LearningRate, Loss, Method, Nearness, Recipe, Regularizer, Retraining,
-    Reweight, Sampler, SecondStage, Sweep,
+    Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
-    let mut parts = Vec::new();
-    match method.loss {
-        Loss::CrossEntropy => parts.push("cross-entropy".to_owned()),
-        Loss::Ldam { max_margin, scale } => parts.push(format!("LDAM (margin {max_margin}, scale {scale})")),
-        Loss::DotRegression { balanced_lengths: true } => parts.push("dot regression (balanced lengths)".to_owned()),
-        Loss::DotRegression { .. } => parts.push("dot regression".to_owned()),
-    }
+    let mut parts = vec![loss(method.loss)];
     match method.head {
         Head::Linear => {}
         Head::Cosine => parts.push("cosine head".to_owned()),
@@ -22,8 +16,24 @@ pub(crate) fn parts(method: &Method) -> String {
     if method.sampler != Sampler::InstanceBalanced {
         parts.push(sampler(method.sampler));
     }
-    if let Some(Reweight::ClassBalanced { beta, start_epoch }) = method.reweight {
-        parts.push(format!("re-weighted from epoch {start_epoch} (β {beta})"));
+    if let Some(later) = method.resample {
+        parts.push(format!("{} from epoch {}", sampler(later.sampler), later.start_epoch));
+    }
+    match method.reweight {
+        None => {}
+        Some(Reweight::ClassBalanced { beta, start_epoch }) => {
+            parts.push(format!("re-weighted from epoch {start_epoch} (β {beta})"));
+        }
+        Some(Reweight::InverseFrequency { power, start_epoch }) => {
+            parts.push(format!(
+                "re-weighted from epoch {start_epoch} (inverse frequency, power {power})"
+            ));
+        }
+        Some(Reweight::CostSensitive { power, start_epoch }) => {
+            parts.push(format!(
+                "re-weighted from epoch {start_epoch} (cost-sensitive, power {power})"
+            ));
+        }
     }
     if let Some(Regularizer::Nc(config)) = &method.regularizer {
         let nc::Config {
@@ -77,11 +87,59 @@ fn second_stage(second_stage: &SecondStage) -> String {
     }
 }
 
+fn loss(loss: Loss) -> String {
+    match loss {
+        Loss::CrossEntropy => "cross-entropy".to_owned(),
+        Loss::LabelSmoothing { smoothing } => format!("label smoothing (ε {smoothing})"),
+        Loss::LabelAwareSmoothing { head, tail, shape } => {
+            let shape = match shape {
+                SmoothingShape::Concave => "concave".to_owned(),
+                SmoothingShape::Linear => "linear".to_owned(),
+                SmoothingShape::Convex => "convex".to_owned(),
+                SmoothingShape::Power { exponent } => format!("power {exponent}"),
+            };
+            format!("label-aware smoothing (ε {head} to {tail}, {shape})")
+        }
+        Loss::Focal { gamma } => format!("focal loss (γ {gamma})"),
+        Loss::SigmoidFocal { gamma } => format!("sigmoid focal loss (γ {gamma})"),
+        Loss::Ldam { max_margin, scale } => format!("LDAM (margin {max_margin}, scale {scale})"),
+        Loss::BalancedSoftmax => "balanced softmax".to_owned(),
+        Loss::LogitAdjustment { tau } => format!("logit-adjusted loss (τ {tau})"),
+        Loss::ClassDependentTemperatures { gamma } => format!("class-dependent temperatures (γ {gamma})"),
+        Loss::VectorScaling { gamma, tau } => format!("vector-scaling loss (γ {gamma}, τ {tau})"),
+        Loss::Equalization {
+            rare_share,
+            probability,
+        } => format!("equalization loss (below a share of {rare_share}, probability {probability})"),
+        Loss::SigmoidEqualization { rare_count } => {
+            format!("sigmoid equalization loss (below {})", count(rare_count, "image"))
+        }
+        Loss::Seesaw {
+            mitigation,
+            compensation,
+            least_probability,
+        } => format!("seesaw loss (p {mitigation}, q {compensation}, probabilities from {least_probability})"),
+        Loss::InfluenceBalanced { alpha, start_epoch } => {
+            format!("influence-balanced loss from epoch {start_epoch} (α {alpha})")
+        }
+        Loss::Lade { alpha, lambda } => format!("LADE (α {alpha}, λ {lambda})"),
+        Loss::DotRegression { balanced_lengths: true } => "dot regression (balanced lengths)".to_owned(),
+        Loss::DotRegression { .. } => "dot regression".to_owned(),
+        Loss::AttractionRepulsion => "attraction–repulsion-balanced loss".to_owned(),
+    }
+}
+
 fn sampler(sampler: Sampler) -> String {
     match sampler {
         Sampler::InstanceBalanced => "instance-balanced sampling".to_owned(),
+        Sampler::ClassAware { samples_per_turn } => {
+            format!("class-aware sampling ({} a turn)", count(samples_per_turn, "image"))
+        }
         Sampler::ClassBalanced => "class-balanced sampling".to_owned(),
+        Sampler::SquareRoot => "square-root sampling".to_owned(),
+        Sampler::ProgressivelyBalanced => "progressively-balanced sampling".to_owned(),
         Sampler::EffectiveNumber { beta } => format!("effective-number sampling (β {beta})"),
+        Sampler::Reverse => "reverse sampling".to_owned(),
     }
 }
 
@@ -142,7 +200,7 @@ pub(crate) fn in_words(words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use methods::Protocol;
+    use methods::{Protocol, Resample};
 
     use super::*;
 
@@ -166,6 +224,30 @@ mod tests {
             parts(&method),
             "LDAM (margin 0.5, scale 30), cosine head, effective-number sampling (β 0.99), re-weighted from epoch 160 \
              (β 0.9999), NC from epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)"
+        );
+    }
+
+    #[test]
+    fn deferred_parts_are_named_with_their_epoch() {
+        let method = Method {
+            loss: Loss::InfluenceBalanced {
+                alpha: 1000.0,
+                start_epoch: 100,
+            },
+            resample: Some(Resample {
+                sampler: Sampler::ClassAware { samples_per_turn: 4 },
+                start_epoch: 160,
+            }),
+            reweight: Some(Reweight::InverseFrequency {
+                power: 1.0,
+                start_epoch: 100,
+            }),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&method),
+            "influence-balanced loss from epoch 100 (α 1000), class-aware sampling (4 images a turn) from epoch 160, \
+             re-weighted from epoch 100 (inverse frequency, power 1)"
         );
     }
 

@@ -575,7 +575,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("beta = 0.99", "beta = 1"),
-            "10:33: `beta` is 1; set it to 0 or more, below 1"
+            "10:33: `class-balanced.beta` is 1; set it to 0 or more, below 1"
         );
         assert_eq!(
             with("crt = { epochs = 20 }", "crt = { epochs = 0 }"),
@@ -594,6 +594,59 @@ second_stage = { crt = { epochs = 20 } }
             with("seeds =", "sedes ="),
             "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `imbalance`, `seeds`, \
              `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
+        );
+    }
+
+    #[test]
+    fn losses_samplers_and_re_weightings_are_spelt_in_the_fields_words() {
+        for (uses, parts) in [
+            ("loss = \"balanced-softmax\"", "balanced softmax"),
+            (
+                "loss = { label-aware-smoothing = { head = 0.4, tail = 0.1, shape = \"concave\" } }",
+                "label-aware smoothing (ε 0.4 to 0.1, concave)",
+            ),
+            (
+                "loss = { ldam = { max_margin = 0.5, scale = 30 } }\nhead = \"cosine\"",
+                "LDAM (margin 0.5, scale 30), cosine head",
+            ),
+            (
+                "sampler = { class-aware = { samples_per_turn = 4 } }",
+                "cross-entropy, class-aware sampling (4 images a turn)",
+            ),
+            (
+                "resample = { sampler = \"class-balanced\", start_epoch = 160 }",
+                "cross-entropy, class-balanced sampling from epoch 160",
+            ),
+            (
+                "reweight = { inverse-frequency = { power = 0.5, start_epoch = 0 } }",
+                "cross-entropy, re-weighted from epoch 0 (inverse frequency, power 0.5)",
+            ),
+        ] {
+            let planned = runs(
+                &format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"),
+                &Options::default(),
+            );
+            let last = &planned.last().expect("runs of `x`").run;
+            assert_eq!(crate::describe::parts(&last.method), parts);
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_go_together_are_refused() {
+        let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+        assert_eq!(
+            with("loss = { ldam = { max_margin = 0.5, scale = 30 } }"),
+            "17:8: loss `ldam` subtracts its margins from cosines, but the head is not the cosine one; set \
+             head = \"cosine\" or choose another loss"
+        );
+        assert_eq!(
+            with("loss = { influence-balanced = { alpha = 1000, start_epoch = 200 } }"),
+            "17:8: `loss` of `x` would start at epoch 200, but the last of 200 epochs is 199; state an earlier \
+             start_epoch or train for longer"
+        );
+        assert_eq!(
+            with("reweight = { cost-sensitive = { power = -1, start_epoch = 0 } }"),
+            "17:8: `cost-sensitive.power` is -1; set it to a number, 0 or above"
         );
     }
 
@@ -632,12 +685,13 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("head = \"cosine\"\nsecond_stage = { lws = {} }"),
-            "17:8: the second stage of `x` changes a linear classifier's weights or logits, but its head is another; \
-             leave out `head`, or use `nearest-class-mean` (after a cosine head also `crt`)"
+            "17:8: this second stage changes a linear classifier's weights or logits, but the head is another; leave out \
+             `head`, or choose nearest-class-mean (after the cosine head also crt)"
         );
         assert_eq!(
             with("loss = { dot-regression = { balanced_lengths = true } }"),
-            "17:8: `x` has the loss `dot-regression`, which only `head = \"fixed-etf\"` has targets for; state that head"
+            "17:8: loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" \
+             or choose another loss"
         );
         assert_eq!(
             refusal(&GRID.replace("cifar10", "cifar100").replace(

@@ -24,6 +24,7 @@ mod scores;
 mod select;
 mod slots;
 mod splits;
+mod submit;
 mod table;
 mod verbs;
 mod view;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };

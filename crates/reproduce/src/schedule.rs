@@ -73,6 +73,8 @@ struct Queue {
     crashed: HashSet<String>,
     /// Slots that have not closed.
     open_slots: usize,
+    /// Runs that somebody else trains are dropped, not waited for.
+    leave_others: bool,
 }
 
 impl Queue {
@@ -103,6 +105,16 @@ impl Queue {
         self.running.remove(&run);
         match ended {
             Ok(()) => false,
+            Err(Ended::Elsewhere) if self.leave_others => {
+                // Whoever trains a first stage goes on with what starts from it.
+                self.waiting.retain(|waiting| {
+                    waiting
+                        .first_stage
+                        .as_ref()
+                        .is_none_or(|first_stage| first_stage.id() != run)
+                });
+                false
+            }
             Err(Ended::Elsewhere) => {
                 self.waiting.push(task);
                 false
@@ -123,8 +135,14 @@ impl Queue {
     }
 }
 
-/// Runs `tasks` over `slots` slots, longest first, and returns the failures.
-pub(crate) fn schedule(mut tasks: Vec<Task>, slots: usize, launcher: &dyn Launcher) -> Vec<Failure> {
+/// Runs `tasks` over `slots` slots, longest first, and returns the failures. Runs that somebody else trains are waited for,
+/// or left to them.
+pub(crate) fn schedule(
+    mut tasks: Vec<Task>,
+    slots: usize,
+    leave_others: bool,
+    launcher: &dyn Launcher,
+) -> Vec<Failure> {
     tasks.sort_by_key(|task| std::cmp::Reverse((task.run.epochs(), images(&task.run)))); // stable: grid order otherwise
     let queue = Mutex::new(Queue {
         waiting: tasks,
@@ -132,19 +150,20 @@ pub(crate) fn schedule(mut tasks: Vec<Task>, slots: usize, launcher: &dyn Launch
         failures: Vec::new(),
         crashed: HashSet::new(),
         open_slots: slots,
+        leave_others,
     });
     let changed = Condvar::new();
     std::thread::scope(|scope| {
         for slot in 0..slots {
             let (queue, changed) = (&queue, &changed);
-            scope.spawn(move || work_off(queue, changed, slot, launcher));
+            scope.spawn(move || work_off(queue, changed, slot, leave_others, launcher));
         }
     });
     queue.into_inner().expect("no slot panicked").failures
 }
 
 /// One slot: takes tasks until none waits.
-fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, launcher: &dyn Launcher) {
+fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: bool, launcher: &dyn Launcher) {
     let mut state = queue.lock().expect("no slot panicked");
     while !state.waiting.is_empty() {
         let Some(task) = state.next() else {
@@ -154,7 +173,7 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, launcher: &dyn
         let blocked = state.blocked(&task);
         drop(state);
         let ended = blocked.map_or_else(|| launcher.launch(&task, slot), |reason| Err(Ended::Refused(reason)));
-        if matches!(ended, Err(Ended::Elsewhere)) {
+        if matches!(ended, Err(Ended::Elsewhere)) && !leave_others {
             std::thread::sleep(PATIENCE);
         }
         state = queue.lock().expect("no slot panicked");
@@ -222,7 +241,7 @@ mod tests {
     #[test]
     fn a_first_stage_is_trained_once_and_before_what_needs_it() {
         let recorder = Recorder::new("", Vec::new());
-        assert_eq!(schedule(tasks(&planned()), 3, &recorder), []);
+        assert_eq!(schedule(tasks(&planned()), 3, false, &recorder), []);
         let launched = recorder.launched();
         assert_eq!(launched.len(), 5, "{launched:?}");
         let position = |name: &str| launched.iter().position(|launched| launched == name).expect(name);
@@ -233,7 +252,7 @@ mod tests {
     #[test]
     fn a_failed_run_fails_what_starts_from_it_and_nothing_else() {
         let recorder = Recorder::new("nc-drw", vec![Ended::Refused("as asked".into())]);
-        let failures = schedule(tasks(&planned()), 2, &recorder);
+        let failures = schedule(tasks(&planned()), 2, false, &recorder);
         let failed: Vec<&str> = failures.iter().filter_map(|(run, _)| run.split('.').next()).collect();
         assert_eq!(failed, ["nc-drw", "nc-drw-crt"]);
         assert!(failures[1].1.contains("its first stage nc-drw."));
@@ -244,10 +263,10 @@ mod tests {
     fn a_crashed_run_is_tried_once_more() {
         for slots in [1, 2, 3] {
             let recorder = Recorder::new("ce-drw", vec![crash()]);
-            assert_eq!(schedule(tasks(&planned()), slots, &recorder), []);
+            assert_eq!(schedule(tasks(&planned()), slots, false, &recorder), []);
             assert_eq!(recorder.launched().len(), 6, "five runs, one of them twice");
             let recorder = Recorder::new("ce-drw", vec![crash(), crash(), crash()]);
-            let failures = schedule(tasks(&planned()), slots, &recorder);
+            let failures = schedule(tasks(&planned()), slots, false, &recorder);
             assert_eq!(failures.len(), 1);
             assert_eq!(failures[0].1, "crashed twice: killed");
             assert_eq!(recorder.launched().len(), 6);
@@ -263,6 +282,7 @@ mod tests {
             failures: Vec::new(),
             crashed: HashSet::new(),
             open_slots: 2,
+            leave_others: false,
         };
         assert!(queue.settle(tasks.remove(0), Err(crash())));
         queue.open_slots = 1;
@@ -273,7 +293,7 @@ mod tests {
     #[test]
     fn a_run_that_somebody_else_trains_is_asked_for_until_it_is_finished() {
         let recorder = Recorder::new("nc-drw", vec![Ended::Elsewhere]);
-        assert_eq!(schedule(tasks(&planned()), 2, &recorder), []);
+        assert_eq!(schedule(tasks(&planned()), 2, false, &recorder), []);
         let launched = recorder.launched();
         assert_eq!(launched.len(), 6);
         assert_eq!(
@@ -281,5 +301,14 @@ mod tests {
             Some("nc-drw-crt"),
             "its first stage comes before it"
         );
+    }
+
+    #[test]
+    fn a_run_left_to_others_takes_along_what_starts_from_it() {
+        let recorder = Recorder::new("nc-drw", vec![Ended::Elsewhere]);
+        assert_eq!(schedule(tasks(&planned()), 2, true, &recorder), []);
+        let launched = recorder.launched();
+        assert_eq!(launched.len(), 4, "{launched:?}");
+        assert!(!launched.iter().any(|name| name == "nc-drw-crt"));
     }
 }

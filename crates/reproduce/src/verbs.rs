@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use datasets::Availability;
 use torch_shim::GpuSupport;
 
-use crate::arguments::{GridArguments, ReportArguments, RunArguments};
+use crate::arguments::{GridArguments, ReportArguments, RunArguments, SubmitArguments};
 use crate::grid::Grid;
 use crate::plan::plan_text;
 use crate::preflight;
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         command: arguments.grid.command(),
         view: &view,
     };
-    let failures = schedule(unfinished, slots.devices.len(), &processes);
+    let failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
     view.close();
 
     let (select, command) = (arguments.select, arguments.grid.whole_command(arguments.select));
@@ -71,6 +71,29 @@ fn exit_code(failures: &[Failure]) -> ExitCode {
     } else {
         ExitCode::from(1)
     }
+}
+
+/// Hands what is not finished to Slurm.
+pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
+    let run = arguments.run();
+    let grid = Grid::load(&run.grid.grid)?;
+    let planned = grid.runs(&run.grid.options())?;
+    let out = run.grid.out(grid.name());
+    let unfinished = tasks(&planned).len() - outcomes(&out, &planned)?.len();
+    if unfinished == 0 {
+        println!("all runs are finished: {}/summary.md", out.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let program = std::env::current_exe()?;
+    let jobs = arguments.job_array(grid.name(), unfinished, &program.to_string_lossy());
+    if arguments.dry_run {
+        print!("{}", jobs.script(&out));
+    } else {
+        grid.dataset().fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
+        claim(&out, &planned[0].run)?;
+        println!("{}", jobs.submit(&out)?);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the resolved runs.

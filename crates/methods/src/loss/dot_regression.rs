@@ -1,28 +1,25 @@
+//! Dot regression of a fixed ETF's cosines.
+
 use tch::{Kind, Tensor};
+
+use super::{LossInput, sample_weights};
 
 /// Dot regression (Yang et al. 2022, Eq. 6) for features of unit length, whose products with the rows of a fixed ETF are
 /// the logits: `½ mean ℓ_y² (z_y − 1)²`, ℓ the lengths that each class's row has in this batch — 1, or
 /// [`nc::balanced_lengths`]. The same as [`nc::dot_regression`] of the features, without asking for them.
 ///
-/// Shapes: cosines `[b, k]`, labels `[b]`, class weights `[k]` (weighted mean) → scalar.
-pub(super) fn dot_regression(
-    cosines: &Tensor,
-    labels: &Tensor,
-    class_weights: Option<&Tensor>,
-    balanced_lengths: bool,
-) -> Tensor {
+/// Class weights enter as a weighted mean. Scalar.
+pub(super) fn dot_regression(batch: &LossInput<'_>, balanced_lengths: bool) -> Tensor {
+    let (cosines, labels) = (batch.logits, batch.labels);
     let own = cosines.gather(1, &labels.unsqueeze(1), false).squeeze_dim(1); // [b]
     let mut losses = (own - 1.0).square() / 2.0;
     if balanced_lengths {
         let lengths = nc::balanced_lengths(labels, cosines.size()[1], cosines.kind());
         losses *= lengths.index_select(0, labels).square();
     }
-    match class_weights {
+    match sample_weights(batch) {
         None => losses.mean(None::<Kind>),
-        Some(weights) => {
-            let weights = weights.index_select(0, labels);
-            (losses * &weights).sum(None::<Kind>) / weights.sum(None::<Kind>)
-        }
+        Some(weights) => (losses * &weights).sum(None::<Kind>) / weights.sum(None::<Kind>),
     }
 }
 
@@ -47,7 +44,16 @@ mod tests {
                 etf.shallow_clone()
             };
             let expected = nc::dot_regression(&features, &labels, &rows, nc::FeatureLength::Unit, 0.0);
-            let got = dot_regression(&cosines, &labels, None, balanced);
+            let batch = LossInput {
+                logits: &cosines,
+                labels: &labels,
+                features: &features,
+                class_counts: &Tensor::ones([4], options),
+                class_weights: None,
+                labels_seen: None,
+                epoch: 0,
+            };
+            let got = dot_regression(&batch, balanced);
             assert!((got - expected).abs().double_value(&[]) < 1e-12, "balanced: {balanced}");
         }
     }

@@ -13,9 +13,9 @@ mod posthoc;
 mod resnet;
 mod trajectory;
 
-use methods::{Head, Method, Model};
+use methods::{Head, LossInput, Method, Model};
 use models::Backbone;
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use fixture::Fixture;
 
@@ -29,6 +29,24 @@ fn network(fixture: &Fixture, prefix: &str, method: &Method, classes: i64, kind:
         variable.copy_(state.get(&name));
     }
     model
+}
+
+/// A batch for losses that ask for neither features nor epoch; the labels seen so far are the class counts.
+fn batch<'a>(
+    logits: &'a Tensor,
+    labels: &'a Tensor,
+    class_counts: &'a Tensor,
+    class_weights: Option<&'a Tensor>,
+) -> LossInput<'a> {
+    LossInput {
+        logits,
+        labels,
+        features: logits,
+        class_counts,
+        class_weights,
+        labels_seen: Some(class_counts),
+        epoch: 0,
+    }
 }
 
 /// The head that a state's classifier belongs to, and its number of classes: `[k, d]` is linear, `[d, k]` cosine.

@@ -4,7 +4,7 @@ use methods::{Head, Loss, Method};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture::{Comparison, Fixture};
-use crate::{head, network};
+use crate::{batch, head, network};
 
 #[test]
 fn golden_resnet32_forward_and_backward() {
@@ -44,7 +44,7 @@ fn compare(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     check("train.logits", &logits);
     let scale = if head == Head::Cosine { 30.0 } else { 1.0 };
     let counts = Tensor::ones([classes], (kind, Device::Cpu));
-    let loss = Loss::CrossEntropy.forward(&(logits * scale), labels, &counts, None);
+    let loss = Loss::CrossEntropy.forward(&batch(&(logits * scale), labels, &counts, None));
     check("train.ce", &loss);
     loss.backward();
     let trainable: Vec<(String, Tensor)> = model

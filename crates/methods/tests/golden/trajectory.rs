@@ -4,7 +4,7 @@ use methods::{Head, Loss, Method, Regularizer, Reweight, Sgd};
 use tch::{Kind, Tensor};
 
 use crate::fixture::{Comparison, Fixture};
-use crate::{head, network};
+use crate::{batch, head, network};
 
 #[test]
 fn golden_trajectory_of_six_steps() {
@@ -47,7 +47,9 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
         let labels = labels.get(step);
         let features = model.training_features(&images.get(step));
         let logits = model.logits(&features);
-        let supervised = method.loss.forward(&logits, &labels, &counts, class_weights.as_ref());
+        let supervised = method
+            .loss
+            .forward(&batch(&logits, &labels, &counts, class_weights.as_ref()));
         let loss = &supervised + nc.forward(0, &features, &labels);
         let config = nc.config();
         let within = nc::within_class(&features, &labels, nc.centres(), config.within, config.absent_classes);

@@ -90,7 +90,7 @@ pub(crate) enum Refusal {
     },
     /// A part of a method that never comes into play.
     #[error(
-        "{part} of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
+        "`{part}` of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
          start_epoch or train for longer",
         epochs - 1
     )]
@@ -104,15 +104,6 @@ pub(crate) enum Refusal {
         /// Length of the training.
         epochs: i64,
     },
-    /// A second stage that changes a linear classifier, after a head that is none.
-    #[error(
-        "the second stage of `{0}` changes a linear classifier's weights or logits, but its head is another; leave out \
-         `head`, or use `nearest-class-mean` (after a cosine head also `crt`)"
-    )]
-    NeedsLinearHead(String),
-    /// A loss of fixed ETF vectors without them.
-    #[error("`{0}` has the loss `dot-regression`, which only `head = \"fixed-etf\"` has targets for; state that head")]
-    NeedsFixedEtf(String),
     /// Several strengths, and nothing to choose among them with.
     #[error(
         "`{0}` chooses among several `taus`, but no images are held out to choose with, and the test split must not be \
@@ -125,6 +116,9 @@ pub(crate) enum Refusal {
          }}` at its top, which trains its runs anew, or leave out --select"
     )]
     NothingToSelectOn(String),
+    /// A method that cannot be trained.
+    #[error("{0}")]
+    Method(#[from] methods::MethodError),
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),

@@ -1,7 +1,7 @@
 //! A grid as a person writes it.
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
-use methods::{Augmentation, FeatureTransform, Head, Loss, Nearness, Protocol, Sampler};
+use methods::{Augmentation, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -61,6 +61,7 @@ pub(super) struct MethodEntry {
 pub(super) struct Uses {
     #[serde(default)]
     pub(super) sampler: Sampler,
+    pub(super) resample: Option<Resample>,
     pub(super) augmentation: Option<Augmentation>,
     #[serde(default)]
     pub(super) loss: Loss,
@@ -71,11 +72,13 @@ pub(super) struct Uses {
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 
-/// As [`methods::Reweight`], laid over the protocol's.
+/// As [`methods::Reweight`]; effective numbers are laid over the protocol's, the others stated in full.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum ReweightEntry {
     ClassBalanced(Overrides),
+    InverseFrequency { power: f64, start_epoch: i64 },
+    CostSensitive { power: f64, start_epoch: i64 },
 }
 
 /// As [`methods::Regularizer`], laid over the protocol's.

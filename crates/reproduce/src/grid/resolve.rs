@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use datasets::Dataset;
-use methods::{
-    Head, LearningRate, Loss, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, Sweep,
-};
+use methods::{Head, LearningRate, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
 
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
@@ -111,6 +109,7 @@ impl GridFile {
             .transpose()?;
         let method = Method {
             sampler: uses.sampler,
+            resample: uses.resample,
             augmentation: augmentation.unwrap_or_else(|| protocol.augmentation()),
             loss: uses.loss,
             reweight,
@@ -120,16 +119,13 @@ impl GridFile {
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
         check_plain_parts(&method).map_err(at_name)?;
-        if matches!(method.loss, Loss::DotRegression { .. }) && method.head != Head::FixedEtf {
-            return Err(at_name(Refusal::NeedsFixedEtf(entry.name.get_ref().clone())));
-        }
-        if let Some(second_stage) = &method.second_stage {
-            if !second_stage.fits(method.head) {
-                return Err(at_name(Refusal::NeedsLinearHead(entry.name.get_ref().clone())));
-            }
-            if second_stage.choices().is_some() && self.validation.is_none() {
-                return Err(at_name(Refusal::NeedsValidation(entry.name.get_ref().clone())));
-            }
+        if self.validation.is_none()
+            && method
+                .second_stage
+                .as_ref()
+                .is_some_and(|stage| stage.choices().is_some())
+        {
+            return Err(at_name(Refusal::NeedsValidation(entry.name.get_ref().clone())));
         }
         Ok(method)
     }
@@ -152,17 +148,17 @@ impl GridFile {
 }
 
 fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweight, Fault> {
-    let ReweightEntry::ClassBalanced(stated) = entry;
-    let reweight = stated.over_variant(&protocol.deferred_reweighting())?;
-    let Reweight::ClassBalanced { beta, start_epoch } = reweight;
-    stated.check("beta", beta, (0.0..1.0).contains(&beta), "0 or more, below 1")?;
-    stated.check(
-        "start_epoch",
-        start_epoch as f64,
-        start_epoch >= 0,
-        "0 or a later epoch",
-    )?;
-    Ok(reweight)
+    match *entry {
+        ReweightEntry::ClassBalanced(ref stated) => {
+            let reweight: Reweight = stated.over_variant(&protocol.deferred_reweighting())?;
+            match reweight.check() {
+                Ok(()) => Ok(reweight),
+                Err(error) => Err(Fault::new(stated.span(&[error.key()]), error.into())),
+            }
+        }
+        ReweightEntry::InverseFrequency { power, start_epoch } => Ok(Reweight::InverseFrequency { power, start_epoch }),
+        ReweightEntry::CostSensitive { power, start_epoch } => Ok(Reweight::CostSensitive { power, start_epoch }),
+    }
 }
 
 fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol, dataset: Dataset) -> Result<SecondStage, Fault> {
@@ -204,19 +200,9 @@ fn resolve_retraining(stated: &Overrides, default: &Retraining) -> Result<Retrai
         "0 or more",
     )?;
     check_learning_rate(stated, learning_rate, *epochs)?;
-    check_sampler(*sampler).map_err(|refusal| Fault::new(stated.span(&["sampler"]), refusal))?;
-    if let Some(rate) = retraining.classifier_rate {
-        stated.check("classifier_rate", rate, is_finite_and_not_negative(rate), "0 or more")?;
-    }
-    if let Some(threshold) = retraining.max_norm {
-        let is_share = (0.0..=1.0).contains(&threshold);
-        stated.check(
-            "max_norm",
-            threshold,
-            is_share,
-            "0 to 1, a share of the spread of lengths",
-        )?;
-    }
+    sampler
+        .check()
+        .map_err(|error| Fault::new(stated.span(&["sampler"]), error.into()))?;
     Ok(retraining)
 }
 
@@ -256,7 +242,7 @@ fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs:
 
 /// Numbers of the parts that a file states in full.
 fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
-    check_sampler(method.sampler)?;
+    method.check()?;
     if let Some(mixup) = method.augmentation.mixup {
         check(
             "mixup.alpha",
@@ -265,33 +251,7 @@ fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
             "a number above 0",
         )?;
     }
-    if let Loss::Ldam { max_margin, scale } = method.loss {
-        check(
-            "ldam.max_margin",
-            max_margin,
-            max_margin.is_finite() && max_margin > 0.0,
-            "a number above 0",
-        )?;
-        check(
-            "ldam.scale",
-            scale,
-            scale.is_finite() && scale > 0.0,
-            "a number above 0",
-        )?;
-    }
     Ok(())
-}
-
-fn check_sampler(sampler: Sampler) -> Result<(), Refusal> {
-    match sampler {
-        Sampler::InstanceBalanced | Sampler::ClassBalanced => Ok(()),
-        Sampler::EffectiveNumber { beta } => check(
-            "effective-number.beta",
-            beta,
-            (0.0..1.0).contains(&beta),
-            "0 or more, below 1",
-        ),
-    }
 }
 
 fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
@@ -318,17 +278,8 @@ impl Named {
 
     /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
-        let reweight = self
-            .method
-            .reweight
-            .map(|Reweight::ClassBalanced { start_epoch, .. }| start_epoch);
-        let regularizer = self
-            .method
-            .regularizer
-            .as_ref()
-            .map(|Regularizer::Nc(config)| config.start_epoch);
-        for (part, start) in [("`reweight`", reweight), ("`nc`", regularizer)] {
-            if let Some(start) = start.filter(|&start| start >= epochs) {
+        for (part, start) in self.method.starts() {
+            if start >= epochs {
                 let refusal = Refusal::LateStart {
                     part,
                     method: self.name.clone(),

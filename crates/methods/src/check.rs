@@ -1,0 +1,309 @@
+//! Which methods are refused before anything is trained: numbers out of their range, and parts that do not go together.
+
+use crate::{Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+
+/// Why a method is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum MethodError {
+    /// A number out of its range.
+    #[error("`{name}` is {value}; set it to {expected}")]
+    Setting {
+        /// Part and key.
+        name: &'static str,
+        /// As stated.
+        value: f64,
+        /// The range.
+        expected: &'static str,
+    },
+    /// Margins of cosines on logits that are none.
+    #[error(
+        "loss `ldam` subtracts its margins from cosines, but the head is not the cosine one; set head = \"cosine\" or \
+         choose another loss"
+    )]
+    MarginsWithoutCosines,
+    /// Regression to the vectors of a fixed ETF without them.
+    #[error(
+        "loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" or choose \
+         another loss"
+    )]
+    RegressionWithoutEtf,
+    /// A second stage that changes a linear classifier, after a head that is none.
+    #[error(
+        "this second stage changes a linear classifier's weights or logits, but the head is another; leave out `head`, or \
+         choose nearest-class-mean (after the cosine head also crt)"
+    )]
+    StageWithoutLinearHead,
+    /// Counts that only the first stage could have begun.
+    #[error(
+        "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
+         as the method's own loss too, or choose another"
+    )]
+    CountsFromTheMiddle,
+}
+
+impl MethodError {
+    /// The key that is wrong, without its part.
+    pub fn key(&self) -> &'static str {
+        match self {
+            MethodError::Setting { name, .. } => name.rsplit('.').next().unwrap_or(name),
+            MethodError::MarginsWithoutCosines
+            | MethodError::RegressionWithoutEtf
+            | MethodError::CountsFromTheMiddle => "loss",
+            MethodError::StageWithoutLinearHead => "head",
+        }
+    }
+}
+
+impl Method {
+    /// Refuses a sampler, loss or re-weighting whose numbers are out of range, and a loss that the head does not fit. Start
+    /// epochs are compared with a training's length where that is known.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and its remedy.
+    pub fn check(&self) -> Result<(), MethodError> {
+        self.sampler.check()?;
+        if let Some(resample) = self.resample {
+            resample.sampler.check()?;
+            let start = resample.start_epoch;
+            let expected = "1 or later, or state `sampler` alone";
+            require("resample.start_epoch", start as f64, start >= 1, expected)?;
+        }
+        self.loss.check()?;
+        if let Some(reweight) = self.reweight {
+            reweight.check()?;
+        }
+        if matches!(self.loss, Loss::Ldam { .. }) && self.head != Head::Cosine {
+            return Err(MethodError::MarginsWithoutCosines);
+        }
+        if matches!(self.loss, Loss::DotRegression { .. }) && self.head != Head::FixedEtf {
+            return Err(MethodError::RegressionWithoutEtf);
+        }
+        match &self.second_stage {
+            None => Ok(()),
+            Some(second_stage) if !second_stage.fits(self.head) => Err(MethodError::StageWithoutLinearHead),
+            Some(second_stage) => match second_stage.retraining() {
+                Some(retraining) => retraining.check(self.loss),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Retraining {
+    /// Refuses numbers out of range, and a loss that `first` does not prepare.
+    fn check(&self, first: Loss) -> Result<(), MethodError> {
+        if let Some(rate) = self.classifier_rate {
+            not_negative("classifier_rate", rate)?;
+        }
+        if let Some(threshold) = self.max_norm {
+            let is_share = (0.0..=1.0).contains(&threshold);
+            require(
+                "max_norm",
+                threshold,
+                is_share,
+                "0 to 1, a share of the spread of lengths",
+            )?;
+        }
+        if let Some(reweight) = self.reweight {
+            reweight.check()?;
+        }
+        let Some(loss) = self.loss else {
+            return Ok(());
+        };
+        if loss.counts_labels() && !first.counts_labels() {
+            return Err(MethodError::CountsFromTheMiddle);
+        }
+        loss.check()
+    }
+}
+
+impl Sampler {
+    /// Refuses numbers out of range.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`].
+    pub fn check(self) -> Result<(), MethodError> {
+        match self {
+            Sampler::InstanceBalanced
+            | Sampler::ClassBalanced
+            | Sampler::SquareRoot
+            | Sampler::ProgressivelyBalanced
+            | Sampler::Reverse => Ok(()),
+            Sampler::ClassAware { samples_per_turn } => {
+                let name = "class-aware.samples_per_turn";
+                require(name, samples_per_turn as f64, samples_per_turn >= 1, "1 or more")
+            }
+            Sampler::EffectiveNumber { beta } => share("effective-number.beta", beta),
+        }
+    }
+}
+
+impl Loss {
+    fn check(self) -> Result<(), MethodError> {
+        match self {
+            Loss::CrossEntropy | Loss::BalancedSoftmax | Loss::AttractionRepulsion | Loss::DotRegression { .. } => {
+                Ok(())
+            }
+            Loss::LabelSmoothing { smoothing } => share("label-smoothing.smoothing", smoothing),
+            Loss::LabelAwareSmoothing { head, tail, shape } => {
+                share("label-aware-smoothing.head", head)?;
+                share("label-aware-smoothing.tail", tail)?;
+                match shape {
+                    SmoothingShape::Power { exponent } => positive("power.exponent", exponent),
+                    SmoothingShape::Concave | SmoothingShape::Linear | SmoothingShape::Convex => Ok(()),
+                }
+            }
+            Loss::Focal { gamma } => not_negative("focal.gamma", gamma),
+            Loss::SigmoidFocal { gamma } => not_negative("sigmoid-focal.gamma", gamma),
+            Loss::Ldam { max_margin, scale } => {
+                positive("ldam.max_margin", max_margin)?;
+                positive("ldam.scale", scale)
+            }
+            Loss::LogitAdjustment { tau } => not_negative("logit-adjustment.tau", tau),
+            Loss::ClassDependentTemperatures { gamma } => not_negative("class-dependent-temperatures.gamma", gamma),
+            Loss::VectorScaling { gamma, tau } => {
+                not_negative("vector-scaling.gamma", gamma)?;
+                not_negative("vector-scaling.tau", tau)
+            }
+            Loss::Equalization {
+                rare_share,
+                probability,
+            } => {
+                let name = "equalization.probability";
+                positive("equalization.rare_share", rare_share)?;
+                require(
+                    name,
+                    probability,
+                    (0.0..=1.0).contains(&probability),
+                    "a number from 0 to 1",
+                )
+            }
+            Loss::SigmoidEqualization { rare_count } => {
+                let name = "sigmoid-equalization.rare_count";
+                require(name, rare_count as f64, rare_count >= 1, "1 or more")
+            }
+            Loss::Seesaw {
+                mitigation,
+                compensation,
+                least_probability,
+            } => {
+                not_negative("seesaw.mitigation", mitigation)?;
+                not_negative("seesaw.compensation", compensation)?;
+                positive("seesaw.least_probability", least_probability)
+            }
+            Loss::InfluenceBalanced { alpha, start_epoch } => {
+                positive("influence-balanced.alpha", alpha)?;
+                start("influence-balanced.start_epoch", start_epoch)
+            }
+            Loss::Lade { alpha, lambda } => {
+                not_negative("lade.alpha", alpha)?;
+                not_negative("lade.lambda", lambda)
+            }
+        }
+    }
+}
+
+impl Reweight {
+    /// Refuses numbers out of range.
+    ///
+    /// # Errors
+    /// [`MethodError::Setting`].
+    pub fn check(self) -> Result<(), MethodError> {
+        match self {
+            Reweight::ClassBalanced { beta, .. } => share("class-balanced.beta", beta)?,
+            Reweight::InverseFrequency { power, .. } => not_negative("inverse-frequency.power", power)?,
+            Reweight::CostSensitive { power, .. } => not_negative("cost-sensitive.power", power)?,
+        }
+        start("reweight.start_epoch", self.start_epoch())
+    }
+}
+
+fn share(name: &'static str, value: f64) -> Result<(), MethodError> {
+    require(name, value, (0.0..1.0).contains(&value), "0 or more, below 1")
+}
+
+fn positive(name: &'static str, value: f64) -> Result<(), MethodError> {
+    require(name, value, value.is_finite() && value > 0.0, "a number above 0")
+}
+
+fn not_negative(name: &'static str, value: f64) -> Result<(), MethodError> {
+    require(name, value, value.is_finite() && value >= 0.0, "a number, 0 or above")
+}
+
+fn start(name: &'static str, epoch: i64) -> Result<(), MethodError> {
+    require(name, epoch as f64, epoch >= 0, "0 or a later epoch")
+}
+
+fn require(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), MethodError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(MethodError::Setting { name, value, expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resample;
+
+    fn refusal(method: &Method) -> String {
+        method.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn ldam_asks_for_the_cosine_head() {
+        let ldam = Method {
+            loss: Loss::Ldam {
+                max_margin: 0.5,
+                scale: 30.0,
+            },
+            ..Method::default()
+        };
+        assert!(refusal(&ldam).contains("set head = \"cosine\""));
+        let head = Head::Cosine;
+        assert_eq!(Method { head, ..ldam }.check(), Ok(()));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named_with_the_range() {
+        let loss = Loss::Seesaw {
+            mitigation: 0.8,
+            compensation: 2.0,
+            least_probability: 0.0,
+        };
+        let method = Method {
+            loss,
+            ..Method::default()
+        };
+        assert_eq!(
+            refusal(&method),
+            "`seesaw.least_probability` is 0; set it to a number above 0"
+        );
+        let reweight = Some(Reweight::CostSensitive {
+            power: f64::NAN,
+            start_epoch: 0,
+        });
+        let method = Method {
+            reweight,
+            ..Method::default()
+        };
+        assert_eq!(
+            refusal(&method),
+            "`cost-sensitive.power` is NaN; set it to a number, 0 or above"
+        );
+    }
+
+    #[test]
+    fn a_later_sampler_that_hides_the_first_is_refused() {
+        let resample = Some(Resample {
+            sampler: Sampler::ClassBalanced,
+            start_epoch: 0,
+        });
+        let method = Method {
+            resample,
+            ..Method::default()
+        };
+        assert!(refusal(&method).contains("`resample.start_epoch` is 0"));
+    }
+}

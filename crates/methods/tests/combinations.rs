@@ -1,0 +1,226 @@
+//! Random sums of parts on random features: finite, and no part is without effect.
+
+use methods::{
+    Head, Loss, LossInput, Method, Regularizer, Resample, Reweight, Sampler, SmoothingShape, Target, cosine_logits,
+};
+use tch::{Device, Kind, Tensor};
+
+const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
+const EPOCH: i64 = 3; // of 0 to 4
+
+const LOSSES: [Loss; 18] = [
+    Loss::CrossEntropy,
+    Loss::LabelSmoothing { smoothing: 0.1 },
+    Loss::LabelAwareSmoothing {
+        head: 0.4,
+        tail: 0.1,
+        shape: SmoothingShape::Concave,
+    },
+    Loss::LabelAwareSmoothing {
+        head: 0.3,
+        tail: 0.0,
+        shape: SmoothingShape::Power { exponent: 0.5 },
+    },
+    Loss::Focal { gamma: 1.0 },
+    Loss::SigmoidFocal { gamma: 0.5 },
+    Loss::Ldam {
+        max_margin: 0.5,
+        scale: 30.0,
+    },
+    Loss::BalancedSoftmax,
+    Loss::LogitAdjustment { tau: 1.5 },
+    Loss::ClassDependentTemperatures { gamma: 0.2 },
+    Loss::VectorScaling { gamma: 0.3, tau: 1.0 },
+    Loss::Equalization {
+        rare_share: 0.2,
+        probability: 0.9,
+    },
+    Loss::SigmoidEqualization { rare_count: 20 },
+    Loss::Seesaw {
+        mitigation: 0.8,
+        compensation: 2.0,
+        least_probability: 0.01,
+    },
+    Loss::InfluenceBalanced {
+        alpha: 1000.0,
+        start_epoch: EPOCH,
+    },
+    Loss::Lade {
+        alpha: 0.1,
+        lambda: 0.01,
+    },
+    Loss::AttractionRepulsion,
+    Loss::DotRegression { balanced_lengths: true },
+];
+
+const SAMPLERS: [Sampler; 7] = [
+    Sampler::InstanceBalanced,
+    Sampler::ClassAware { samples_per_turn: 4 },
+    Sampler::ClassBalanced,
+    Sampler::SquareRoot,
+    Sampler::ProgressivelyBalanced,
+    Sampler::EffectiveNumber { beta: 0.99 },
+    Sampler::Reverse,
+];
+
+const REWEIGHTS: [Option<Reweight>; 4] = [
+    None,
+    Some(Reweight::ClassBalanced {
+        beta: 0.9999,
+        start_epoch: EPOCH,
+    }),
+    Some(Reweight::InverseFrequency {
+        power: 1.2,
+        start_epoch: 0,
+    }),
+    Some(Reweight::CostSensitive {
+        power: 0.5,
+        start_epoch: 1,
+    }),
+];
+
+/// One of `options`, drawn from libtorch's generator.
+fn any<T: Clone>(options: &[T]) -> T {
+    let index = Tensor::randint(options.len() as i64, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
+    options[index as usize].clone()
+}
+
+/// A long-tailed training split of inputs `[120, 6]`, and a network of two layers.
+struct Problem {
+    inputs: Tensor,
+    labels: Tensor,
+    class_counts: Tensor,
+    weights: [Tensor; 2],
+}
+
+impl Problem {
+    fn drawn() -> Problem {
+        let class_counts = Tensor::from_slice(&[70.0_f64, 28.0, 12.0, 7.0, 3.0]);
+        let classes = Tensor::arange(5, (Kind::Int64, Device::Cpu));
+        Problem {
+            inputs: Tensor::randn([120, 6], DOUBLE),
+            labels: classes.repeat_interleave_self_tensor(&class_counts.to_kind(Kind::Int64), None, None),
+            class_counts,
+            weights: [Tensor::randn([6, 8], DOUBLE), Tensor::randn([8, 5], DOUBLE)],
+        }
+    }
+
+    /// One batch of epoch 3 of 5 as the loop trains it: the loss, then its gradient at both layers' weights.
+    fn step(&self, method: &Method, mixed: bool) -> Tensor {
+        tch::manual_seed(99);
+        let sampler = method.sampler_at(EPOCH);
+        let order = sampler.epoch_order(&self.labels, &self.class_counts, EPOCH as f64 / 4.0);
+        let batch = order.narrow(0, 0, 48);
+        let (inputs, first) = (self.inputs.index_select(0, &batch), self.labels.index_select(0, &batch));
+        let class_weights = method
+            .reweight
+            .and_then(|reweight| reweight.class_weights(EPOCH, &self.class_counts));
+        let weights = [0, 1].map(|layer: usize| self.weights[layer].copy().set_requires_grad(true));
+
+        let (inputs, target) = if mixed {
+            let (lambda, second) = (Tensor::from(0.7_f64), first.flip([0]));
+            let inputs = &inputs * &lambda + inputs.flip([0]) * (1.0 - &lambda);
+            (inputs, Target::Mixed { first, second, lambda })
+        } else {
+            (inputs, Target::Labels(first))
+        };
+        let features = inputs.matmul(&weights[0]).relu();
+        let logits = match method.head {
+            Head::Linear => features.matmul(&weights[1]),
+            Head::Cosine | Head::FixedEtf => cosine_logits(&features, &weights[1]),
+        };
+        tch::manual_seed(98); // what the loss draws must not depend on the sampler
+        let labels_seen = nc::batch_counts(target.first(), 5).to_kind(Kind::Double);
+        let mut loss = target.blend(|labels| {
+            method.loss.forward(&LossInput {
+                logits: &logits,
+                labels,
+                features: &features,
+                class_counts: &self.class_counts,
+                class_weights: class_weights.as_ref(),
+                labels_seen: Some(&labels_seen),
+                epoch: EPOCH,
+            })
+        });
+        if let Some(Regularizer::Nc(config)) = &method.regularizer {
+            tch::manual_seed(97); // nor the centres on the loss
+            let regularizer = nc::Regularizer::new(*config, 5, 8, Kind::Double, Device::Cpu);
+            loss += regularizer.forward(EPOCH, &features, target.first());
+        }
+        loss.backward();
+        let [first, second] = weights.map(|weight| weight.grad().view([-1]));
+        Tensor::cat(&[loss.detach().view([1]), first, second], 0)
+    }
+}
+
+#[test]
+fn every_combination_is_finite_and_no_part_is_ignored() {
+    tch::set_num_threads(1);
+    for draw in 0..240 {
+        tch::manual_seed(draw);
+        let problem = Problem::drawn();
+        let loss = LOSSES[draw as usize % LOSSES.len()];
+        let head = match loss {
+            Loss::Ldam { .. } => Head::Cosine,
+            Loss::DotRegression { .. } => Head::FixedEtf,
+            _ => Head::Linear,
+        };
+        let sampler = any(&SAMPLERS);
+        let later = Resample {
+            sampler: any(&SAMPLERS),
+            start_epoch: any(&[1, EPOCH]),
+        };
+        let method = Method {
+            sampler,
+            resample: any(&[None, Some(later)]),
+            loss,
+            reweight: any(&REWEIGHTS),
+            regularizer: any(&[None, Some(Regularizer::Nc(nc::Config::default()))]),
+            head,
+            ..Method::default()
+        };
+        let mixed = any(&[false, true]);
+        method.check().unwrap_or_else(|error| panic!("{method:?}: {error}"));
+
+        let whole = problem.step(&method, mixed);
+        assert!(
+            whole.isfinite().all().int64_value(&[]) == 1,
+            "mixed {mixed}, {method:?}: {whole}"
+        );
+        let mut others = vec![(method.clone(), !mixed)];
+        for without in [
+            Method {
+                sampler: Sampler::InstanceBalanced,
+                resample: None,
+                ..method.clone()
+            },
+            Method {
+                loss: Loss::CrossEntropy,
+                ..method.clone()
+            },
+            Method {
+                reweight: None,
+                ..method.clone()
+            },
+            Method {
+                regularizer: None,
+                ..method.clone()
+            },
+        ] {
+            let same_draws = without.sampler_at(EPOCH) == method.sampler_at(EPOCH);
+            let same_objective = without.loss == method.loss
+                && without.reweight == method.reweight
+                && without.regularizer == method.regularizer;
+            if !(same_draws && same_objective) {
+                others.push((without, mixed));
+            }
+        }
+        for (other, mixed) in others {
+            let other_step = problem.step(&other, mixed);
+            assert!(
+                !whole.allclose(&other_step, 1e-9, 1e-12, false),
+                "{method:?} does what {other:?} does, mixed {mixed}"
+            );
+        }
+    }
+}
