@@ -592,7 +592,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("seeds =", "sedes ="),
-            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `imbalance`, `seeds`, \
+            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `imbalance`, `seeds`, \
              `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
         );
     }
