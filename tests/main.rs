@@ -6,3 +6,4 @@ mod failed_run;
 mod kill_and_resume;
 mod main_job;
 mod sandbox;
+mod second_stages;

@@ -8,7 +8,7 @@ use crate::sandbox::{Sandbox, TINY, entries};
 
 const TABLES: [&str; 3] = ["out/runs.csv", "out/summary.csv", "out/summary.md"];
 
-fn outcome(sandbox: &Sandbox, run_dir: &str) -> serde_json::Value {
+pub(crate) fn outcome(sandbox: &Sandbox, run_dir: &str) -> serde_json::Value {
     serde_json::from_str(&sandbox.read(&format!("{run_dir}/outcome.json"))).expect("an outcome is JSON")
 }
 

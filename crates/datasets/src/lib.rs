@@ -28,6 +28,7 @@ mod selection;
 mod shapes;
 mod split;
 mod unpack;
+mod validation;
 
 pub use dataset::{Dataset, Loaded};
 pub use download::Progress;
@@ -37,3 +38,4 @@ pub use inventory::{Availability, InventoryEntry, inventory};
 pub use normalize::Normalization;
 pub use selection::{IndexList, Selection};
 pub use split::Split;
+pub use validation::Validation;

@@ -1,6 +1,6 @@
 //! Which methods are refused before anything is trained: numbers out of their range, and parts that do not go together.
 
-use crate::{Head, Loss, Method, Reweight, Sampler, SmoothingShape};
+use crate::{Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -21,6 +21,24 @@ pub enum MethodError {
          choose another loss"
     )]
     MarginsWithoutCosines,
+    /// Regression to the vectors of a fixed ETF without them.
+    #[error(
+        "loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" or choose \
+         another loss"
+    )]
+    RegressionWithoutEtf,
+    /// A second stage that changes a linear classifier, after a head that is none.
+    #[error(
+        "this second stage changes a linear classifier's weights or logits, but the head is another; leave out `head`, or \
+         choose nearest-class-mean (after the cosine head also crt)"
+    )]
+    StageWithoutLinearHead,
+    /// Counts that only the first stage could have begun.
+    #[error(
+        "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
+         as the method's own loss too, or choose another"
+    )]
+    CountsFromTheMiddle,
 }
 
 impl MethodError {
@@ -28,7 +46,10 @@ impl MethodError {
     pub fn key(&self) -> &'static str {
         match self {
             MethodError::Setting { name, .. } => name.rsplit('.').next().unwrap_or(name),
-            MethodError::MarginsWithoutCosines => "loss",
+            MethodError::MarginsWithoutCosines
+            | MethodError::RegressionWithoutEtf
+            | MethodError::CountsFromTheMiddle => "loss",
+            MethodError::StageWithoutLinearHead => "head",
         }
     }
 }
@@ -54,7 +75,45 @@ impl Method {
         if matches!(self.loss, Loss::Ldam { .. }) && self.head != Head::Cosine {
             return Err(MethodError::MarginsWithoutCosines);
         }
-        Ok(())
+        if matches!(self.loss, Loss::DotRegression { .. }) && self.head != Head::FixedEtf {
+            return Err(MethodError::RegressionWithoutEtf);
+        }
+        match &self.second_stage {
+            None => Ok(()),
+            Some(second_stage) if !second_stage.fits(self.head) => Err(MethodError::StageWithoutLinearHead),
+            Some(second_stage) => match second_stage.retraining() {
+                Some(retraining) => retraining.check(self.loss),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Retraining {
+    /// Refuses numbers out of range, and a loss that `first` does not prepare.
+    fn check(&self, first: Loss) -> Result<(), MethodError> {
+        if let Some(rate) = self.classifier_rate {
+            not_negative("classifier_rate", rate)?;
+        }
+        if let Some(threshold) = self.max_norm {
+            let is_share = (0.0..=1.0).contains(&threshold);
+            require(
+                "max_norm",
+                threshold,
+                is_share,
+                "0 to 1, a share of the spread of lengths",
+            )?;
+        }
+        if let Some(reweight) = self.reweight {
+            reweight.check()?;
+        }
+        let Some(loss) = self.loss else {
+            return Ok(());
+        };
+        if loss.counts_labels() && !first.counts_labels() {
+            return Err(MethodError::CountsFromTheMiddle);
+        }
+        loss.check()
     }
 }
 
@@ -82,7 +141,9 @@ impl Sampler {
 impl Loss {
     fn check(self) -> Result<(), MethodError> {
         match self {
-            Loss::CrossEntropy | Loss::BalancedSoftmax | Loss::AttractionRepulsion => Ok(()),
+            Loss::CrossEntropy | Loss::BalancedSoftmax | Loss::AttractionRepulsion | Loss::DotRegression { .. } => {
+                Ok(())
+            }
             Loss::LabelSmoothing { smoothing } => share("label-smoothing.smoothing", smoothing),
             Loss::LabelAwareSmoothing { head, tail, shape } => {
                 share("label-aware-smoothing.head", head)?;

@@ -94,11 +94,25 @@ pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, T
 
 /// Evaluation-mode features of a whole split, `[n, d]`, in its order.
 pub fn features_of(model: &Model, images: &Images) -> Tensor {
+    features_with(model, images, Tensor::shallow_clone)
+}
+
+/// As [`features_of`], with Gaussian noise of standard `deviation` on pixels, whose scale is 0..1 and which are kept in it.
+/// Draws from libtorch's generator.
+pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tensor {
+    features_with(model, images, |pixels| {
+        let pixels = pixels.to_kind(Kind::Float);
+        (&pixels + pixels.randn_like() * (deviation * 255.0)).clamp(0.0, 255.0)
+    })
+}
+
+/// Features of all images after `change`, which is given raw batches on the scale 0..255.
+fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
     let batches = order.split(EVALUATION_BATCH, 0).into_iter().map(|batch| {
         let (batch, _) = images.batch(&batch);
-        model.features(&images.normalize(&channels_last(&batch)))
+        model.features(&images.normalize(&channels_last(&change(&batch))))
     });
     Tensor::cat(&batches.collect::<Vec<_>>(), 0)
 }

@@ -2,10 +2,12 @@
 
 use models::{kaiming_normal, linear_bias};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 use tch::nn::{Init, Path};
 
-/// The closed set of classifiers.
+use crate::Classifier;
+use crate::classifier::normalized;
+
+/// The closed set of classifiers that a first stage learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
@@ -14,17 +16,16 @@ pub enum Head {
     Linear,
     /// Cosine of feature and column, weight `[d, k]`, no bias (`NormedLinear` of Cao et al. 2019's code).
     Cosine,
-}
-
-/// A head's parameters.
-#[derive(Debug)]
-pub(crate) enum Classifier {
-    Linear { weight: Tensor, bias: Tensor },
-    Cosine { weight: Tensor },
+    /// Cosine of feature and row of a fixed simplex equiangular tight frame, drawn at the start and never trained; the
+    /// features pass a batch norm before (Yang et al. 2022, §4.1 and their public code).
+    FixedEtf,
 }
 
 impl Head {
     /// Builds the classifier's parameters under `path`, named and initialised as in the public CIFAR code.
+    ///
+    /// # Panics
+    /// If this is a fixed ETF of more than `dimension + 1` classes.
     pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> Classifier {
         match self {
             Head::Linear => Classifier::Linear {
@@ -36,52 +37,20 @@ impl Head {
                 tch::no_grad(|| weight.shallow_clone().copy_(&normalized(&weight, 0)));
                 Classifier::Cosine { weight }
             }
+            Head::FixedEtf => {
+                let weight = path.zeros_no_train("weight", &[classes, dimension]);
+                let etf = nc::simplex_etf(classes, dimension, weight.kind(), weight.device())
+                    .expect("k is at most d + 1: whoever names this head checks it");
+                tch::no_grad(|| weight.shallow_clone().copy_(&etf));
+                Classifier::FixedEtf { weight }
+            }
         }
     }
-}
-
-impl Classifier {
-    /// Logits `[b, k]` of features `[b, d]`.
-    pub(crate) fn forward(&self, features: &Tensor) -> Tensor {
-        match self {
-            Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
-            Classifier::Cosine { weight } => cosine_logits(features, weight),
-        }
-    }
-
-    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it.
-    pub(crate) fn rows(&self) -> Tensor {
-        match self {
-            Classifier::Linear { weight, .. } => weight.detach(),
-            Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
-        }
-    }
-
-    /// The bias `[k]`, where the head has one.
-    pub(crate) fn bias(&self) -> Option<Tensor> {
-        match self {
-            Classifier::Linear { bias, .. } => Some(bias.detach()),
-            Classifier::Cosine { .. } => None,
-        }
-    }
-}
-
-/// Cosines of features `[b, d]` with the columns of `weight [d, k]`, `[b, k]`.
-pub fn cosine_logits(features: &Tensor, weight: &Tensor) -> Tensor {
-    normalized(features, 1).matmul(&normalized(weight, 0))
-}
-
-/// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).
-fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
-    let length = tensor
-        .norm_scalaropt_dim_dtype(2, dim, true, tensor.kind())
-        .clamp_min(1e-12);
-    tensor / length
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind, nn};
+    use tch::{Device, Kind, Tensor, nn};
 
     use super::*;
 
@@ -93,5 +62,18 @@ mod tests {
         assert_eq!(logits.size(), [4, 5]);
         assert!(logits.abs().max().double_value(&[]) <= 1.0 + 1e-6);
         assert_eq!(classifier.rows().size(), [5, 8]);
+    }
+
+    #[test]
+    fn fixed_etf_has_nothing_to_train_and_cosines_of_one_with_its_own_rows() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let classifier = Head::FixedEtf.build(&store.root(), 8, 5);
+        assert!(store.trainable_variables().is_empty());
+        let cosines = classifier.forward(&(classifier.rows() * 3.0));
+        assert!(
+            cosines
+                .diagonal(0, 0, 1)
+                .allclose(&Tensor::ones([5], (Kind::Float, Device::Cpu)), 1e-5, 1e-5, false)
+        );
     }
 }

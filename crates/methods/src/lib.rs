@@ -8,38 +8,46 @@
 mod augment;
 mod check;
 mod checkpoint;
+mod classifier;
 mod evaluate;
 mod head;
 mod images;
 mod loss;
+mod max_norm;
 mod method;
 mod model;
 mod optimizer;
+mod posthoc;
 mod precision;
 mod protocol;
 mod recipe;
 mod reweight;
 mod sampler;
+mod scores;
 mod second_stage;
 mod train;
 
 pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target};
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use evaluate::{Evaluation, Shots, evaluate, features_of};
-pub use head::{Head, cosine_logits};
+pub use classifier::{Classifier, cosine_logits};
+pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
+pub use head::Head;
 pub use images::Images;
 pub use loss::{
     Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
     prior_adjustment,
 };
+pub use max_norm::MaxNorm;
 pub use method::{Method, Regularizer};
 pub use model::Model;
 pub use optimizer::Sgd;
+pub use posthoc::{ClassMeans, FeatureTransform, Nearness, logit_adjusted, tau_normalized};
 pub use precision::Precision;
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;
 pub use sampler::{Resample, Sampler, epoch_seed};
-pub use second_stage::{BackboneMode, InitialClassifier, SecondStage};
+pub use scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy};
+pub use second_stage::{Adjusted, BackboneMode, InitialClassifier, Retraining, SecondStage, Sweep};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

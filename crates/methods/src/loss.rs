@@ -1,5 +1,6 @@
 //! Supervised losses: logits against labels.
 
+mod dot_regression;
 mod equalization;
 mod focal;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use ldam::ldam_margins;
 pub use logit_adjustment::{class_temperatures, prior_adjustment};
 pub use smoothing::{SmoothingShape, label_aware_smoothing};
 
+use dot_regression::dot_regression;
 use equalization::sigmoid_equalization;
 use focal::{focal, sigmoid_focal};
 use influence_balanced::influence_balanced;
@@ -75,6 +77,13 @@ pub enum Loss {
         max_margin: f64,
         /// Factor on the logits after the margin.
         scale: f64,
+    },
+    /// Dot regression ½ ℓ_y² (z_y − 1)² towards the rows of a fixed ETF, for [`crate::Head::FixedEtf`] (DR, Yang et al. 2022,
+    /// Eq. 6; balanced there).
+    DotRegression {
+        /// Whether the rows' squared lengths ℓ_k² weigh the classes of a batch alike (`GivenEw` in the public code); else
+        /// ℓ = 1.
+        balanced_lengths: bool,
     },
     /// Balanced softmax: cross-entropy of z_k + ln n_k (Ren et al. 2020).
     BalancedSoftmax,
@@ -227,6 +236,7 @@ impl Loss {
                 let counts = nc::batch_counts(labels, logits.size()[1]);
                 nc::attraction_repulsion(logits, labels, &counts, class_weights)
             }
+            Loss::DotRegression { balanced_lengths } => dot_regression(batch, balanced_lengths),
         }
     }
 

@@ -1,20 +1,27 @@
 //! Model: backbone, classifier, regularizer state.
 
-use models::Backbone;
-use tch::nn::{ModuleT, VarStore};
+use models::{Backbone, linear_bias};
+use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
-use crate::head::Classifier;
-use crate::{BackboneMode, Method, Precision, Regularizer};
+use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
+
+/// Where the classifier's parameters are: names begin as in the public CIFAR code.
+const CLASSIFIER: &str = "linear";
 
 /// One network with everything it has learnt.
 #[derive(Debug)]
 pub struct Model {
     store: VarStore,
     backbone: Box<dyn ModuleT>,
+    /// Batch norm of the features before a fixed ETF.
+    feature_norm: Option<BatchNorm>,
     classifier: Classifier,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
+    max_norm: Option<MaxNorm>,
+    /// Factor on the learning rate of the classifier's weight and bias; 1 unless a second stage says otherwise.
+    pub classifier_rate: f64,
     /// What the backbone computes in.
     pub precision: Precision,
     /// Neural-collapse regularizer with its centres.
@@ -27,12 +34,22 @@ pub struct Model {
 impl Model {
     /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before). Its parameters
     /// are of `kind`: f32, or f64 to check the arithmetic.
+    ///
+    /// # Panics
+    /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let network = backbone.build(&store.root());
         let classifier = method
             .head
-            .build(&(store.root() / "linear"), backbone.dimension(), classes);
+            .build(&(store.root() / CLASSIFIER), backbone.dimension(), classes);
+        let feature_norm = (method.head == Head::FixedEtf).then(|| {
+            let config = BatchNormConfig {
+                ws_init: Init::Const(1.0), // tch's own default is random
+                ..BatchNormConfig::default()
+            };
+            batch_norm1d(store.root() / "feature_norm", backbone.dimension(), config)
+        });
         if kind == Kind::Double {
             store.double();
         }
@@ -43,8 +60,11 @@ impl Model {
         Model {
             store,
             backbone: network,
+            feature_norm,
             classifier,
             frozen: None,
+            max_norm: None,
+            classifier_rate: 1.0,
             precision: Precision::default(),
             regularizer,
             labels_seen: method
@@ -58,10 +78,25 @@ impl Model {
     /// From now on only the classifier learns; the backbone runs in `mode`, without gradients.
     pub fn freeze_backbone(&mut self, mode: BackboneMode) {
         self.frozen = Some(mode);
+        self.stop_learning(|name| !name.starts_with(CLASSIFIER));
+    }
+
+    /// From now on the classifier as it is does not learn; what is added to it afterwards does.
+    pub fn freeze_classifier(&mut self) {
+        self.stop_learning(|name| name.starts_with(CLASSIFIER));
+    }
+
+    fn stop_learning(&self, stops: impl Fn(&str) -> bool) {
+        for (name, variable) in self.named_tensors() {
+            if stops(&name) {
+                let _ = variable.set_requires_grad(false);
+            }
+        }
     }
 
     /// Gives the linear classifier fresh weights N(0, 0.01²) and zero bias (Kang et al. 2020's code); a cosine
-    /// classifier, whose scale does not matter, its own initialisation.
+    /// classifier, whose scale does not matter, its own initialisation. Others have none of their
+    /// own.
     pub fn reset_classifier(&mut self) {
         let _no_grad = tch::no_grad_guard();
         match &mut self.classifier {
@@ -72,27 +107,94 @@ impl Model {
             Classifier::Cosine { weight } => {
                 let _ = weight.uniform_(-1.0, 1.0);
             }
+            Classifier::FixedEtf { .. }
+            | Classifier::Scaled { .. }
+            | Classifier::Aligned { .. }
+            | Classifier::NearestClassMean(_) => {}
+        }
+    }
+
+    /// Adds a learnable factor, at first 1, to each class's logit: [`Classifier::Scaled`].
+    pub fn scale_classes(&mut self) {
+        let scale = (self.store.root() / CLASSIFIER).ones("scale", &[self.classes]);
+        self.wrap_classifier(|base| Classifier::Scaled { base, scale });
+    }
+
+    /// Adds learnable factors, at first 1, summands, at first 0, and their confidence, with weights 0.1:
+    /// [`Classifier::Aligned`].
+    pub fn align_classes(&mut self) {
+        let path = self.store.root() / CLASSIFIER / "alignment";
+        let dimension = self.classifier.rows().size()[1];
+        let (scale, offset) = (
+            path.ones("scale", &[self.classes]),
+            path.zeros("offset", &[self.classes]),
+        );
+        let confidence = path.var("confidence", &[1, dimension], Init::Const(0.1));
+        let confidence_bias = linear_bias(&path, "confidence_bias", dimension, 1);
+        self.wrap_classifier(|base| Classifier::Aligned {
+            base,
+            scale,
+            offset,
+            confidence,
+            confidence_bias,
+        });
+    }
+
+    fn wrap_classifier(&mut self, wrap: impl FnOnce(Box<Classifier>) -> Classifier) {
+        let nothing = Classifier::Cosine { weight: Tensor::new() };
+        let base = std::mem::replace(&mut self.classifier, nothing);
+        self.classifier = wrap(Box::new(base));
+    }
+
+    /// Puts another classifier in place of the trained one.
+    pub fn replace_classifier(&mut self, classifier: Classifier) {
+        self.classifier = classifier;
+    }
+
+    /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
+    /// their present lengths: [`MaxNorm::new`].
+    pub fn limit_norms(&mut self, threshold: f64) {
+        self.max_norm = Some(MaxNorm::new(&self.classifier.rows(), threshold));
+    }
+
+    /// Projects the classifier's rows, if [`Model::limit_norms`] limits them.
+    pub fn keep_norms(&self) {
+        if let Some(max_norm) = &self.max_norm {
+            max_norm.project(&self.classifier.rows());
         }
     }
 
     /// Features `[b, d]` of normalised images as training sees them: batch statistics and gradients, unless the backbone
     /// is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
-        let images = self.precision.cast(images);
         match self.frozen {
-            None => self.backbone.forward_t(&images, true),
-            Some(mode) => tch::no_grad(|| self.backbone.forward_t(&images, mode == BackboneMode::Train)),
+            None => self.forward(images, true),
+            Some(mode) => tch::no_grad(|| self.forward(images, mode == BackboneMode::Train)),
         }
     }
 
     /// Features `[b, d]` of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
-        self.backbone.forward_t(&self.precision.cast(images), false)
+        self.forward(images, false)
+    }
+
+    /// Features `[b, d]` with batch statistics (`train`) or running ones.
+    fn forward(&self, images: &Tensor, train: bool) -> Tensor {
+        let features = self.backbone.forward_t(&self.precision.cast(images), train);
+        match &self.feature_norm {
+            None => features,
+            Some(norm) => norm.forward_t(&features, train),
+        }
     }
 
     /// Logits `[b, k]` of features `[b, d]`.
     pub fn logits(&self, features: &Tensor) -> Tensor {
         self.classifier.forward(features)
+    }
+
+    /// Whether the classifier's logits are meant as log-probabilities.
+    pub fn gives_probabilities(&self) -> bool {
+        self.classifier.gives_probabilities()
     }
 
     /// Adds a step's labels `[b]` to the classes drawn so far, where the loss counts them.
@@ -107,14 +209,15 @@ impl Model {
         (self.classifier.rows(), self.classifier.bias())
     }
 
-    /// What the optimizer updates: all parameters, or the classifier's, in the order of their names.
-    pub fn learning_variables(&self) -> Vec<Tensor> {
-        let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
-        named.retain(|(name, variable)| {
-            variable.requires_grad() && (self.frozen.is_none() || name.starts_with("linear."))
-        });
-        named.sort_by(|(left, _), (right, _)| left.cmp(right));
-        named.into_iter().map(|(_, variable)| variable).collect()
+    /// What the optimizer updates, in the order of their names, each with the factor on its learning rate.
+    pub fn learning_variables(&self) -> Vec<(Tensor, f64)> {
+        let learning = self.named_tensors().into_iter();
+        let learning = learning.filter(|(_, variable)| variable.requires_grad());
+        let rate = |name: &str| match name {
+            "linear.weight" | "linear.bias" => self.classifier_rate,
+            _ => 1.0,
+        };
+        learning.map(|(name, variable)| (variable, rate(&name))).collect()
     }
 
     /// Every parameter and batch-norm statistic by its PyTorch name, sorted.

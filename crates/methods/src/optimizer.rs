@@ -13,23 +13,27 @@ pub struct Sgd {
     parameters: Tensor,
     gradients: Tensor,
     momentum_buffer: Tensor,
+    rates: Option<Tensor>, // factors on the learning rate, one a parameter; `None`: all 1
     momentum: f64,
     weight_decay: f64,
 }
 
 impl Sgd {
-    /// Takes over `variables`: their values stay, their storage becomes a part of one flat tensor.
-    pub fn new(variables: &[Tensor], momentum: f64, weight_decay: f64) -> Sgd {
+    /// Takes over variables, each with the factor on its learning rate: their values stay, their storage becomes a part of
+    /// one flat tensor.
+    pub fn new(variables: &[(Tensor, f64)], momentum: f64, weight_decay: f64) -> Sgd {
         let _no_grad = tch::no_grad_guard();
+        let (variables, rates): (Vec<&Tensor>, Vec<f64>) =
+            variables.iter().map(|(variable, rate)| (variable, *rate)).unzip();
         let flattened: Vec<Tensor> = variables
             .iter()
             .map(|variable| channels_last(variable).reshape([-1]))
             .collect();
         let parameters = Tensor::cat(&flattened, 0);
         let gradients = parameters.zeros_like();
-        create_gradients(variables);
+        create_gradients(&variables);
         let mut offset = 0;
-        for variable in variables {
+        for variable in &variables {
             variable
                 .shallow_clone()
                 .set_data(&view_like(variable, &parameters, offset));
@@ -38,6 +42,7 @@ impl Sgd {
         }
         let momentum_buffer = parameters.zeros_like();
         Sgd {
+            rates: flat_rates(&variables, &rates, &parameters),
             parameters,
             gradients,
             momentum_buffer,
@@ -52,7 +57,10 @@ impl Sgd {
         self.gradients += &self.parameters * self.weight_decay;
         self.momentum_buffer *= self.momentum;
         self.momentum_buffer += &self.gradients;
-        self.parameters -= &self.momentum_buffer * learning_rate;
+        self.parameters -= match &self.rates {
+            None => &self.momentum_buffer * learning_rate,
+            Some(rates) => &self.momentum_buffer * rates * learning_rate,
+        };
         let _ = self.gradients.zero_();
     }
 
@@ -80,8 +88,21 @@ fn view_like(variable: &Tensor, flat: &Tensor, offset: i64) -> Tensor {
     }
 }
 
+/// A variable's rate for each of its entries, laid out as `parameters`; `None` if all are 1, which saves a kernel.
+fn flat_rates(variables: &[&Tensor], rates: &[f64], parameters: &Tensor) -> Option<Tensor> {
+    let parts = variables.iter().zip(rates).map(|(variable, &rate)| {
+        Tensor::full(
+            [variable.numel() as i64],
+            rate,
+            (parameters.kind(), parameters.device()),
+        )
+    });
+    let all_one = rates.iter().all(|&rate| (rate - 1.0).abs() < f64::EPSILON);
+    (!all_one).then(|| Tensor::cat(&parts.collect::<Vec<_>>(), 0))
+}
+
 /// tch has no setter for a gradient; the backward pass of a sum creates one on each variable.
-fn create_gradients(variables: &[Tensor]) {
+fn create_gradients(variables: &[&Tensor]) {
     let sum: Tensor = tch::with_grad(|| variables.iter().map(|variable| variable.sum(variable.kind())).sum());
     sum.backward();
 }
@@ -105,7 +126,8 @@ mod tests {
             .iter()
             .map(|variable| (variable.detach().copy(), variable.detach().zeros_like()))
             .collect();
-        let mut optimizer = Sgd::new(&variables, 0.9, 0.01);
+        let pairs = variables.each_ref().map(|variable| (variable.shallow_clone(), 1.0));
+        let mut optimizer = Sgd::new(&pairs, 0.9, 0.01);
         for _ in 0..3 {
             let loss: Tensor = variables
                 .iter()
@@ -121,6 +143,23 @@ mod tests {
         for (variable, (parameter, _)) in variables.iter().zip(&expected) {
             assert!(variable.allclose(parameter, 1e-12, 1e-12, false));
             assert!(variable.grad().equal(&variable.zeros_like()), "gradients are cleared");
+        }
+    }
+
+    #[test]
+    fn a_factor_on_the_rate_is_a_shorter_step_of_that_variable_alone() {
+        let variables = [1.0, 0.2].map(|rate| {
+            let variable = Tensor::ones([3], (Kind::Double, Device::Cpu)).set_requires_grad(true);
+            (variable, rate)
+        });
+        let mut optimizer = Sgd::new(&variables, 0.9, 0.0);
+        for (variable, _) in &variables {
+            variable.sum(Kind::Double).backward();
+        }
+        optimizer.step(0.5);
+        for (variable, rate) in &variables {
+            let expected = Tensor::full([3], 1.0 - 0.5 * rate, (Kind::Double, Device::Cpu));
+            assert!(variable.allclose(&expected, 1e-12, 1e-12, false));
         }
     }
 }

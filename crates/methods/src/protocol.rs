@@ -20,7 +20,7 @@ use models::Backbone;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mix, Mixup, Recipe, Reweight, Sampler, SecondStage,
+    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mix, Mixup, Recipe, Retraining, Reweight, Sampler,
 };
 
 /// See the table in this module's documentation; every value that differs stands in one of the functions below.
@@ -106,17 +106,21 @@ impl Protocol {
     }
 
     /// Classifier re-training.
-    pub fn classifier_retraining(self) -> SecondStage {
+    pub fn classifier_retraining(self) -> Retraining {
         match self {
-            Protocol::Paper => SecondStage::Crt {
+            Protocol::Paper => Retraining {
                 epochs: 10,
                 learning_rate: LearningRate::Cosine { initial: 0.1 },
                 weight_decay: 5e-4,
                 sampler: Sampler::ClassBalanced,
                 classifier: InitialClassifier::Fresh,
                 backbone: BackboneMode::Eval,
+                loss: None,
+                reweight: None,
+                classifier_rate: None,
+                max_norm: None,
             },
-            Protocol::Code => SecondStage::Crt {
+            Protocol::Code => Retraining {
                 epochs: 50,
                 learning_rate: LearningRate::MultiStep {
                     initial: 0.1,
@@ -127,6 +131,10 @@ impl Protocol {
                 sampler: Sampler::EffectiveNumber { beta: 0.9999 },
                 classifier: InitialClassifier::FirstStage,
                 backbone: BackboneMode::Train,
+                loss: None,
+                reweight: None,
+                classifier_rate: None,
+                max_norm: None,
             },
         }
     }

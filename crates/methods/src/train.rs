@@ -22,6 +22,8 @@ pub struct Training<'a> {
     pub train: &'a Images,
     /// The balanced test split. It picks no epoch and stops nothing.
     pub test: &'a Images,
+    /// A balanced part of the training images that is not trained on. It changes nothing but what is reported.
+    pub validation: Option<&'a Images>,
     /// Every draw follows from this and the epoch.
     pub seed: i64,
     /// Neural-collapse metrics are measured every so many epochs, and after the last one.
@@ -58,6 +60,8 @@ pub struct EpochRow {
     pub train_loss: f64,
     /// Accuracies on the test split after it.
     pub test: Evaluation,
+    /// Accuracies on the validation split after it, if there is one.
+    pub validation: Option<Evaluation>,
     /// Neural-collapse metrics of the training features as the epoch's steps saw them: train mode, augmented, weights
     /// changing (as the paper's code measures them). Missing where this epoch is not measured.
     pub train_pass: Option<nc::Metrics>,
@@ -173,6 +177,7 @@ impl Training<'_> {
                 }
                 loss.backward();
                 optimizer.step(learning_rate); // also clears the gradients
+                model.keep_norms();
                 if let Some(nc) = &mut model.regularizer {
                     nc.step();
                 }
@@ -197,6 +202,7 @@ impl Training<'_> {
                 learning_rate,
                 train_loss,
                 test: evaluation,
+                validation: self.validation.map(|images| evaluate(model, images, &shots).0),
                 train_pass: measured.then(|| collapse_of_batches(model, &seen)).flatten(),
                 test_pass: measured.then(|| collapse(model, &features, test.labels())).flatten(),
                 seconds: started.elapsed().as_secs_f64(),

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 const EPOCH: i64 = 3; // of 0 to 4
 
-const LOSSES: [Loss; 17] = [
+const LOSSES: [Loss; 18] = [
     Loss::CrossEntropy,
     Loss::LabelSmoothing { smoothing: 0.1 },
     Loss::LabelAwareSmoothing {
@@ -50,6 +50,7 @@ const LOSSES: [Loss; 17] = [
         lambda: 0.01,
     },
     Loss::AttractionRepulsion,
+    Loss::DotRegression { balanced_lengths: true },
 ];
 
 const SAMPLERS: [Sampler; 7] = [
@@ -126,7 +127,7 @@ impl Problem {
         let features = inputs.matmul(&weights[0]).relu();
         let logits = match method.head {
             Head::Linear => features.matmul(&weights[1]),
-            Head::Cosine => cosine_logits(&features, &weights[1]),
+            Head::Cosine | Head::FixedEtf => cosine_logits(&features, &weights[1]),
         };
         tch::manual_seed(98); // what the loss draws must not depend on the sampler
         let labels_seen = nc::batch_counts(target.first(), 5).to_kind(Kind::Double);
@@ -159,10 +160,10 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
         tch::manual_seed(draw);
         let problem = Problem::drawn();
         let loss = LOSSES[draw as usize % LOSSES.len()];
-        let head = if matches!(loss, Loss::Ldam { .. }) {
-            Head::Cosine
-        } else {
-            Head::Linear
+        let head = match loss {
+            Loss::Ldam { .. } => Head::Cosine,
+            Loss::DotRegression { .. } => Head::FixedEtf,
+            _ => Head::Linear,
         };
         let sampler = any(&SAMPLERS);
         let later = Resample {

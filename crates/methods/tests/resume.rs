@@ -42,6 +42,7 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
         recipe: &recipe,
         train: &images,
         test: &images,
+        validation: None,
         seed: 3,
         metrics_every: 1,
         checkpoint,

@@ -8,6 +8,7 @@ use tch::Device;
 
 use crate::bench::Bench;
 use crate::grid::Options;
+use crate::select::Select;
 use crate::submit::JobArray;
 use crate::worker::Job;
 
@@ -40,7 +41,7 @@ pub(crate) enum Verb {
     /// Print which runs are finished, interrupted, running or still to do
     Status(GridArguments),
     /// Write and print a grid's tables from the runs that are finished
-    Report(GridArguments),
+    Report(ReportArguments),
     /// Print which data sets are here, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
@@ -130,8 +131,8 @@ impl GridArguments {
         format!("just reproduce {name}{protocol}{epochs}")
     }
 
-    /// The command that asks for the same runs.
-    pub(crate) fn whole_command(&self) -> String {
+    /// The command that asks for the same runs, and the same epochs of them.
+    pub(crate) fn whole_command(&self, select: Select) -> String {
         let list = |option: &str, values: Option<Vec<String>>| {
             values
                 .map(|values| format!(" --{option} {}", values.join(",")))
@@ -150,8 +151,22 @@ impl GridArguments {
             list("methods", self.methods.clone()),
             list("imbalance", text(&self.imbalance)),
         );
-        format!("{}{methods}{imbalance}{}", self.command(), list("seeds", seeds))
+        format!(
+            "{}{methods}{imbalance}{}{}",
+            self.command(),
+            list("seeds", seeds),
+            select.option()
+        )
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    #[command(flatten)]
+    pub(crate) grid: GridArguments,
+    /// Which epoch is compared with published numbers
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) select: Select,
 }
 
 #[derive(Args, Debug)]
@@ -173,6 +188,9 @@ pub(crate) struct RunArguments {
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) metrics_every: i64,
+    /// Which epoch is compared with published numbers
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) select: Select,
     /// Leave runs alone that another program trains, instead of waiting for them: for tasks of a job array
     #[arg(long)]
     pub(crate) leave_others: bool,

@@ -82,6 +82,7 @@ impl Bench {
             recipe: &recipe,
             train: &train,
             test: &test,
+            validation: None,
             seed: 0,
             metrics_every: 1,
             checkpoint: &folder.join("checkpoint.safetensors"),

@@ -13,12 +13,18 @@ pub(crate) enum Metric {
     AccuracyLast,
     /// Highest test accuracy of any epoch.
     AccuracyBest,
+    /// Test accuracy after the epoch with the highest validation accuracy.
+    AccuracySelected,
     /// Mean class accuracy, classes with more than 100 training images.
     Many,
     /// 20 to 100 training images.
     Medium,
     /// Fewer than 20 training images.
     Few,
+    /// Share of samples with their label among the five largest logits.
+    Top5,
+    /// Expected calibration error.
+    Ece,
     /// Within-class scatter over between-class scatter.
     Nc1,
     /// Mean |cos + 1/(K−1)| of class means.
@@ -35,12 +41,15 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// In the order of `summary.csv`.
-    pub(crate) const ALL: [Metric; 11] = [
+    pub(crate) const ALL: [Metric; 14] = [
         Metric::AccuracyLast,
         Metric::AccuracyBest,
+        Metric::AccuracySelected,
         Metric::Many,
         Metric::Medium,
         Metric::Few,
+        Metric::Top5,
+        Metric::Ece,
         Metric::Nc1,
         Metric::Nc2Equiangularity,
         Metric::Nc2MinAngle,
@@ -54,9 +63,12 @@ impl Metric {
         match self {
             Metric::AccuracyLast => "accuracy_last",
             Metric::AccuracyBest => "accuracy_best",
+            Metric::AccuracySelected => "accuracy_selected",
             Metric::Many => "many",
             Metric::Medium => "medium",
             Metric::Few => "few",
+            Metric::Top5 => "top5",
+            Metric::Ece => "ece",
             Metric::Nc1 => "nc1",
             Metric::Nc2Equiangularity => "nc2_equiangularity",
             Metric::Nc2MinAngle => "nc2_min_angle",
@@ -67,12 +79,17 @@ impl Metric {
     }
 
     fn of(self, outcome: &Outcome) -> Option<f64> {
+        // A classifier that was only computed has no epochs to select among.
+        let only = (outcome.epochs == 0).then_some(outcome.accuracy_last);
         match self {
             Metric::AccuracyLast => Some(outcome.accuracy_last),
-            Metric::AccuracyBest => Some(outcome.accuracy_best),
+            Metric::AccuracyBest => outcome.accuracy_best.or(only),
+            Metric::AccuracySelected => outcome.accuracy_selected,
             Metric::Many => outcome.many,
             Metric::Medium => outcome.medium,
             Metric::Few => outcome.few,
+            Metric::Top5 => outcome.top5,
+            Metric::Ece => outcome.ece,
             Metric::Nc1 => outcome.nc1,
             Metric::Nc2Equiangularity => outcome.nc2_equiangularity,
             Metric::Nc2MinAngle => outcome.nc2_min_angle,
@@ -196,11 +213,16 @@ pub(crate) mod tests {
             epochs: 200,
             train_images: 12_406,
             accuracy_last: accuracy,
-            accuracy_best: accuracy + 0.01,
-            best_epoch: 190,
+            accuracy_best: Some(accuracy + 0.01),
+            best_epoch: Some(190),
+            accuracy_selected: None,
+            selected_epoch: None,
+            tau: None,
             many: Some(accuracy + 0.1),
             medium: Some(accuracy - 0.1),
             few: None,
+            top5: None,
+            ece: None,
             nc1: Some(0.25),
             nc2_equiangularity: Some(0.125),
             nc2_min_angle: None,

@@ -1,8 +1,8 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, Head, LearningRate, Loss, Method, Mix, Policy, Recipe, Regularizer, Reweight, Sampler, SecondStage,
-    SmoothingShape,
+    Augmentation, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe, Regularizer,
+    Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
@@ -11,6 +11,7 @@ pub(crate) fn parts(method: &Method) -> String {
     match method.head {
         Head::Linear => {}
         Head::Cosine => parts.push("cosine head".to_owned()),
+        Head::FixedEtf => parts.push("fixed ETF head".to_owned()),
     }
     if method.sampler != Sampler::InstanceBalanced {
         parts.push(sampler(method.sampler));
@@ -43,17 +44,47 @@ pub(crate) fn parts(method: &Method) -> String {
         } = config;
         parts.push(format!("NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2})"));
     }
-    if let Some(SecondStage::Crt {
-        epochs, sampler: drawn, ..
-    }) = &method.second_stage
-    {
-        parts.push(format!(
-            "then cRT for {} ({})",
-            count(*epochs, "epoch"),
-            sampler(*drawn)
-        ));
-    }
+    parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
+}
+
+/// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
+fn second_stage(second_stage: &SecondStage) -> String {
+    let trained = |name: &str, retraining: &Retraining| {
+        let (epochs, sampler) = (count(retraining.epochs, "epoch"), sampler(retraining.sampler));
+        format!("then {name} for {epochs} ({sampler})")
+    };
+    let swept = |name: &str, Sweep { taus }: &Sweep| {
+        let values: Vec<String> = taus.iter().map(f64::to_string).collect();
+        match taus.len() {
+            1 => format!("then {name} (τ {})", values[0]),
+            _ => format!(
+                "then {name} (τ of {}, chosen on the validation split)",
+                in_words(&values)
+            ),
+        }
+    };
+    match second_stage {
+        SecondStage::Crt(retraining) => trained("cRT", retraining),
+        SecondStage::Lws(retraining) => trained("LWS", retraining),
+        SecondStage::Mislas(retraining) => trained("MiSLAS", retraining),
+        SecondStage::DisAlign(retraining) => trained("DisAlign", retraining),
+        SecondStage::WeightBalancing(retraining) => trained("weight balancing", retraining),
+        SecondStage::TauNormalization(sweep) => swept("τ-normalisation", sweep),
+        SecondStage::LogitAdjustment(sweep) => swept("logit adjustment", sweep),
+        SecondStage::NearestClassMean { features, nearness } => {
+            let features = match features {
+                FeatureTransform::None => "raw",
+                FeatureTransform::Normalized => "normalised",
+                FeatureTransform::CentredNormalized => "centred, normalised",
+            };
+            let nearness = match nearness {
+                Nearness::Euclidean => "Euclidean",
+                Nearness::Cosine => "cosine",
+            };
+            format!("then nearest class mean ({features} features, {nearness})")
+        }
+    }
 }
 
 fn loss(loss: Loss) -> String {
@@ -92,6 +123,8 @@ fn loss(loss: Loss) -> String {
             format!("influence-balanced loss from epoch {start_epoch} (α {alpha})")
         }
         Loss::Lade { alpha, lambda } => format!("LADE (α {alpha}, λ {lambda})"),
+        Loss::DotRegression { balanced_lengths: true } => "dot regression (balanced lengths)".to_owned(),
+        Loss::DotRegression { .. } => "dot regression".to_owned(),
         Loss::AttractionRepulsion => "attraction–repulsion-balanced loss".to_owned(),
     }
 }
@@ -206,7 +239,7 @@ mod tests {
             sampler: Sampler::EffectiveNumber { beta: 0.99 },
             reweight: Some(Protocol::Paper.deferred_reweighting()),
             regularizer: Some(Regularizer::Nc(nc::Config::default())),
-            second_stage: Some(Protocol::Paper.classifier_retraining()),
+            second_stage: Some(SecondStage::Crt(Protocol::Paper.classifier_retraining())),
             ..plain
         };
         assert_eq!(

@@ -18,6 +18,7 @@ use methods::{Protocol, Recipe};
 
 use crate::published::{self, Published};
 use crate::run::Run;
+use crate::select::Select;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
@@ -94,6 +95,17 @@ impl Grid {
         self.file.dataset
     }
 
+    /// Refuses to select epochs on a validation split that the grid does not hold out.
+    ///
+    /// # Errors
+    /// If that is so.
+    pub(crate) fn check_select(&self, select: Select) -> Result<(), GridError> {
+        if select == Select::Val && self.file.validation.is_none() {
+            return Err(GridError::option(Refusal::NothingToSelectOn(self.name.clone())));
+        }
+        Ok(())
+    }
+
     /// The runs it means, in the order of the file: method, then its plug-in twin × imbalance × seed.
     ///
     /// # Errors
@@ -106,6 +118,9 @@ impl Grid {
         })?;
         for named in &chosen {
             named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
+            named
+                .check_head(self.file.dataset.classes(), recipe.backbone.dimension())
+                .map_err(|fault| self.place(fault))?;
         }
         let imbalances: Vec<Imbalance> = self
             .file
@@ -138,6 +153,7 @@ impl Grid {
                         seed,
                         selection: self.file.selection,
                         imbalance: *imbalance,
+                        validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
                         recipe: recipe.clone(),
                         method: named.method.clone(),
                     };
@@ -354,13 +370,10 @@ second_stage = { crt = { epochs = 20 } }
                 start_epoch: 160
             })
         );
-        let Some(SecondStage::Crt {
-            epochs, weight_decay, ..
-        }) = planned[8].run.method.second_stage
-        else {
+        let Some(SecondStage::Crt(retraining)) = &planned[8].run.method.second_stage else {
             panic!("ce-drw-crt has a second stage")
         };
-        assert_eq!((epochs, weight_decay), (20, 5e-4));
+        assert_eq!((retraining.epochs, retraining.weight_decay), (20, 5e-4));
     }
 
     #[test]
@@ -587,7 +600,8 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("crt = {", "retrain = {"),
-            "15:18: unknown variant `retrain`, expected `crt`"
+            "15:18: unknown variant `retrain`, expected one of `crt`, `lws`, `mislas`, `dis-align`, \
+             `weight-balancing`, `tau-normalization`, `logit-adjustment`, `nearest-class-mean`"
         );
         assert_eq!(
             with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
@@ -613,7 +627,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("seeds =", "sedes ="),
-            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `imbalance`, `seeds`, \
+            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `imbalance`, `seeds`, \
              `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
         );
     }
@@ -690,6 +704,65 @@ second_stage = { crt = { epochs = 20 } }
             with("learning_rate = { cosine = {} }"),
             "17:1: `learning_rate`: missing field `initial`"
         );
+    }
+
+    #[test]
+    fn second_stages_that_cannot_follow_their_first_are_refused() {
+        let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+        assert_eq!(
+            with("second_stage = { tau-normalization = { taus = [0.5, 1] } }"),
+            "17:8: `x` chooses among several `taus`, but no images are held out to choose with, and the test split must \
+             not be used; state `validation = { per_class = 50 }` at the top of the grid, or a single value"
+        );
+        assert_eq!(
+            with("second_stage = { logit-adjustment = { taus = [-1] } }"),
+            "19:39: `taus` is -1; set it to 0 or more, each"
+        );
+        assert_eq!(
+            with("head = \"cosine\"\nsecond_stage = { lws = {} }"),
+            "17:8: this second stage changes a linear classifier's weights or logits, but the head is another; leave out \
+             `head`, or choose nearest-class-mean (after the cosine head also crt)"
+        );
+        assert_eq!(
+            with("loss = { dot-regression = { balanced_lengths = true } }"),
+            "17:8: loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" \
+             or choose another loss"
+        );
+        assert_eq!(
+            refusal(&GRID.replace("cifar10", "cifar100").replace(
+                "name = \"ce\"\n",
+                "name = \"ce\"\n[method.uses]\nhead = \"fixed-etf\"\n"
+            )),
+            "6:8: a simplex of 100 classes does not fit in 64 dimensions; use at least 99 dimensions"
+        );
+        assert_eq!(
+            refusal(&GRID.replace("seeds =", "validation = { per_class = 0 }\nseeds =")),
+            "4:14: `per_class` is 0; set it to 1 or more"
+        );
+    }
+
+    #[test]
+    fn adjustments_share_the_first_stage_of_what_is_retrained_and_its_validation_split() {
+        let stage = |name: &str, second_stage: &str| {
+            format!("[[method]]\nname = \"{name}\"\n[method.uses]\nsecond_stage = {second_stage}\n")
+        };
+        let text = GRID.replace("seeds =", "validation = { per_class = 50 }\nseeds =")
+            + &stage("tau", "{ tau-normalization = { taus = [0, 1] } }")
+            + &stage("ncm", "{ nearest-class-mean = { nearness = \"cosine\" } }")
+            + &stage("lws", "{ lws = { epochs = 3 } }");
+        let planned = runs(&text, &Options::default());
+        assert_eq!(
+            planned[0].run.validation.map(|validation| validation.per_class),
+            Some(50)
+        );
+        for (name, epochs) in [("tau", 0), ("ncm", 0), ("lws", 3)] {
+            let planned = planned.iter().find(|planned| planned.run.name == name).expect(name);
+            assert_eq!(planned.run.epochs(), epochs);
+            assert_eq!(
+                planned.first_stage.as_ref(),
+                Some(&runs(&text, &Options::default())[0].run)
+            );
+        }
     }
 
     #[test]

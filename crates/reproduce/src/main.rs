@@ -1,11 +1,13 @@
 //! Runs grids of long-tailed experiments and tables them beside the published numbers.
 
+mod adjust;
 mod arguments;
 mod bench;
 mod collect;
 mod describe;
 mod environment;
 mod grid;
+mod measured;
 mod message;
 mod plan;
 mod preflight;
@@ -18,7 +20,10 @@ mod results;
 mod run;
 mod run_dir;
 mod schedule;
+mod scores;
+mod select;
 mod slots;
+mod splits;
 mod submit;
 mod table;
 mod verbs;

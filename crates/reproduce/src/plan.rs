@@ -75,13 +75,24 @@ fn first_stages(planned: &[Planned]) -> String {
         format!("{first_stage} {is} the first stage of {}\n", describe::in_words(runs))
     });
     let shared: Vec<String> = shared.collect();
-    let networks = asked.union(&starts.keys().cloned().collect()).count();
+    let computed = planned.iter().filter(|planned| planned.run.epochs() == 0).count();
+    let networks = asked.union(&starts.keys().cloned().collect()).count() - computed;
     let separator = if starts.is_empty() { "" } else { "\n" };
     let (runs, networks) = (
         describe::count(asked.len() as i64, "run"),
         describe::count(networks as i64, "network"),
     );
-    format!("{separator}{}\n{runs}, {networks} to train\n", shared.concat())
+    let computed = match computed {
+        0 => String::new(),
+        _ => format!(
+            ", {} to compute from them",
+            describe::count(computed as i64, "classifier")
+        ),
+    };
+    format!(
+        "{separator}{}\n{runs}, {networks} to train{computed}\n",
+        shared.concat()
+    )
 }
 
 #[cfg(test)]
@@ -122,5 +133,25 @@ mod tests {
             ids[0], ids[1], ids[2], ids[0], ids[1], ids[2]
         );
         assert_eq!(plan_text(&planned), expected);
+    }
+
+    #[test]
+    fn classifiers_that_are_only_computed_are_no_networks_to_train() {
+        let text = "dataset = \"shapes\"\nimbalance = [{ step = { ratio = 10 } }]\nseeds = [0]\n\
+                    [[method]]\nname = \"ce\"\n\
+                    [[method]]\nname = \"ce-ncm\"\n[method.uses]\nsecond_stage = { nearest-class-mean = {} }\n\
+                    [[method]]\nname = \"ce-tau\"\n[method.uses]\nsecond_stage = { tau-normalization = {} }\n";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, text).expect("a small file");
+        let planned = Grid::load(&path)
+            .and_then(|grid| grid.runs(&Options::default()))
+            .expect("a sound grid");
+        let text = plan_text(&planned);
+        assert!(
+            text.ends_with("3 runs, 1 network to train, 2 classifiers to compute from them\n"),
+            "{text}"
+        );
+        assert!(text.contains("then τ-normalisation (τ 1)"), "{text}");
     }
 }

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context;
-use datasets::Loaded;
 use methods::TrainError;
 
-use crate::run::Run;
 use crate::schedule::Task;
+use crate::splits::class_counts;
 
 /// Reads the data and checks that every task's long-tailed split has images of each class and fills a batch. Reads
 /// nothing if there is nothing to train.
@@ -27,18 +25,4 @@ pub(crate) fn check(tasks: &[Task], data_root: Option<&Path>) -> anyhow::Result<
         }
     }
     Ok(())
-}
-
-/// Training images that each class keeps.
-///
-/// # Errors
-/// If a class would keep none.
-pub(crate) fn class_counts(run: &Run, data: &Loaded) -> anyhow::Result<Vec<i64>> {
-    let largest = *data
-        .train
-        .class_counts()
-        .iter()
-        .max()
-        .context("a data set has classes")?;
-    Ok(run.imbalance.class_counts(largest, data.train.classes)?)
 }

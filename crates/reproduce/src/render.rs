@@ -2,6 +2,7 @@
 
 use crate::collect::{Metric, Spread};
 use crate::published::Published;
+use crate::select::Select;
 use crate::table::{Row, Table};
 
 /// Missing, which is not zero.
@@ -13,7 +14,7 @@ const REACHED_WITHIN: f64 = 0.01;
 pub(crate) fn markdown(table: &Table) -> String {
     let mut parts = vec![markdown_table(table)];
     parts.extend(
-        [footnotes(table), comparison(table), unfinished(table)]
+        [footnotes(table), selection(table), comparison(table), unfinished(table)]
             .into_iter()
             .flatten(),
     );
@@ -22,56 +23,82 @@ pub(crate) fn markdown(table: &Table) -> String {
 
 fn markdown_table(table: &Table) -> String {
     let notes = notes(table);
-    let header = [
-        "method",
-        "imbalance",
-        "seeds",
-        "last %",
-        "best %",
-        "many %",
-        "medium %",
-        "few %",
-        "NC1",
-        "NC2",
-        "published %",
-        "difference",
+    let accuracies = [
+        ("last %", Metric::AccuracyLast),
+        ("best %", Metric::AccuracyBest),
+        ("selected %", Metric::AccuracySelected),
+        ("many %", Metric::Many),
+        ("medium %", Metric::Medium),
+        ("few %", Metric::Few),
     ];
-    let mut lines = vec![header.map(str::to_owned)];
+    let has_selected = has_selected(table);
+    let shown = || {
+        accuracies
+            .iter()
+            .filter(|(_, metric)| has_selected || *metric != Metric::AccuracySelected)
+    };
+    let mut header = vec!["method", "imbalance", "seeds"];
+    header.extend(shown().map(|(name, _)| *name));
+    header.extend(["NC1", "NC2", "published %", "difference"]);
+    let mut lines = vec![header.into_iter().map(str::to_owned).collect::<Vec<String>>()];
     lines.extend(table.rows.iter().map(|row| {
-        let percent = |metric| spread(row.spread(metric), 100.0, 2);
-        [
+        let mut cells = vec![
             row.method.clone(),
             row.imbalance.to_string(),
             format!("{} of {}", row.finished, row.planned),
-            percent(Metric::AccuracyLast),
-            percent(Metric::AccuracyBest),
-            percent(Metric::Many),
-            percent(Metric::Medium),
-            percent(Metric::Few),
+        ];
+        cells.extend(shown().map(|(_, metric)| spread(row.spread(*metric), 100.0, 2)));
+        cells.extend([
             spread(row.spread(Metric::Nc1), 1.0, 3),
             spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
             row.published
                 .map_or(MISSING.to_owned(), |published| published_cell(published, &notes)),
-            row.difference()
+            row.difference(table.select)
                 .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
-        ]
+        ]);
+        cells
     }));
-    let widths: [usize; 12] =
-        std::array::from_fn(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     // Words to the left, numbers to the right.
-    let rule: [String; 12] = std::array::from_fn(|column| match column {
-        0 | 1 => "-".repeat(widths[column]),
-        _ => format!("{}:", "-".repeat(widths[column] - 1)),
+    let is_words = |column: usize| column < 2;
+    let rule = widths.iter().enumerate().map(|(column, &width)| {
+        let end = if is_words(column) { "-" } else { ":" };
+        "-".repeat(width - 1) + end
     });
+    let rule = rule.collect();
     lines.insert(1, rule);
     let lines = lines.iter().map(|line| {
-        let cells: [String; 12] = std::array::from_fn(|column| match (column, widths[column]) {
-            (0 | 1, width) => format!("{:<width$}", line[column]),
-            (_, width) => format!("{:>width$}", line[column]),
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, &width))| {
+            if is_words(column) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
-        format!("| {} |\n", cells.join(" | "))
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
     });
     lines.collect()
+}
+
+fn has_selected(table: &Table) -> bool {
+    let mut rows = table.rows.iter();
+    rows.any(|row| row.spread(Metric::AccuracySelected).is_some())
+}
+
+/// What *selected* means, and which column the differences are of, where that is not the last epoch's.
+fn selection(table: &Table) -> Option<String> {
+    let meaning = "*Selected* is the test accuracy after the epoch with the highest accuracy on the validation split, whose \
+                   images nothing was trained on.";
+    let difference = match table.select {
+        Select::Last => None,
+        Select::Val => Some("The differences are those of *selected*."),
+        Select::TestBest => Some("The differences are those of *best*, which the test split chose: they flatter."),
+    };
+    let sentences = has_selected(table).then_some(meaning).into_iter().chain(difference);
+    let text = sentences.collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| text + "\n")
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
@@ -119,7 +146,7 @@ fn comparison(table: &Table) -> Option<String> {
     let compared: Vec<(&Row, &Published, f64)> = table
         .rows
         .iter()
-        .filter_map(|row| Some((row, row.published?, row.difference()?)))
+        .filter_map(|row| Some((row, row.published?, row.difference(table.select)?)))
         .collect();
     if compared.is_empty() {
         return None;
@@ -202,7 +229,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         let published = row.published;
         record.push(number(published.map(|published| published.accuracy)));
         record.push(published.map_or(String::new(), |published| published.epochs.clone()));
-        record.push(number(row.difference()));
+        record.push(number(row.difference(table.select)));
         record.push(published.map_or(String::new(), |published| published.source.clone()));
         record.push(published.map_or(String::new(), |published| published.note.clone()));
         writer.write_record(&record)?;

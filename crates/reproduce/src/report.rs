@@ -9,12 +9,13 @@ use anyhow::Context;
 use crate::grid::{Grid, Planned};
 use crate::results::write_whole;
 use crate::run::Outcome;
+use crate::select::Select;
 use crate::table::Table;
 use crate::{provenance, render};
 
 /// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv` and `summary.md` into `out`,
 /// each whole or not at all, and returns the table as Markdown. `failures` are directory names of runs with the reason why
-/// they stopped; `command` is what makes these results again. Outcomes of runs that are not planned are left out.
+/// they stopped; `select` is the epoch to compare with published numbers; `command` is what makes these results again. Outcomes of runs that are not planned are left out.
 ///
 /// # Errors
 /// If a file cannot be written; the message names it.
@@ -24,10 +25,11 @@ pub(crate) fn write_report(
     planned: &[Planned],
     outcomes: &[Outcome],
     failures: &[(String, String)],
+    select: Select,
     command: &str,
 ) -> anyhow::Result<String> {
     let outcomes = in_order_of_plan(planned, outcomes);
-    let table = Table::new(grid, planned, &outcomes, failures).context("cannot sum up the finished runs")?;
+    let table = Table::new(grid, planned, &outcomes, failures, select).context("cannot sum up the finished runs")?;
     let text = render::markdown(&table);
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
@@ -98,6 +100,7 @@ mod tests {
             planned,
             outcomes,
             failures,
+            Select::Last,
             "reproduce run x.toml",
         );
         (out, text.expect("room for a table"))
@@ -154,6 +157,20 @@ Not in the table:
             page.contains("Protocol `paper`, with the changes that follow, on cifar10"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn selected_epochs_have_a_column_and_the_difference_says_whose_it_is() {
+        let planned = plan(&cifar10(), &["nc-drw"], None);
+        let selected = Outcome {
+            accuracy_selected: Some(0.82),
+            ..finished(&planned[0].run, 0.8)
+        };
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let text = write_report(out.path(), &cifar10(), &planned, &[selected], &[], Select::Val, "x");
+        let text = text.expect("room for a table");
+        assert!(text.contains("| selected % |") && text.contains("+0.10 |"), "{text}");
+        assert!(text.contains("The differences are those of *selected*."), "{text}");
     }
 
     #[test]
@@ -216,7 +233,7 @@ Not in the table:
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let out = file.path().join("results");
-        let error = write_report(&out, &cifar10(), &[], &[], &[], "").expect_err("a file is no folder");
+        let error = write_report(&out, &cifar10(), &[], &[], &[], Select::Last, "").expect_err("a file is no folder");
         assert_eq!(error.to_string(), format!("cannot make folder {}", out.display()));
     }
 }

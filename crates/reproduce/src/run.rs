@@ -1,6 +1,6 @@
 //! Run: one network to train, everything resolved; Outcome: what is left of it when it is done.
 
-use datasets::{Dataset, Imbalance, Selection};
+use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{Method, Protocol, Recipe};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) selection: Selection,
     /// How many images of each class are kept.
     pub(crate) imbalance: Imbalance,
+    /// Which images are held out of each class before that; `None`: none.
+    pub(crate) validation: Option<Validation>,
     /// Network, length and speed.
     pub(crate) recipe: Recipe,
     /// What is done with them.
@@ -79,22 +81,35 @@ pub(crate) struct Outcome {
     pub(crate) backbone: String,
     /// Trainable parameters, classifier included.
     pub(crate) parameters: usize,
-    /// Epochs of this run's own training.
+    /// Epochs of this run's own training; 0 where a classifier was only computed.
     pub(crate) epochs: i64,
     /// Images of the long-tailed training split.
     pub(crate) train_images: i64,
     /// Test accuracy after the last epoch.
     pub(crate) accuracy_last: f64,
-    /// Highest test accuracy of any epoch: chosen on the test split, as many papers do.
-    pub(crate) accuracy_best: f64,
+    /// Highest test accuracy of any epoch: chosen on the test split, as many papers do. Missing without epochs.
+    pub(crate) accuracy_best: Option<f64>,
     /// The epoch it was reached at, 0-based.
-    pub(crate) best_epoch: i64,
+    pub(crate) best_epoch: Option<i64>,
+    /// Test accuracy after the epoch with the highest accuracy on the validation split, or of the classifier that was
+    /// computed; missing without a validation split.
+    pub(crate) accuracy_selected: Option<f64>,
+    /// That epoch, 0-based.
+    pub(crate) selected_epoch: Option<i64>,
+    /// Strength of a post-hoc adjustment: the one stated or, of several, the one chosen on the validation split.
+    pub(crate) tau: Option<f64>,
     /// Mean class accuracy after the last epoch, classes with more than 100 training images.
     pub(crate) many: Option<f64>,
     /// 20 to 100 training images.
     pub(crate) medium: Option<f64>,
     /// Fewer than 20 training images.
     pub(crate) few: Option<f64>,
+    /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
+    /// outcomes from before it was measured.
+    pub(crate) top5: Option<f64>,
+    /// Expected calibration error on the test split, 15 bins; missing where logits are not meant as log-probabilities, and
+    /// in outcomes from before it was measured.
+    pub(crate) ece: Option<f64>,
     /// NC1, tr(Σ_W Σ_B⁺) / K, of the training split in evaluation mode after the last epoch.
     pub(crate) nc1: Option<f64>,
     /// NC2: mean |cos + 1/(K−1)| over pairs of centred class means, same features.

@@ -82,6 +82,11 @@ impl RunDir {
         self.path.join("per_class.csv")
     }
 
+    /// Accuracies on the validation split.
+    pub(crate) fn validation(&self) -> PathBuf {
+        self.path.join("validation.csv")
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.path.join("log.txt")
     }
@@ -153,6 +158,16 @@ impl RunDir {
         }
     }
 
+    /// Writes a CSV file with a header, whole or not at all.
+    pub(crate) fn write_rows<T: serde::Serialize>(
+        &self,
+        name: &str,
+        rows: impl IntoIterator<Item = T>,
+    ) -> Result<(), RunDirError> {
+        let text = csv_text(true, rows).map_err(|source| io_error(&self.path.join(name), source))?;
+        self.write(name, &text)
+    }
+
     /// Writes a file whole or not at all.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
@@ -174,17 +189,21 @@ fn io_error(path: &Path, source: io::Error) -> RunDirError {
 /// Appends rows to a CSV file, whose header it writes first into an empty one. They reach the file in one write.
 pub(crate) fn append_rows<T: serde::Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let text = csv_text(file.metadata()?.len() == 0, rows)?;
+    file.write_all(text.as_bytes())
+}
+
+fn csv_text<T: serde::Serialize>(has_header: bool, rows: impl IntoIterator<Item = T>) -> io::Result<String> {
     let mut writer = csv::WriterBuilder::new()
-        .has_headers(file.metadata()?.len() == 0)
+        .has_headers(has_header)
         .from_writer(Vec::new());
     rows.into_iter()
         .try_for_each(|row| writer.serialize(row))
         .map_err(io::Error::other)?;
-    file.write_all(
-        &writer
-            .into_inner()
-            .map_err(|error| io::Error::other(error.to_string()))?,
-    )
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 /// Cuts the rows of epochs from `next_epoch` on, and a row that was not written to its end: their checkpoint was never

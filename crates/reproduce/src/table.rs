@@ -9,6 +9,7 @@ use crate::collect::{Metric, Spread, Summary};
 use crate::grid::{Grid, Planned};
 use crate::published::Published;
 use crate::run::Outcome;
+use crate::select::Select;
 
 /// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
     /// Runs asked for that have no outcome.
     pub(crate) unfinished: Vec<Unfinished>,
+    /// Which epoch is compared with the published numbers.
+    pub(crate) select: Select,
 }
 
 /// A method under an imbalance, over its seeds.
@@ -60,6 +63,7 @@ impl Table {
         planned: &[Planned],
         outcomes: &[&Outcome],
         failures: &[(String, String)],
+        select: Select,
     ) -> PolarsResult<Table> {
         let finished: HashMap<&str, &Outcome> = outcomes
             .iter()
@@ -90,7 +94,11 @@ impl Table {
             .iter()
             .map(|group| row(grid, group, &finished, &summary))
             .collect::<PolarsResult<_>>()?;
-        Ok(Table { rows, unfinished })
+        Ok(Table {
+            rows,
+            unfinished,
+            select,
+        })
     }
 }
 
@@ -135,8 +143,8 @@ impl Row {
         index.and_then(|index| self.spreads[index])
     }
 
-    /// Mean accuracy after the last epoch, less the published one.
-    pub(crate) fn difference(&self) -> Option<f64> {
-        Some(self.spread(Metric::AccuracyLast)?.mean - self.published?.accuracy)
+    /// Mean accuracy after the selected epoch, less the published one.
+    pub(crate) fn difference(&self, select: Select) -> Option<f64> {
+        Some(self.spread(select.metric())?.mean - self.published?.accuracy)
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use datasets::Availability;
 use torch_shim::GpuSupport;
 
-use crate::arguments::{GridArguments, RunArguments, SubmitArguments};
+use crate::arguments::{GridArguments, ReportArguments, RunArguments, SubmitArguments};
 use crate::grid::Grid;
 use crate::plan::plan_text;
 use crate::preflight;
@@ -22,6 +22,7 @@ use crate::view::{View, show_download};
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
     let grid = Grid::load(&arguments.grid.grid)?;
+    grid.check_select(arguments.select)?;
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
     grid.dataset().fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
@@ -53,8 +54,9 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
     view.close();
 
-    let command = arguments.grid.whole_command();
-    let table = write_report(&out, &grid, &planned, &outcomes(&out, &planned)?, &failures, &command)?;
+    let (select, command) = (arguments.select, arguments.grid.whole_command(arguments.select));
+    let outcomes = outcomes(&out, &planned)?;
+    let table = write_report(&out, &grid, &planned, &outcomes, &failures, select, &command)?;
     println!("{table}\n{}/summary.md, summary.csv, runs.csv", out.display());
     Ok(exit_code(&failures))
 }
@@ -120,14 +122,17 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes and prints the tables of what is finished.
-pub(crate) fn report(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
-    let grid = Grid::load(&arguments.grid)?;
-    let planned = grid.runs(&arguments.options())?;
-    let out = arguments.out(grid.name());
+pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
+    let ReportArguments { grid: asked, select } = arguments;
+    let grid = Grid::load(&asked.grid)?;
+    grid.check_select(*select)?;
+    let planned = grid.runs(&asked.options())?;
+    let out = asked.out(grid.name());
     let outcomes = outcomes(&out, &planned)?;
+    let command = asked.whole_command(*select);
     println!(
         "{}",
-        write_report(&out, &grid, &planned, &outcomes, &[], &arguments.whole_command())?
+        write_report(&out, &grid, &planned, &outcomes, &[], *select, &command)?
     );
     Ok(ExitCode::SUCCESS)
 }

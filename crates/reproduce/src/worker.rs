@@ -1,6 +1,5 @@
 //! Worker: the child process that trains one run in its directory.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,17 +7,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use datasets::{IndexList, Loaded};
 use methods::{
-    Checkpoint, EpochRow, Evaluation, Images, InitialClassifier, Model, Precision, Progress, SecondStage, Training,
-    epoch_seed, features_of,
+    Checkpoint, EpochRow, Evaluation, Images, Model, Precision, Progress, Shots, Training, epoch_seed, features_of,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tch::{Device, Kind};
 
 use crate::environment::Environment;
+use crate::measured::{Measured, MetricsRow, ValidationRow};
 use crate::message::Message;
-use crate::preflight::class_counts;
 use crate::run::{Outcome, Run};
 use crate::run_dir::{RunDir, append_rows, cut_rows};
+use crate::scores::{Scores, score};
+use crate::splits::Splits;
 
 /// What a worker is told besides its run's config.
 #[derive(Clone, Debug)]
@@ -41,31 +41,6 @@ pub(crate) struct Job {
     pub(crate) command: String,
 }
 
-/// One row of `metrics.csv`. Accuracies in 0..1, missing where a group has no class; `train_*` are measured on the
-/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct MetricsRow {
-    epoch: i64,
-    learning_rate: f64,
-    train_loss: f64,
-    accuracy: f64,
-    many: Option<f64>,
-    medium: Option<f64>,
-    few: Option<f64>,
-    train_nc1: Option<f64>,
-    train_nc2_equiangularity: Option<f64>,
-    train_nc2_min_angle: Option<f64>,
-    train_nc2_norm_cov: Option<f64>,
-    train_nc3: Option<f64>,
-    test_nc1: Option<f64>,
-    test_nc2_equiangularity: Option<f64>,
-    test_nc2_min_angle: Option<f64>,
-    test_nc2_norm_cov: Option<f64>,
-    test_nc3: Option<f64>,
-    images_per_second: f64,
-    seconds: f64,
-}
-
 /// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
 ///
 /// # Errors
@@ -84,11 +59,15 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
-    let (train, split) = long_tailed(&run, &data)?;
-    run_dir.write("indices.txt", &split.text)?;
-    let normalization = run.dataset.normalization();
-    let test = Images::new(&data.test, &normalization, job.device);
-    let train = Images::new(&train, &normalization, job.device);
+    let splits = Splits::new(&run, &data)?;
+    run_dir.write("indices.txt", &splits.train_list.text)?;
+    let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
+    let (train, test) = (images(&splits.train), images(&data.test));
+    let mut validation = None;
+    if let Some((split, list)) = &splits.validation {
+        run_dir.write("validation.txt", &list.text)?;
+        validation = Some(images(split));
+    }
 
     let (recipe, method) = match &run.method.second_stage {
         None => (run.recipe.clone(), run.method.clone()),
@@ -104,11 +83,12 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     );
     model.precision = job.precision;
     if let Some(second_stage) = &run.method.second_stage {
-        start_second_stage(second_stage, job.first_stage.as_deref(), &mut model)?;
+        restore_first_stage(job.first_stage.as_deref(), &mut model)?;
+        second_stage.prepare(&mut model);
     }
 
     let next_epoch = Checkpoint::load(&run_dir.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
-    for path in [run_dir.metrics(), run_dir.per_class()] {
+    for path in [run_dir.metrics(), run_dir.per_class(), run_dir.validation()] {
         cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
     }
     say(&Message::Started {
@@ -126,6 +106,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         recipe: &recipe,
         train: &train,
         test: &test,
+        validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
         checkpoint: &run_dir.checkpoint(),
@@ -141,36 +122,35 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         }
         Progress::Epoch(row) => record(&run_dir, row),
     })?;
+    let measured = match &run.method.second_stage {
+        Some(second_stage) if second_stage.retraining().is_none() => {
+            Measured::adjusted(second_stage, &mut model, (&train, validation.as_ref(), &test), &run_dir)?
+        }
+        _ => Measured::trained(&run_dir)?,
+    };
 
+    tch::manual_seed(epoch_seed(run.seed, -3));
+    let scores = score(&model, &test, &Shots::new(&train.class_counts()), &run_dir)?;
     let outcome = sum_up(
         job,
-        &run_dir,
         &run,
         &Finished {
             model: &model,
+            measured,
+            scores,
             train: &train,
             data: &data,
-            split: &split,
+            split: &splits.train_list,
             environment,
         },
-    )?;
+    );
     let text = serde_json::to_string_pretty(&outcome).context("an outcome is numbers and words")?;
     run_dir.write("outcome.json", &(text + "\n"))?;
     Ok(())
 }
 
-/// The long-tailed training split and the list of the images that are in it.
-fn long_tailed(run: &Run, data: &Loaded) -> anyhow::Result<(datasets::Split, IndexList)> {
-    let class_counts = class_counts(run, data)?;
-    let kept = run.selection.select(&data.train.label_list(), &class_counts)?;
-    Ok((data.train.select(&kept), IndexList::new(&kept)))
-}
-
-/// Loads the finished first stage into `model` and prepares its classifier.
-fn start_second_stage(second_stage: &SecondStage, first_stage: Option<&Path>, model: &mut Model) -> anyhow::Result<()> {
-    let SecondStage::Crt {
-        classifier, backbone, ..
-    } = second_stage;
+/// Loads the finished first stage into `model`.
+fn restore_first_stage(first_stage: Option<&Path>, model: &mut Model) -> anyhow::Result<()> {
     let path = RunDir::at(first_stage.context("a second stage needs --first-stage, the directory it starts from")?);
     let Some(checkpoint) = Checkpoint::load(&path.checkpoint())? else {
         bail!(
@@ -179,12 +159,7 @@ fn start_second_stage(second_stage: &SecondStage, first_stage: Option<&Path>, mo
             path.checkpoint().display()
         );
     };
-    checkpoint.restore_model(model)?;
-    if *classifier == InitialClassifier::Fresh {
-        model.reset_classifier();
-    }
-    model.freeze_backbone(*backbone);
-    Ok(())
+    Ok(checkpoint.restore_model(model)?)
 }
 
 /// Appends an epoch to the run's tables and tells the parent.
@@ -215,6 +190,13 @@ fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
         }],
     )?;
     append_per_class(&run_dir.per_class(), row.epoch, &row.test)?;
+    if let Some(validation) = &row.validation {
+        let row = ValidationRow {
+            epoch: row.epoch,
+            accuracy: validation.accuracy,
+        };
+        append_rows(&run_dir.validation(), [row])?;
+    }
     say(&Message::Epoch {
         epoch: row.epoch,
         train_loss: row.train_loss,
@@ -246,39 +228,25 @@ fn say(message: &Message) -> io::Result<()> {
 /// Everything an outcome is made of, besides the run.
 struct Finished<'a> {
     model: &'a Model,
+    measured: Measured,
+    scores: Scores,
     train: &'a Images,
     data: &'a Loaded,
     split: &'a IndexList,
     environment: Environment,
 }
 
-/// The outcome of a run whose last epoch is recorded.
-fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> anyhow::Result<Outcome> {
+/// The outcome of a run that is at its end.
+fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
     let Finished {
         model,
+        measured,
+        scores,
         train,
         data,
         split,
         environment,
     } = finished;
-    let text = fs::read(run_dir.metrics()).with_context(|| format!("cannot read {}", run_dir.metrics().display()))?;
-    let rows: Vec<MetricsRow> = csv::Reader::from_reader(text.as_slice())
-        .into_deserialize()
-        .collect::<Result<_, _>>()
-        .with_context(|| {
-            format!(
-                "{} is damaged; remove the run's folder and run again",
-                run_dir.metrics().display()
-            )
-        })?;
-    let last = rows
-        .last()
-        .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
-    let best = rows
-        .iter()
-        .rev()
-        .max_by(|left, right| left.accuracy.total_cmp(&right.accuracy))
-        .unwrap_or(last);
     let (weight, bias) = model.classifier();
     let classifier = nc::Classifier { weight, bias };
     let collapse = nc::measure(
@@ -289,7 +257,7 @@ fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> an
     )
     .ok();
     let collapse = collapse.as_ref();
-    Ok(Outcome {
+    Outcome {
         run: run.id(),
         first_stage: job
             .first_stage
@@ -305,18 +273,23 @@ fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> an
         parameters: model.parameter_count(),
         epochs: run.epochs(),
         train_images: train.samples(),
-        accuracy_last: last.accuracy,
-        accuracy_best: best.accuracy,
-        best_epoch: best.epoch,
-        many: last.many,
-        medium: last.medium,
-        few: last.few,
+        accuracy_last: measured.accuracy,
+        accuracy_best: measured.best.map(|(_, accuracy)| accuracy),
+        best_epoch: measured.best.map(|(epoch, _)| epoch),
+        accuracy_selected: measured.selected,
+        selected_epoch: measured.selected_epoch,
+        tau: measured.tau,
+        many: measured.many,
+        medium: measured.medium,
+        few: measured.few,
+        top5: scores.top5,
+        ece: scores.ece,
         nc1: collapse.map(|metrics| metrics.nc1),
         nc2_equiangularity: collapse.map(|metrics| metrics.nc2_equiangularity),
         nc2_min_angle: collapse.map(|metrics| metrics.nc2_smallest_angle_degrees),
         nc2_norm_cov: collapse.map(|metrics| metrics.nc2_norm_variation),
         nc3: collapse.and_then(|metrics| metrics.nc3),
-        seconds: rows.iter().map(|row| row.seconds).sum(),
+        seconds: measured.seconds,
         device: environment.device.clone(),
         precision: environment.precision.clone(),
         threads: environment.threads,
@@ -324,5 +297,5 @@ fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> an
         data_digest: data.digest.clone(),
         split_digest: split.sha256.clone(),
         command: job.command.clone(),
-    })
+    }
 }

@@ -9,6 +9,7 @@
 )]
 mod fixture;
 mod losses;
+mod posthoc;
 mod resnet;
 mod trajectory;
 

@@ -30,6 +30,16 @@ impl GridFile {
                 return Err(Fault::new(entry.span(), refusal));
             }
         }
+        if let Some(validation) = &self.validation
+            && validation.get_ref().per_class < 1
+        {
+            let refusal = Refusal::Setting {
+                name: "per_class",
+                value: validation.get_ref().per_class as f64,
+                expected: "1 or more",
+            };
+            return Err(Fault::new(validation.span(), refusal));
+        }
         let names: Vec<Spanned<String>> = self.method.iter().map(|entry| entry.name.clone()).collect();
         if let Some(name) = names.iter().find(|name| !can_name_a_directory(name.get_ref())) {
             return Err(Fault::new(name.span(), Refusal::Name(name.get_ref().clone())));

@@ -104,6 +104,18 @@ pub(crate) enum Refusal {
         /// Length of the training.
         epochs: i64,
     },
+    /// Several strengths, and nothing to choose among them with.
+    #[error(
+        "`{0}` chooses among several `taus`, but no images are held out to choose with, and the test split must not be \
+         used; state `validation = {{ per_class = 50 }}` at the top of the grid, or a single value"
+    )]
+    NeedsValidation(String),
+    /// A choice of epochs on images that nobody held out.
+    #[error(
+        "grid {0} holds no images out, so `--select val` has nothing to select with; state `validation = {{ per_class = 50 \
+         }}` at its top, which trains its runs anew, or leave out --select"
+    )]
+    NothingToSelectOn(String),
     /// A method that cannot be trained.
     #[error("{0}")]
     Method(#[from] methods::MethodError),

@@ -1,7 +1,7 @@
 //! A grid as a person writes it.
 
-use datasets::{Dataset, Imbalance, Selection};
-use methods::{Augmentation, Head, Loss, Protocol, Resample, Sampler};
+use datasets::{Dataset, Imbalance, Selection, Validation};
+use methods::{Augmentation, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -19,7 +19,9 @@ pub(super) struct GridFile {
     /// Which images of each class are kept.
     #[serde(default)]
     pub(super) selection: Selection,
-    /// How many are.
+    /// Which images are held out before that.
+    pub(super) validation: Option<Spanned<Validation>>,
+    /// How many are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
     /// One run each.
     pub(super) seeds: Spanned<Vec<Spanned<i64>>>,
@@ -88,7 +90,19 @@ pub(super) enum RegularizerEntry {
 
 /// As [`methods::SecondStage`], laid over the protocol's.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum SecondStageEntry {
     Crt(Overrides),
+    Lws(Overrides),
+    Mislas(Overrides),
+    DisAlign(Overrides),
+    WeightBalancing(Overrides),
+    TauNormalization(Overrides),
+    LogitAdjustment(Overrides),
+    NearestClassMean {
+        #[serde(default)]
+        features: FeatureTransform,
+        #[serde(default)]
+        nearness: Nearness,
+    },
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use methods::{LearningRate, Method, Mix, Protocol, Recipe, Regularizer, Reweight, SecondStage};
+use datasets::Dataset;
+use methods::{
+    Head, LearningRate, Method, Mix, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep,
+};
 
 use super::augmentation::check_augmentation;
 use super::error::{Fault, Refusal};
@@ -105,7 +108,7 @@ impl GridFile {
         let second_stage = uses
             .second_stage
             .as_ref()
-            .map(|entry| resolve_second_stage(entry, protocol))
+            .map(|entry| resolve_second_stage(entry, protocol, self.dataset))
             .transpose()?;
         let method = Method {
             sampler: uses.sampler,
@@ -119,6 +122,14 @@ impl GridFile {
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
         check_plain_parts(&method).map_err(at_name)?;
+        if self.validation.is_none()
+            && method
+                .second_stage
+                .as_ref()
+                .is_some_and(|stage| stage.choices().is_some())
+        {
+            return Err(at_name(Refusal::NeedsValidation(entry.name.get_ref().clone())));
+        }
         Ok(method)
     }
 
@@ -153,16 +164,37 @@ fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweigh
     }
 }
 
-fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<SecondStage, Fault> {
-    let SecondStageEntry::Crt(stated) = entry;
-    let second_stage = stated.over_variant(&protocol.classifier_retraining())?;
-    let SecondStage::Crt {
+fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol, dataset: Dataset) -> Result<SecondStage, Fault> {
+    let crt = protocol.classifier_retraining();
+    Ok(match entry {
+        SecondStageEntry::Crt(stated) => SecondStage::Crt(resolve_retraining(stated, &crt)?),
+        SecondStageEntry::Lws(stated) => SecondStage::Lws(resolve_retraining(stated, &crt.of_scales())?),
+        SecondStageEntry::Mislas(stated) => {
+            SecondStage::Mislas(resolve_retraining(stated, &Retraining::mislas(dataset))?)
+        }
+        SecondStageEntry::DisAlign(stated) => {
+            SecondStage::DisAlign(resolve_retraining(stated, &Retraining::dis_align())?)
+        }
+        SecondStageEntry::WeightBalancing(stated) => {
+            SecondStage::WeightBalancing(resolve_retraining(stated, &Retraining::weight_balancing())?)
+        }
+        SecondStageEntry::TauNormalization(stated) => SecondStage::TauNormalization(resolve_sweep(stated)?),
+        SecondStageEntry::LogitAdjustment(stated) => SecondStage::LogitAdjustment(resolve_sweep(stated)?),
+        &SecondStageEntry::NearestClassMean { features, nearness } => {
+            SecondStage::NearestClassMean { features, nearness }
+        }
+    })
+}
+
+fn resolve_retraining(stated: &Overrides, default: &Retraining) -> Result<Retraining, Fault> {
+    let retraining = stated.over(default)?;
+    let Retraining {
         epochs,
         learning_rate,
         weight_decay,
         sampler,
         ..
-    } = &second_stage;
+    } = &retraining;
     stated.check("epochs", *epochs as f64, *epochs >= 1, "1 or more")?;
     stated.check(
         "weight_decay",
@@ -174,7 +206,18 @@ fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol) -> Result<
     sampler
         .check()
         .map_err(|error| Fault::new(stated.span(&["sampler"]), error.into()))?;
-    Ok(second_stage)
+    Ok(retraining)
+}
+
+fn resolve_sweep(stated: &Overrides) -> Result<Sweep, Fault> {
+    let sweep: Sweep = stated.over(&Sweep::default())?;
+    if sweep.taus.is_empty() {
+        return Err(Fault::new(stated.span(&["taus"]), Refusal::Empty("taus")));
+    }
+    for &tau in &sweep.taus {
+        stated.check("taus", tau, is_finite_and_not_negative(tau), "0 or more, each")?;
+    }
+    Ok(sweep)
 }
 
 fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs: i64) -> Result<(), Fault> {
@@ -219,6 +262,15 @@ pub(super) fn is_finite_and_not_negative(value: f64) -> bool {
 }
 
 impl Named {
+    /// Refuses a fixed ETF of more classes than features of `dimension` have room for.
+    pub(super) fn check_head(&self, classes: i64, dimension: i64) -> Result<(), Fault> {
+        if self.method.head == Head::FixedEtf && classes > dimension + 1 {
+            let refusal = nc::Error::NoSimplex { classes, dimension }.into();
+            return Err(Fault::new(self.span.clone(), refusal));
+        }
+        Ok(())
+    }
+
     /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
         for (part, start) in self.method.starts() {

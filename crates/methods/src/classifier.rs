@@ -1,0 +1,148 @@
+//! Classifiers: features to logits, whether they were learnt, fixed or computed afterwards.
+
+use tch::Tensor;
+
+use crate::ClassMeans;
+
+/// A classifier's parameters. What a [`crate::Head`] builds, a second stage may wrap or replace.
+#[derive(Debug)]
+pub enum Classifier {
+    /// `features · weightᵀ + bias`.
+    Linear {
+        /// `[k, d]`.
+        weight: Tensor,
+        /// `[k]`.
+        bias: Tensor,
+    },
+    /// Cosine of feature and column.
+    Cosine {
+        /// `[d, k]`.
+        weight: Tensor,
+    },
+    /// Cosine of feature and a row that is not trained.
+    FixedEtf {
+        /// Unit rows, `[k, d]`.
+        weight: Tensor,
+    },
+    /// Logits of another classifier, each class's times its own factor: LWS (Kang et al. 2020, Eq. 6).
+    Scaled {
+        /// What is scaled.
+        base: Box<Classifier>,
+        /// One factor a class, `[k]`.
+        scale: Tensor,
+    },
+    /// `DisAlign`: `(1 + σ(x) · scale) ⊙ z + σ(x) · offset` of another classifier's logits z, where the confidence σ(x) is
+    /// the sigmoid of a linear function of the feature (the authors' code; Zhang et al. 2021, Eq. 5, blend σ(x) · (scale ⊙
+    /// z + offset) with (1 − σ(x)) · z).
+    Aligned {
+        /// What is calibrated.
+        base: Box<Classifier>,
+        /// One factor a class, `[k]`.
+        scale: Tensor,
+        /// One summand a class, `[k]`.
+        offset: Tensor,
+        /// Weight of the confidence, `[1, d]`.
+        confidence: Tensor,
+        /// Its bias, `[1]`.
+        confidence_bias: Tensor,
+    },
+    /// Similarity to class means: NCM.
+    NearestClassMean(ClassMeans),
+}
+
+impl Classifier {
+    /// Logits `[b, k]` of features `[b, d]`.
+    pub fn forward(&self, features: &Tensor) -> Tensor {
+        match self {
+            Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
+            Classifier::Cosine { weight } => cosine_logits(features, weight),
+            Classifier::FixedEtf { weight } => normalized(features, 1).matmul(&weight.tr()),
+            Classifier::Scaled { base, scale } => base.forward(features) * scale,
+            Classifier::Aligned {
+                base,
+                scale,
+                offset,
+                confidence,
+                confidence_bias,
+            } => {
+                let confidence = features.linear(confidence, Some(confidence_bias)).sigmoid(); // [b, 1]
+                (&confidence * scale + 1.0) * base.forward(features) + &confidence * offset
+            }
+            Classifier::NearestClassMean(means) => means.similarity(features),
+        }
+    }
+
+    /// Whether its logits are meant as log-probabilities; cosines and distances are not.
+    pub(crate) fn gives_probabilities(&self) -> bool {
+        match self {
+            Classifier::Linear { .. } => true,
+            Classifier::Scaled { base, .. } | Classifier::Aligned { base, .. } => base.gives_probabilities(),
+            Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => false,
+        }
+    }
+
+    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
+    /// feature, the one beneath it.
+    pub(crate) fn rows(&self) -> Tensor {
+        match self {
+            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.detach(),
+            Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
+            Classifier::Scaled { base, scale } => base.rows() * scale.detach().unsqueeze(1),
+            Classifier::Aligned { base, .. } => base.rows(),
+            Classifier::NearestClassMean(means) => means.rows().shallow_clone(),
+        }
+    }
+
+    /// The bias `[k]`, where the classifier has one.
+    pub(crate) fn bias(&self) -> Option<Tensor> {
+        match self {
+            Classifier::Linear { bias, .. } => Some(bias.detach()),
+            Classifier::Scaled { base, scale } => base.bias().map(|bias| bias * scale.detach()),
+            Classifier::Aligned { base, .. } => base.bias(),
+            Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => None,
+        }
+    }
+}
+
+/// Cosines of features `[b, d]` with the columns of `weight [d, k]`, `[b, k]`.
+pub fn cosine_logits(features: &Tensor, weight: &Tensor) -> Tensor {
+    normalized(features, 1).matmul(&normalized(weight, 0))
+}
+
+/// Slices along `dim` divided by their length, which is clamped at 1e-12 (PyTorch's `normalize`).
+pub(crate) fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
+    let length = tensor
+        .norm_scalaropt_dim_dtype(2, dim, true, tensor.kind())
+        .clamp_min(1e-12);
+    tensor / length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aligned_classifier_changes_logits_as_much_as_its_confidence_says() {
+        let base = || {
+            Box::new(Classifier::Linear {
+                weight: Tensor::from_slice2(&[[1.0, 0.0], [0.0, 2.0]]),
+                bias: Tensor::from_slice(&[0.5, 0.0]),
+            })
+        };
+        let feature = Tensor::from_slice2(&[[1.0, 1.0]]); // logits 1.5 and 2
+        let aligned = |confidence_bias: f64| Classifier::Aligned {
+            base: base(),
+            scale: Tensor::from_slice(&[1.0, -1.0]),
+            offset: Tensor::from_slice(&[0.25, 4.0]),
+            confidence: Tensor::from_slice2(&[[0.0, 0.0]]),
+            confidence_bias: Tensor::from_slice(&[confidence_bias]),
+        };
+        for (confidence_bias, expected) in [(-1e3, [1.5, 2.0]), (0.0, [2.375, 3.0]), (1e3, [3.25, 4.0])] {
+            let logits = aligned(confidence_bias).forward(&feature);
+            assert!(
+                logits.allclose(&Tensor::from_slice2(&[expected]), 1e-12, 1e-12, false),
+                "{logits:?}"
+            );
+        }
+    }
+}

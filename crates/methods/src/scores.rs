@@ -1,0 +1,159 @@
+//! Scores beside accuracy: top-5, confusion, calibration, and accuracy under shifts of the test split.
+
+use tch::{Kind, Tensor};
+
+use crate::Evaluation;
+
+/// Share of samples whose label is among the `top` largest logits; `None` where there are no more classes than that.
+/// Logits `[n, k]`, labels `[n]`.
+pub fn top_accuracy(logits: &Tensor, labels: &Tensor, top: i64) -> Option<f64> {
+    (logits.size()[1] > top).then(|| {
+        let (_, classes) = logits.topk(top, 1, true, false);
+        let hits = classes.eq_tensor(&labels.unsqueeze(1)).sum(Kind::Int64);
+        hits.double_value(&[]) / labels.numel() as f64
+    })
+}
+
+/// Samples of each label (row) by prediction (column), `[k, k]` i64, from labels and predictions `[n]`.
+pub fn confusion(labels: &Tensor, predictions: &Tensor, classes: i64) -> Tensor {
+    (labels * classes + predictions)
+        .bincount(None::<Tensor>, classes * classes)
+        .view([classes, classes])
+}
+
+/// How far confidence, the largest softmax probability, is from accuracy (Guo et al. 2017).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// Equal parts of 0..1, those without a sample left out.
+    pub bins: Vec<CalibrationBin>,
+}
+
+/// Samples of similar confidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CalibrationBin {
+    /// Share of all samples.
+    pub share: f64,
+    /// Mean confidence.
+    pub confidence: f64,
+    /// Share of them that are classified correctly.
+    pub accuracy: f64,
+}
+
+impl Calibration {
+    /// In 15 bins, as Guo et al. (2017), §5. Logits `[n, k]`, labels `[n]`.
+    ///
+    /// # Panics
+    /// If the shapes are others: a bug of the caller.
+    pub fn new(logits: &Tensor, labels: &Tensor) -> Calibration {
+        const BINS: i64 = 15;
+        let (confidence, predictions) = logits.softmax(1, Kind::Double).max_dim(1, false);
+        // A bin has its upper end: confidence in (i / 15, (i + 1) / 15].
+        let bin = ((&confidence * BINS).ceil() - 1.0)
+            .clamp(0.0, BINS as f64 - 1.0)
+            .to_kind(Kind::Int64);
+        let sums = |values: &Tensor| {
+            let sums = bin.bincount(Some(values), BINS).to_kind(Kind::Double);
+            Vec::<f64>::try_from(sums).expect("one sum a bin")
+        };
+        let correct = predictions.eq_tensor(labels).to_kind(Kind::Double);
+        let (counts, confidences, hits) = (sums(&confidence.ones_like()), sums(&confidence), sums(&correct));
+        let samples = labels.numel() as f64;
+        let bins = counts
+            .iter()
+            .zip(confidences)
+            .zip(hits)
+            .filter(|((count, _), _)| **count > 0.0);
+        let bins = bins.map(|((count, confidence), hits)| CalibrationBin {
+            share: count / samples,
+            confidence: confidence / count,
+            accuracy: hits / count,
+        });
+        Calibration { bins: bins.collect() }
+    }
+
+    /// Expected calibration error: mean over samples of |accuracy − confidence| of their bin, in 0..1.
+    pub fn expected_error(&self) -> f64 {
+        let gaps = self
+            .bins
+            .iter()
+            .map(|bin| bin.share * (bin.accuracy - bin.confidence).abs());
+        gaps.sum()
+    }
+}
+
+/// Class frequencies of a test split, where class 0 is the largest of the training split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TestPrior {
+    /// Falling exponentially as in training, the first class `ratio` times the last.
+    Forward(f64),
+    /// All alike.
+    Uniform,
+    /// Rising exponentially, the last class `ratio` times the first.
+    Backward(f64),
+}
+
+impl Evaluation {
+    /// Accuracy expected on a test split with these class frequencies, 0..1: the class accuracies averaged with them. The
+    /// splits of Hong et al. (2021) are draws from this split, so theirs differ from it by the chance of the draw.
+    pub fn accuracy_under(&self, prior: TestPrior) -> f64 {
+        let last = (self.per_class.len() as f64 - 1.0).max(1.0);
+        let weighted = self.per_class.iter().enumerate().filter_map(|(class, accuracy)| {
+            let position = class as f64 / last;
+            let weight = match prior {
+                TestPrior::Forward(ratio) => ratio.powf(-position),
+                TestPrior::Uniform => 1.0,
+                TestPrior::Backward(ratio) => ratio.powf(position),
+            };
+            accuracy.map(|accuracy| (weight, accuracy))
+        });
+        let (total, sum) = weighted.fold((0.0, 0.0), |(total, sum), (weight, accuracy)| {
+            (total + weight, sum + weight * accuracy)
+        });
+        sum / total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shots;
+
+    #[test]
+    fn second_guesses_count_in_the_top_two_and_few_classes_have_none() {
+        let logits = Tensor::from_slice2(&[[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]);
+        let labels = Tensor::from_slice(&[1_i64, 2]);
+        assert_eq!(top_accuracy(&logits, &labels, 2), Some(0.5));
+        assert_eq!(top_accuracy(&logits, &labels, 3), None);
+    }
+
+    #[test]
+    fn confusion_has_labels_in_rows_and_predictions_in_columns() {
+        let (labels, predictions) = (Tensor::from_slice(&[0_i64, 0, 1]), Tensor::from_slice(&[0_i64, 1, 1]));
+        let expected = Tensor::from_slice2(&[[1_i64, 1, 0], [0, 1, 0], [0, 0, 0]]);
+        assert_eq!(confusion(&labels, &predictions, 3), expected);
+    }
+
+    #[test]
+    fn calibration_error_is_the_gap_between_confidence_and_accuracy() {
+        // Two samples of confidence 0.8, one of them right, and two sure and right ones.
+        let logits = Tensor::from_slice2(&[[0.8, 0.2], [0.8, 0.2], [1.0, 1e-30], [1.0, 1e-30]]).log();
+        let calibration = Calibration::new(&logits, &Tensor::from_slice(&[0_i64, 1, 0, 0]));
+        assert_eq!(calibration.bins.len(), 2);
+        assert!((calibration.expected_error() - 0.5 * 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_test_split_like_training_favours_the_classes_that_training_had_most_of() {
+        let labels = Tensor::from_slice(&[0_i64, 0, 1, 1]);
+        let predictions = Tensor::from_slice(&[0_i64, 0, 1, 0]); // class accuracies 1 and 0.5
+        let evaluation = Evaluation::new(&predictions, &labels, 2, &Shots::new(&[200, 10]));
+        let expected = [
+            (TestPrior::Forward(3.0), 0.875),
+            (TestPrior::Uniform, 0.75),
+            (TestPrior::Backward(3.0), 0.625),
+        ];
+        for (prior, accuracy) in expected {
+            assert!((evaluation.accuracy_under(prior) - accuracy).abs() < 1e-12, "{prior:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Adjust: a second stage that trains nothing.
+
+use methods::{Evaluation, Images, Model, SecondStage, Shots, features_of};
+use serde::Serialize;
+use tch::Tensor;
+
+use crate::run_dir::{RunDir, RunDirError};
+
+/// One row of `sweep.csv`: a strength and what it gives. The choice is made on the validation split alone; the test
+/// accuracies are there to be read.
+#[derive(Debug, Serialize)]
+struct SweepRow {
+    tau: Option<f64>,
+    validation_accuracy: Option<f64>,
+    accuracy: f64,
+    many: Option<f64>,
+    medium: Option<f64>,
+    few: Option<f64>,
+}
+
+/// Puts the classifier that `second_stage` computes in place of that of `model`, the finished first stage, and returns its
+/// strength, if it has one. Of several it is the one with the highest accuracy on `validation`, the first of equals; all
+/// of them are written to `sweep.csv`.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(crate) fn adjust(
+    second_stage: &SecondStage,
+    model: &mut Model,
+    (train, validation, test): (&Images, Option<&Images>, &Images),
+    run_dir: &RunDir,
+) -> Result<Option<f64>, RunDirError> {
+    let shots = Shots::new(&train.class_counts());
+    let test_features = features_of(model, test);
+    let validation_features = validation.map(|images| (images, features_of(model, images)));
+    let mut rows = Vec::new();
+    let mut chosen = None;
+    for adjusted in second_stage.adjusted(model, train) {
+        let evaluation = |images: &Images, features: &Tensor| {
+            let decisions = adjusted.classifier.forward(features).argmax(1, false);
+            Evaluation::new(&decisions, images.labels(), model.classes(), &shots)
+        };
+        let on_validation = validation_features
+            .as_ref()
+            .map(|(images, features)| evaluation(images, features).accuracy);
+        let on_test = evaluation(test, &test_features);
+        rows.push(SweepRow {
+            tau: adjusted.tau,
+            validation_accuracy: on_validation,
+            accuracy: on_test.accuracy,
+            many: on_test.many,
+            medium: on_test.medium,
+            few: on_test.few,
+        });
+        let best = chosen.as_ref().map(|(accuracy, _)| *accuracy);
+        if best.is_none_or(|best| on_validation > best) {
+            chosen = Some((on_validation, adjusted));
+        }
+    }
+    run_dir.write_rows("sweep.csv", rows)?;
+    Ok(chosen.and_then(|(_, adjusted)| {
+        model.replace_classifier(adjusted.classifier);
+        adjusted.tau
+    }))
+}

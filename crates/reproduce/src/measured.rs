@@ -1,0 +1,136 @@
+//! Measured: what a run's files say of its accuracy.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use methods::{Images, Model, SecondStage, Shots, evaluate};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::adjust::adjust;
+use crate::run_dir::RunDir;
+
+/// One row of `metrics.csv`. Accuracies in 0..1, missing where a group has no class; `train_*` are measured on the
+/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MetricsRow {
+    pub(crate) epoch: i64,
+    pub(crate) learning_rate: f64,
+    pub(crate) train_loss: f64,
+    pub(crate) accuracy: f64,
+    pub(crate) many: Option<f64>,
+    pub(crate) medium: Option<f64>,
+    pub(crate) few: Option<f64>,
+    pub(crate) train_nc1: Option<f64>,
+    pub(crate) train_nc2_equiangularity: Option<f64>,
+    pub(crate) train_nc2_min_angle: Option<f64>,
+    pub(crate) train_nc2_norm_cov: Option<f64>,
+    pub(crate) train_nc3: Option<f64>,
+    pub(crate) test_nc1: Option<f64>,
+    pub(crate) test_nc2_equiangularity: Option<f64>,
+    pub(crate) test_nc2_min_angle: Option<f64>,
+    pub(crate) test_nc2_norm_cov: Option<f64>,
+    pub(crate) test_nc3: Option<f64>,
+    pub(crate) images_per_second: f64,
+    pub(crate) seconds: f64,
+}
+
+/// One row of `validation.csv`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ValidationRow {
+    pub(crate) epoch: i64,
+    pub(crate) accuracy: f64,
+}
+
+/// Test accuracies of a run at its end, in 0..1.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// After the last epoch, or of the classifier that was computed.
+    pub(crate) accuracy: f64,
+    /// Mean class accuracies of the same network.
+    pub(crate) many: Option<f64>,
+    pub(crate) medium: Option<f64>,
+    pub(crate) few: Option<f64>,
+    /// The first epoch with the highest test accuracy, and that.
+    pub(crate) best: Option<(i64, f64)>,
+    /// The first epoch with the highest validation accuracy.
+    pub(crate) selected_epoch: Option<i64>,
+    /// Test accuracy after it, or of the classifier that was computed; `None` without a validation split.
+    pub(crate) selected: Option<f64>,
+    /// Strength of the adjustment.
+    pub(crate) tau: Option<f64>,
+    /// Of training and evaluation.
+    pub(crate) seconds: f64,
+}
+
+impl Measured {
+    /// From the tables of a run that trained to its last epoch.
+    ///
+    /// # Errors
+    /// If one of them is damaged.
+    pub(crate) fn trained(run_dir: &RunDir) -> anyhow::Result<Measured> {
+        let rows: Vec<MetricsRow> = read(&run_dir.metrics())?;
+        let last = rows
+            .last()
+            .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
+        let best = first_of_highest(rows.iter().map(|row| (row.epoch, row.accuracy)));
+        let validation: Vec<ValidationRow> = if run_dir.validation().exists() {
+            read(&run_dir.validation())?
+        } else {
+            Vec::new()
+        };
+        let selected = first_of_highest(validation.iter().map(|row| (row.epoch, row.accuracy)));
+        let selected_epoch = selected.map(|(epoch, _)| epoch);
+        let selected = rows.iter().find(|row| Some(row.epoch) == selected_epoch);
+        Ok(Measured {
+            accuracy: last.accuracy,
+            many: last.many,
+            medium: last.medium,
+            few: last.few,
+            best,
+            selected_epoch,
+            selected: selected.map(|row| row.accuracy),
+            tau: None,
+            seconds: rows.iter().map(|row| row.seconds).sum(),
+        })
+    }
+
+    /// Of the classifier that `second_stage` computes, which takes the place of that of `model`.
+    ///
+    /// # Errors
+    /// If a table cannot be written.
+    pub(crate) fn adjusted(
+        second_stage: &SecondStage,
+        model: &mut Model,
+        (train, validation, test): (&Images, Option<&Images>, &Images),
+        run_dir: &RunDir,
+    ) -> anyhow::Result<Measured> {
+        let started = Instant::now();
+        let tau = adjust(second_stage, model, (train, validation, test), run_dir)?;
+        let (evaluation, _) = evaluate(model, test, &Shots::new(&train.class_counts()));
+        Ok(Measured {
+            accuracy: evaluation.accuracy,
+            many: evaluation.many,
+            medium: evaluation.medium,
+            few: evaluation.few,
+            best: None,
+            selected_epoch: None,
+            selected: validation.map(|_| evaluation.accuracy),
+            tau,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+fn first_of_highest(epochs: impl DoubleEndedIterator<Item = (i64, f64)>) -> Option<(i64, f64)> {
+    epochs.rev().max_by(|left, right| left.1.total_cmp(&right.1))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    csv::Reader::from_reader(text.as_slice())
+        .into_deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{} is damaged; remove the run's folder and run again", path.display()))
+}

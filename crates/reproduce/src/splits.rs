@@ -1,0 +1,51 @@
+//! Splits: which images a run trains on, and which it holds out.
+
+use anyhow::Context;
+use datasets::{IndexList, Loaded, Split};
+
+use crate::run::Run;
+
+/// The training images of a data set, parted.
+pub(crate) struct Splits {
+    /// What is trained on: long-tailed.
+    pub(crate) train: Split,
+    /// Which images these are.
+    pub(crate) train_list: IndexList,
+    /// What is held out, balanced, and which images these are; `None` without a validation split.
+    pub(crate) validation: Option<(Split, IndexList)>,
+}
+
+impl Splits {
+    /// Parts the training images of `data` as `run` says: first the validation split, then the long-tailed one of what is
+    /// left.
+    ///
+    /// # Errors
+    /// If a class has too few images.
+    pub(crate) fn new(run: &Run, data: &Loaded) -> anyhow::Result<Splits> {
+        let mut labels = data.train.label_list();
+        let held_out = match run.validation {
+            None => Vec::new(),
+            Some(validation) => validation.hold_out(&labels, data.train.classes)?,
+        };
+        for &index in &held_out {
+            labels[usize::try_from(index)?] = -1; // of no class, so that nothing selects it again
+        }
+        let kept = run.selection.select(&labels, &class_counts(run, data)?)?;
+        Ok(Splits {
+            train: data.train.select(&kept),
+            train_list: IndexList::new(&kept),
+            validation: (!held_out.is_empty()).then(|| (data.train.select(&held_out), IndexList::new(&held_out))),
+        })
+    }
+}
+
+/// Training images that each class keeps.
+///
+/// # Errors
+/// If a class would keep none.
+pub(crate) fn class_counts(run: &Run, data: &Loaded) -> anyhow::Result<Vec<i64>> {
+    let counts = data.train.class_counts();
+    let largest = *counts.iter().max().context("a data set has classes")?;
+    let held_out = run.validation.map_or(0, |validation| validation.per_class);
+    Ok(run.imbalance.class_counts(largest - held_out, data.train.classes)?)
+}
