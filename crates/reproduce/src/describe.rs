@@ -125,6 +125,7 @@ fn loss(loss: Loss) -> String {
         Loss::Lade { alpha, lambda } => format!("LADE (α {alpha}, λ {lambda})"),
         Loss::DotRegression { balanced_lengths: true } => "dot regression (balanced lengths)".to_owned(),
         Loss::DotRegression { .. } => "dot regression".to_owned(),
+        Loss::MeanSquaredError => "mean squared error".to_owned(),
         Loss::AttractionRepulsion => "attraction–repulsion-balanced loss".to_owned(),
     }
 }
