@@ -28,6 +28,10 @@ report name *options: _libtorch
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
+# Print every method: family, name, paper, parts, and which grids use it.
+methods: _libtorch
+    @cargo run --release -p longtail-reproduce -- methods
+
 # Run all tests: just test resume
 test *filter: _libtorch
     OMP_NUM_THREADS=1 cargo test --workspace "$@"

@@ -40,12 +40,34 @@ pub(crate) fn parts(method: &Method) -> String {
             lambda_1,
             lambda_2,
             start_epoch,
+            within,
             ..
         } = config;
-        parts.push(format!("NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2})"));
+        let within = match within {
+            nc::WithinClass::MeanOverClasses => "",
+            nc::WithinClass::SumOverClasses => ", summed over classes",
+            nc::WithinClass::SquaredCounts => ", squared counts",
+            nc::WithinClass::CenterLoss => ", center loss",
+        };
+        parts.push(format!(
+            "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
+        ));
     }
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
+}
+
+/// As [`parts`], and what happens to images if that is not the `usual`.
+pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
+    if method.augmentation == *usual {
+        parts(method)
+    } else {
+        format!(
+            "{}; augmentation: {}",
+            parts(method),
+            augmentation(&method.augmentation)
+        )
+    }
 }
 
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
