@@ -721,7 +721,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         let step = refusal(&GRID.replace("ratio = 10 }", "ratio = 6000 }"));
         assert!(
-            step.starts_with("3:44: imbalance step 6000 leaves class 5 without images"),
+            step.starts_with("3:49: imbalance step 6000 leaves class 5 without images"),
             "{step}"
         );
     }

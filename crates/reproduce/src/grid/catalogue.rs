@@ -72,19 +72,19 @@ pub(crate) fn catalogue(folder: &Path) -> Result<String, CatalogueError> {
             let method = &run.expect("a grid plans each of its methods").method;
             let users = grids.iter().filter(|other| other.spells(entry));
             let users: Vec<&str> = users.map(Grid::name).collect();
-            lines.push([
-                family.name().to_owned(),
-                format!("`{name}`"),
-                paper.clone(),
-                describe::parts_beside(method, &planned[0].run.method.augmentation),
-                users.join(", "),
-            ]);
+            let parts = describe::parts_beside(method, &planned[0].run.method.augmentation);
+            let (words, users) = (family.name(), users.join(", "));
+            listed.push((
+                family,
+                format!("| {words} | `{name}` | {paper} | {parts} | {users} |\n"),
+            ));
         }
     }
-    Ok(lines
-        .iter()
-        .map(|cells| format!("| {} |\n", cells.join(" | ")))
-        .collect())
+    listed.sort_by_key(|(family, _)| *family); // stable
+    let lines: String = listed.into_iter().map(|(_, line)| line).collect();
+    Ok(format!(
+        "| family | method | paper | parts | grids |\n|---|---|---|---|---|\n{lines}"
+    ))
 }
 
 fn grids(folder: &Path) -> Result<Vec<Grid>, CatalogueError> {
