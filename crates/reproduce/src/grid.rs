@@ -14,8 +14,9 @@ mod resolve;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use datasets::Dataset;
+use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
+use toml::Spanned;
 
 use crate::published::{self, Published};
 use crate::run::Run;
@@ -152,23 +153,28 @@ impl Grid {
                         recipe: recipe.clone(),
                         method: named.method.clone(),
                     };
-                    let planned_run = run(named);
-                    let at = |span, refusal| self.place(Fault::new(span, refusal));
-                    let class_counts = planned_run
-                        .class_counts()
-                        .map_err(|error| at(imbalance.span(), Refusal::Imbalance(error.to_string())))?;
-                    named
-                        .method
-                        .check_class_counts(&class_counts)
-                        .map_err(|error| at(named.span.clone(), error.into()))?;
+                    let run_of_it = run(named);
+                    self.check_class_counts(&run_of_it, named, imbalance)?;
                     planned.push(Planned {
-                        run: planned_run,
+                        run: run_of_it,
                         first_stage: first.as_ref().map(run),
                     });
                 }
             }
         }
         Ok(planned)
+    }
+
+    /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.
+    fn check_class_counts(&self, run: &Run, named: &Named, imbalance: &Spanned<Imbalance>) -> Result<(), GridError> {
+        let class_counts = run.class_counts().map_err(|error| {
+            let refusal = Refusal::Imbalance(error.to_string());
+            self.place(Fault::new(imbalance.span(), refusal))
+        })?;
+        named
+            .method
+            .check_class_counts(&class_counts)
+            .map_err(|error| self.place(Fault::new(named.span.clone(), error.into())))
     }
 
     /// Recipe and all methods on `dataset` under `protocol`, in a training of `epochs` if given.
@@ -874,7 +880,7 @@ second_stage = { crt = { epochs = 20 } }
             ("paper-table-5", 12),
             ("paper-table-7", 30),
             ("shapes-lt", 5),
-            ("survey", 123),
+            ("survey", 120),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")
