@@ -51,8 +51,11 @@ pub(crate) fn parts(method: &Method) -> String {
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
 fn second_stage(second_stage: &SecondStage) -> String {
     let trained = |name: &str, retraining: &Retraining| {
-        let (epochs, sampler) = (count(retraining.epochs, "epoch"), sampler(retraining.sampler));
-        format!("then {name} for {epochs} ({sampler})")
+        let mut parts = vec![sampler(retraining.sampler)];
+        parts.extend(retraining.loss.map(loss));
+        parts.extend(retraining.reweight.map(|_| "re-weighted".to_owned()));
+        let epochs = count(retraining.epochs, "epoch");
+        format!("then {name} for {epochs} ({})", parts.join(", "))
     };
     let swept = |name: &str, Sweep { taus }: &Sweep| {
         let values: Vec<String> = taus.iter().map(f64::to_string).collect();
