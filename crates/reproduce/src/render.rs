@@ -1,11 +1,12 @@
 //! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
 
 use crate::collect::{Metric, Spread};
+use crate::markdown::aligned;
 use crate::published::Published;
 use crate::table::{Row, Table};
 
 /// Missing, which is not zero.
-const MISSING: &str = "—";
+pub(crate) const MISSING: &str = "—";
 /// A published number counts as reached down to this far below it, as a share of one.
 const REACHED_WITHIN: f64 = 0.01;
 
@@ -36,10 +37,9 @@ fn markdown_table(table: &Table) -> String {
         "published %",
         "difference",
     ];
-    let mut lines = vec![header.map(str::to_owned)];
-    lines.extend(table.rows.iter().map(|row| {
+    let rows = table.rows.iter().map(|row| {
         let percent = |metric| spread(row.spread(metric), 100.0, 2);
-        [
+        vec![
             row.method.clone(),
             row.imbalance.to_string(),
             format!("{} of {}", row.finished, row.planned),
@@ -55,23 +55,8 @@ fn markdown_table(table: &Table) -> String {
             row.difference()
                 .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
         ]
-    }));
-    let widths: [usize; 12] =
-        std::array::from_fn(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
-    // Words to the left, numbers to the right.
-    let rule: [String; 12] = std::array::from_fn(|column| match column {
-        0 | 1 => "-".repeat(widths[column]),
-        _ => format!("{}:", "-".repeat(widths[column] - 1)),
     });
-    lines.insert(1, rule);
-    let lines = lines.iter().map(|line| {
-        let cells: [String; 12] = std::array::from_fn(|column| match (column, widths[column]) {
-            (0 | 1, width) => format!("{:<width$}", line[column]),
-            (_, width) => format!("{:>width$}", line[column]),
-        });
-        format!("| {} |\n", cells.join(" | "))
-    });
-    lines.collect()
+    aligned(&header, rows, 2)
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.

@@ -1,6 +1,5 @@
 //! Worker: the child process that trains one run in its directory.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,11 +10,12 @@ use methods::{
     Checkpoint, EpochRow, Evaluation, Images, InitialClassifier, Model, Progress, SecondStage, Training, epoch_seed,
     features_of,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tch::{Device, Kind};
 
 use crate::environment::Environment;
 use crate::message::Message;
+use crate::metrics::{self, MetricsRow};
 use crate::preflight::class_counts;
 use crate::run::{Outcome, Run};
 use crate::run_dir::{RunDir, append_rows, cut_rows};
@@ -35,31 +35,6 @@ pub(crate) struct Job {
     pub(crate) threads: i32,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
-}
-
-/// One row of `metrics.csv`. Accuracies in 0..1, missing where a group has no class; `train_*` are measured on the
-/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct MetricsRow {
-    epoch: i64,
-    learning_rate: f64,
-    train_loss: f64,
-    accuracy: f64,
-    many: Option<f64>,
-    medium: Option<f64>,
-    few: Option<f64>,
-    train_nc1: Option<f64>,
-    train_nc2_equiangularity: Option<f64>,
-    train_nc2_min_angle: Option<f64>,
-    train_nc2_norm_cov: Option<f64>,
-    train_nc3: Option<f64>,
-    test_nc1: Option<f64>,
-    test_nc2_equiangularity: Option<f64>,
-    test_nc2_min_angle: Option<f64>,
-    test_nc2_norm_cov: Option<f64>,
-    test_nc3: Option<f64>,
-    images_per_second: f64,
-    seconds: f64,
 }
 
 /// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
@@ -83,10 +58,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let test = Images::new(&data.test, &normalization, job.device);
     let train = Images::new(&train, &normalization, job.device);
 
-    let (recipe, method) = match &run.method.second_stage {
-        None => (run.recipe.clone(), run.method.clone()),
-        Some(second_stage) => second_stage.as_training(&run.recipe, &run.method),
-    };
+    let (recipe, method) = run.stage();
     tch::manual_seed(epoch_seed(run.seed, -1));
     let mut model = Model::new(
         run.recipe.backbone,
@@ -103,6 +75,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     for path in [run_dir.metrics(), run_dir.per_class()] {
         cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    metrics::complete_columns(&run_dir.metrics())?;
     say(&Message::Started {
         next_epoch,
         epochs: recipe.epochs,
@@ -151,7 +124,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
 }
 
 /// The long-tailed training split and the list of the images that are in it.
-fn long_tailed(run: &Run, data: &Loaded) -> anyhow::Result<(datasets::Split, IndexList)> {
+pub(crate) fn long_tailed(run: &Run, data: &Loaded) -> anyhow::Result<(datasets::Split, IndexList)> {
     let class_counts = class_counts(run, data)?;
     let kept = run.selection.select(&data.train.label_list(), &class_counts)?;
     Ok((data.train.select(&kept), IndexList::new(&kept)))
@@ -180,31 +153,7 @@ fn start_second_stage(second_stage: &SecondStage, first_stage: Option<&Path>, mo
 
 /// Appends an epoch to the run's tables and tells the parent.
 fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
-    let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
-    append_rows(
-        &run_dir.metrics(),
-        [MetricsRow {
-            epoch: row.epoch,
-            learning_rate: row.learning_rate,
-            train_loss: row.train_loss,
-            accuracy: row.test.accuracy,
-            many: row.test.many,
-            medium: row.test.medium,
-            few: row.test.few,
-            train_nc1: train.map(|metrics| metrics.nc1),
-            train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
-            train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),
-            train_nc2_norm_cov: train.map(|metrics| metrics.nc2_norm_variation),
-            train_nc3: train.and_then(|metrics| metrics.nc3),
-            test_nc1: test.map(|metrics| metrics.nc1),
-            test_nc2_equiangularity: test.map(|metrics| metrics.nc2_equiangularity),
-            test_nc2_min_angle: test.map(|metrics| metrics.nc2_smallest_angle_degrees),
-            test_nc2_norm_cov: test.map(|metrics| metrics.nc2_norm_variation),
-            test_nc3: test.and_then(|metrics| metrics.nc3),
-            images_per_second: row.images_per_second,
-            seconds: row.seconds,
-        }],
-    )?;
+    append_rows(&run_dir.metrics(), [MetricsRow::from(row)])?;
     append_per_class(&run_dir.per_class(), row.epoch, &row.test)?;
     say(&Message::Epoch {
         epoch: row.epoch,
@@ -252,16 +201,7 @@ fn sum_up(job: &Job, run_dir: &RunDir, run: &Run, finished: &Finished<'_>) -> an
         split,
         environment,
     } = finished;
-    let text = fs::read(run_dir.metrics()).with_context(|| format!("cannot read {}", run_dir.metrics().display()))?;
-    let rows: Vec<MetricsRow> = csv::Reader::from_reader(text.as_slice())
-        .into_deserialize()
-        .collect::<Result<_, _>>()
-        .with_context(|| {
-            format!(
-                "{} is damaged; remove the run's folder and run again",
-                run_dir.metrics().display()
-            )
-        })?;
+    let rows = metrics::read(&run_dir.metrics())?;
     let last = rows
         .last()
         .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
