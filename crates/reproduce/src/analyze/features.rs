@@ -9,6 +9,9 @@ use tch::{Kind, Tensor};
 
 use super::arrays::Arrays;
 
+/// Longest feature vector: its scatter is a matrix of 2 GiB.
+const MOST_ENTRIES: i64 = 16_384;
+
 /// Features of n samples, as many labels, and what may come with them. Nothing here is checked before
 /// [`Analysis::of`](super::Analysis::of), other than that labels and counts are whole numbers.
 #[derive(Debug)]
@@ -82,15 +85,19 @@ impl Features {
     /// Entries of a feature vector, d.
     ///
     /// # Errors
-    /// If the features are not a matrix.
-    pub(crate) fn dimension(&self) -> Result<i64, Error> {
+    /// If the features are not a matrix, or so wide that their scatter `[d, d]` would not fit in memory.
+    pub(crate) fn dimension(&self) -> anyhow::Result<i64> {
         match self.features.size().as_slice() {
+            [_, dimension] if *dimension > MOST_ENTRIES => bail!(
+                "features have {dimension} entries each; give those of the layer before the classifier, at most {MOST_ENTRIES}"
+            ),
             [_, dimension] => Ok(*dimension),
-            _ => Err(Error::Shape {
+            found => Err(Error::Shape {
                 what: "features",
                 expected: "a matrix [n, d]".to_owned(),
-                found: self.features.size(),
-            }),
+                found: found.to_vec(),
+            }
+            .into()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::anyhow;
 
 use super::Origin;
 use super::arrays::Arrays;
@@ -58,8 +58,8 @@ impl Source {
     /// # Errors
     /// With what is missing or wrong.
     pub(crate) fn read(&self, split: Split, data: Option<&Path>) -> anyhow::Result<Subject> {
-        let found =
-            fs::metadata(&self.path).context("name a run's directory, a checkpoint in one, or a features file")?;
+        let found = fs::metadata(&self.path)
+            .map_err(|error| anyhow!("{error}; name a run's directory, a checkpoint in one, or a features file"))?;
         if found.is_dir() {
             return Ok(self.trained(Trained::in_directory(&self.path, split, data)?, split));
         }
