@@ -59,11 +59,20 @@ impl HeatMap<'_> {
             .margin(8)
             .x_label_area_size(42)
             .y_label_area_size(52)
-            .build_cartesian_2d((0..cells).into_segmented(), (0..cells).into_segmented())?;
+            .build_cartesian_2d((0..cells - 1).into_segmented(), (0..cells - 1).into_segmented())?;
         // Rows go downwards, as in a matrix; plotters counts upwards.
         let cell = |row: usize, column: usize| {
-            let corner = |column, row| (SegmentValue::Exact(column), SegmentValue::Exact(row));
-            [corner(column, cells - row), corner(column + 1, cells - row - 1)]
+            let edge = |place| {
+                if place == cells {
+                    SegmentValue::Last
+                } else {
+                    SegmentValue::Exact(place)
+                }
+            };
+            [
+                (edge(column), edge(cells - row)),
+                (edge(column + 1), edge(cells - row - 1)),
+            ]
         };
         chart.draw_series(self.angles.iter().enumerate().map(|(index, &angle)| {
             let colour = if angle.is_nan() {
