@@ -64,7 +64,7 @@ fn files_of_a_python_script_have_the_numbers_that_numpy_gives_them() {
             angles.contains("\nfeatures,1,2,110.93672886674"),
             "1 has 40 samples, 2 has 20: {angles}"
         );
-        assert!(angles.ends_with("\n"), "whole");
+        assert!(angles.ends_with('\n'), "whole");
         assert!(
             angles
                 .lines()
@@ -217,10 +217,14 @@ fn labels_that_do_not_fit_are_refused() {
         &with(labels().narrow(0, 0, 5)),
         &["labels have shape [5]; give them as [6], one per feature vector"],
     );
-    refuses(&with(labels() * 0), &["there are 1; give at least 2"]);
+    refuses(&with(labels().zeros_like()), &["there are 1; give at least 2"]);
     refuses(&with(labels().narrow(0, 0, 0)), &["there are 0; give at least 2"]);
     refuses(
-        &[("features", features()), ("labels", labels() * 0), ("weight", weight())],
+        &[
+            ("features", features()),
+            ("labels", labels().zeros_like()),
+            ("weight", weight()),
+        ],
         &["only 1 of 2 classes have a sample"],
     );
 }
@@ -235,7 +239,7 @@ fn features_without_geometry_are_refused() {
         &["features hold a NaN or an infinity; check the run that produced them"],
     );
     refuses(
-        &with(features() * 0 + 1.5),
+        &with(features().full_like(1.5)),
         &["all feature vectors are equal, so no angle is defined"],
     );
     let alike = Tensor::cat(
@@ -310,7 +314,7 @@ fn files_without_the_arrays_or_of_another_kind_are_refused() {
     let whole = fs::read(format!("{PYTHON}/features.npz")).expect("a fixture");
     fs::write(sandbox.path("cut.npz"), &whole[..whole.len() / 2]).expect("writable");
     let mut damaged = whole.clone();
-    damaged[200] ^= 0xff; // inside the first array's compressed numbers
+    damaged[1200] ^= 0xff; // inside the first array's compressed numbers
     fs::write(sandbox.path("damaged.npz"), damaged).expect("writable");
     sandbox.write("text.safetensors", "not tensors");
     sandbox.write("features.pt", "pickled");

@@ -63,7 +63,7 @@ impl Analysis {
             features,
             epochs,
         } = subject;
-        let (vectors, labels, classifier) = (&features.features, &features.labels, features.classifier.as_ref());
+        let (vectors, labels, classifier) = (&features.vectors, &features.labels, features.classifier.as_ref());
         let classes = features.classes()?;
         let mut accumulator = Accumulator::new(classes, features.dimension()?, vectors.device())?;
         accumulator.add(vectors, labels)?;
@@ -114,4 +114,63 @@ pub(crate) fn check_names(analyses: &[Analysis]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use tch::Kind;
+
+    use super::features::Features;
+    use super::*;
+
+    /// Features about a mean on an axis of its own, the axes ever longer, `samples` of each class.
+    fn subject(name: &str, samples: &[i64], class_counts: Option<Vec<i64>>) -> Subject {
+        tch::manual_seed(0);
+        let classes = samples.len() as i64;
+        let options = (Kind::Double, Device::Cpu);
+        let labels = Tensor::arange(classes, (Kind::Int64, Device::Cpu)).repeat_interleave_self_tensor(
+            &Tensor::from_slice(samples),
+            0,
+            None,
+        );
+        let means = Tensor::eye(classes, options) * (Tensor::arange(classes, options) + 1.0).unsqueeze(1);
+        let vectors = means.index_select(0, &labels) + Tensor::randn([labels.size()[0], classes], options) * 0.1;
+        Subject {
+            origin: Origin {
+                source: name.to_owned(),
+                path: format!("{name}.npz"),
+                split: None,
+                epoch: None,
+            },
+            features: Features {
+                vectors,
+                labels,
+                classifier: None,
+                class_counts,
+            },
+            epochs: Vec::new(),
+        }
+    }
+
+    /// The analysis of made-up features with `samples` of each class.
+    pub(crate) fn analysis(name: &str, samples: &[i64]) -> Analysis {
+        Analysis::of(&subject(name, samples, None)).expect("classes apart")
+    }
+
+    #[test]
+    fn classes_are_sorted_by_their_training_images_and_an_absent_one_is_left_out() {
+        assert_eq!(analysis("labels", &[3, 0, 5, 5]).by_size, [2, 3, 0]);
+        let balanced = subject("test", &[4, 4, 4], Some(vec![10, 500, 50]));
+        let analysis = Analysis::of(&balanced).expect("classes apart");
+        assert_eq!(
+            (analysis.by_size.as_slice(), analysis.class_counts[0]),
+            ([1, 2, 0].as_slice(), 10)
+        );
+        let nearest = analysis.by_class[1].nearest_angle_degrees.expect("it is present");
+        let angles: Vec<f64> = Vec::try_from(analysis.angles.get(0)).expect("a row of angles");
+        assert!(
+            (angles[1].min(angles[2]) - nearest).abs() < 1e-9,
+            "row 0 is class 1: {angles:?}"
+        );
+    }
 }

@@ -17,7 +17,7 @@ const MOST_ENTRIES: i64 = 16_384;
 #[derive(Debug)]
 pub(crate) struct Features {
     /// `[n, d]` of a floating kind.
-    pub(crate) features: Tensor,
+    pub(crate) vectors: Tensor,
     /// `[n]` i64.
     pub(crate) labels: Tensor,
     /// Weight `[k, d]` and bias `[k]`.
@@ -32,7 +32,7 @@ impl Features {
     /// # Errors
     /// If an array is missing or is not of whole numbers where it has to be.
     pub(crate) fn of(mut arrays: Arrays) -> anyhow::Result<Features> {
-        let features = arrays.require("features")?;
+        let vectors = arrays.require("features")?;
         let labels = whole_numbers("labels", &arrays.require("labels")?)?;
         let (weight, bias) = (arrays.take("weight"), arrays.take("bias"));
         if weight.is_none() && bias.is_some() {
@@ -47,7 +47,7 @@ impl Features {
             })
         });
         Ok(Features {
-            features,
+            vectors,
             labels,
             classifier: weight.map(|weight| Classifier { weight, bias }),
             class_counts: class_counts.transpose()?,
@@ -87,7 +87,7 @@ impl Features {
     /// # Errors
     /// If the features are not a matrix, or so wide that their scatter `[d, d]` would not fit in memory.
     pub(crate) fn dimension(&self) -> anyhow::Result<i64> {
-        match self.features.size().as_slice() {
+        match self.vectors.size().as_slice() {
             [_, dimension] if *dimension > MOST_ENTRIES => bail!(
                 "features have {dimension} entries each; give those of the layer before the classifier, at most {MOST_ENTRIES}"
             ),
@@ -124,7 +124,7 @@ impl Features {
         let file = format!("{}.features.safetensors", name.replace(['/', '\\'], "-"));
         let path = out.join(&file);
         let on_host = |tensor: &Tensor| tensor.detach().to_device(tch::Device::Cpu).contiguous();
-        let mut arrays = vec![("features", on_host(&self.features)), ("labels", on_host(&self.labels))];
+        let mut arrays = vec![("features", on_host(&self.vectors)), ("labels", on_host(&self.labels))];
         if let Some(Classifier { weight, bias }) = &self.classifier {
             arrays.push(("weight", on_host(weight)));
             arrays.extend(bias.as_ref().map(|bias| ("bias", on_host(bias))));

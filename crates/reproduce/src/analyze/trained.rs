@@ -93,7 +93,7 @@ impl Trained {
         let images = Images::new(images, &run.dataset.normalization(), device);
         let (weight, bias) = model.classifier();
         let features = Features {
-            features: features_of(&model, &images),
+            vectors: features_of(&model, &images),
             labels: images.labels().shallow_clone(),
             classifier: Some(nc::Classifier { weight, bias }),
             class_counts: Some(train.class_counts()),

@@ -12,6 +12,11 @@ const MOST_CELLS: i64 = 100;
 const MOST_LABELS: usize = 20;
 /// Width of the colour scale, pixels.
 const SCALE_WIDTH: u32 = 100;
+/// Around a panel, and below and beside it for labels, pixels.
+const MARGIN: u32 = 8;
+const LABELS: (u32, u32) = (52, 42);
+/// Height of a panel's title, pixels.
+const CAPTION: u32 = 24;
 
 /// A heat map of `cells × cells` angles.
 struct HeatMap<'a> {
@@ -27,7 +32,9 @@ pub(super) fn figure(analyses: &[Analysis]) -> Result<String, DrawError> {
     let degrees = (least.floor(), largest.ceil().max(least.floor() + 1.0));
     let columns = maps.len().min(MOST_COLUMNS);
     let rows = maps.len().div_ceil(columns);
-    let (width, height) = (PANEL.0 * columns as u32, PANEL.1 * rows as u32);
+    let side = PANEL.0 - 2 * MARGIN - LABELS.0; // of the square map
+    let panel_height = side + 2 * MARGIN + LABELS.1 + CAPTION;
+    let (width, height) = (PANEL.0 * columns as u32, panel_height * rows as u32);
     svg((width + SCALE_WIDTH, height + 30), |area| {
         let area = area.titled("Angles between centred class means, classes sorted by size", TITLE)?;
         let (panels, scale) = area.split_horizontally(width);
@@ -56,9 +63,9 @@ impl HeatMap<'_> {
         let HeatMap { analysis, cells, .. } = *self;
         let mut chart = ChartBuilder::on(area)
             .caption(&analysis.origin.source, TITLE)
-            .margin(8)
-            .x_label_area_size(42)
-            .y_label_area_size(52)
+            .margin(MARGIN)
+            .x_label_area_size(LABELS.1)
+            .y_label_area_size(LABELS.0)
             .build_cartesian_2d((0..cells - 1).into_segmented(), (0..cells - 1).into_segmented())?;
         // Rows go downwards, as in a matrix; plotters counts upwards.
         let cell = |row: usize, column: usize| {
@@ -106,15 +113,15 @@ impl HeatMap<'_> {
 /// The scale that all panels share.
 fn draw_scale(area: &Area<'_>, (least, largest): (f64, f64)) -> Result<(), DrawError> {
     let mut chart = ChartBuilder::on(area)
-        .margin_top(40)
+        .margin_top(MARGIN + CAPTION)
         .margin_right(20)
-        .margin_bottom(50)
+        .margin_bottom(MARGIN + LABELS.1)
         .y_label_area_size(55)
         .build_cartesian_2d(0.0..1.0, least..largest)?;
     let steps = 100;
     let at = |step: i32| least + (largest - least) * f64::from(step) / f64::from(steps);
     chart.draw_series((0..steps).map(|step| {
-        let middle = (at(step) + at(step + 1)) / 2.0;
+        let middle = f64::midpoint(at(step), at(step + 1));
         Rectangle::new(
             [(0.0, at(step)), (1.0, at(step + 1))],
             heat(middle, (least, largest)).filled(),
@@ -124,6 +131,7 @@ fn draw_scale(area: &Area<'_>, (least, largest): (f64, f64)) -> Result<(), DrawE
         .configure_mesh()
         .disable_mesh()
         .disable_x_axis()
+        .y_label_formatter(&|angle| format!("{angle:.0} "))
         .y_desc("angle (degrees)")
         .label_style(TEXT)
         .draw()
@@ -131,4 +139,51 @@ fn draw_scale(area: &Area<'_>, (least, largest): (f64, f64)) -> Result<(), DrawE
 
 fn heat(angle: f64, (least, largest): (f64, f64)) -> RGBColor {
     ViridisRGB.get_color_normalized(angle, least, largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::tests::analysis;
+
+    #[test]
+    fn a_cell_of_many_classes_is_the_mean_of_its_pairs_without_a_class_to_itself() {
+        let analysis = analysis("many", &[2; 200]);
+        let map = HeatMap::of(&analysis);
+        assert_eq!((map.cells, map.angles.len()), (100, 100 * 100));
+        let angle = |row, column| analysis.angles.double_value(&[row, column]);
+        assert!(
+            (map.angles[0] - angle(0, 1)).abs() < 1e-9,
+            "the first two classes have one angle"
+        );
+        let block = (angle(0, 2) + angle(0, 3) + angle(1, 2) + angle(1, 3)) / 4.0;
+        assert!((map.angles[1] - block).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_figure_has_a_panel_a_source_a_cell_a_pair_and_a_scale_in_degrees() {
+        let sources = [analysis("ce", &[9, 2, 4]), analysis("nc", &[9, 2, 4])];
+        let text = figure(&sources).expect("a text takes every figure");
+        for part in [
+            "ce\n",
+            "nc\n",
+            "angle (degrees)",
+            "class, largest first",
+            "sorted by size",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(
+            text.matches("<rect").count(),
+            1 + 2 * 3 * 3 + 100,
+            "ground, cells, scale"
+        );
+        assert_eq!(
+            text.matches("\"#E6E6E6\"").count(),
+            2 * 3,
+            "a class has no angle to itself"
+        );
+        let place = |class: &str| text.find(&format!(">\n{class}\n</text>")).expect(class);
+        assert!(place("0") < place("2") && place("2") < place("1"), "the largest first");
+    }
 }

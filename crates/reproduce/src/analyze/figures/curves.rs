@@ -134,3 +134,40 @@ impl Quantity {
 
 /// A panel's axes: epochs, and linear or logarithmic values.
 type Chart<'a, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<plotters::coord::types::RangedCoordi64, Y>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::tests::analysis;
+    use crate::metrics;
+
+    #[test]
+    fn every_metric_has_a_panel_and_one_that_no_run_recorded_says_so() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("metrics.csv");
+        let header = "epoch,learning_rate,train_loss,accuracy,train_nc1,test_nc1,test_nc3,images_per_second,seconds\n";
+        std::fs::write(
+            &path,
+            format!("{header}0,0.1,2,0.2,9,8,1,5,5\n1,0.1,1,0.3,4,0,0.5,5,5\n"),
+        )
+        .expect("writable");
+        let mut run = analysis("ce", &[9, 2, 4]);
+        run.epochs = metrics::read(&path).expect("a sound file");
+        let text = figure(&[run]).expect("a text takes every figure");
+        for part in [
+            "NC1: variability\n",
+            "NC3: self-duality\n",
+            "epoch\n",
+            "Dashed: training images",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        for part in [
+            "NC2: equal angles: not recorded",
+            "NC2: equal norms: not recorded",
+            "NC4: nearest class mean: not recorded",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -46,3 +46,24 @@ pub(super) fn figure(analyses: &[Analysis]) -> Result<String, DrawError> {
         legend(&names, analyses, (10, 50))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::tests::analysis;
+
+    #[test]
+    fn every_source_has_a_line_a_mark_a_class_and_its_name() {
+        let sources = [analysis("ce", &[9, 2, 4]), analysis("nc", &[9, 2, 4, 3])];
+        let text = figure(&sources).expect("a text takes every figure");
+        assert_eq!(text.matches("<circle").count(), 3 + 4);
+        for part in [
+            "ce\n",
+            "nc\n",
+            "norm of the class mean minus the global mean",
+            "place of the class by size",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
