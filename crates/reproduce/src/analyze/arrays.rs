@@ -1,12 +1,12 @@
 //! Arrays: the named tensors of a safetensors or npz file.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
 use half::f16;
-use npyz::npz::NpzArchive;
+use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 use tch::Tensor;
 use tch::kind::Element;
@@ -78,18 +78,26 @@ fn safetensors(path: &Path) -> anyhow::Result<Arrays> {
 }
 
 fn npz(path: &Path) -> anyhow::Result<Arrays> {
-    let damaged = "it is not a sound npz file; save it again";
-    let mut archive = NpzArchive::open(path).context(damaged)?;
+    let mut archive = NpzArchive::open(path).context("it is not a sound npz file; save it again")?;
     let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
     names.sort();
     let mut wanted = HashMap::new();
     for name in WANTED {
-        if let Some(array) = archive.by_name(name).context(damaged)? {
-            let tensor = tensor(array).with_context(|| format!("`{name}` cannot be read; save it again"))?;
+        if names.iter().any(|found| found == name) {
+            let tensor =
+                entry(&mut archive, name).with_context(|| format!("`{name}` cannot be read; save it again"))?;
             wanted.insert(name.to_owned(), tensor);
         }
     }
     Ok(Arrays { wanted, names })
+}
+
+/// Reads an array to its end before it is understood: only then has its checksum been compared.
+fn entry(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> anyhow::Result<Tensor> {
+    let mut bytes = Vec::new();
+    let mut file = archive.zip_archive().by_name(&file_name_from_array_name(name))?;
+    file.read_to_end(&mut bytes)?;
+    tensor(NpyFile::new(bytes.as_slice())?)
 }
 
 /// A NumPy array of any byte order and either order of axes; unsigned numbers become i64.

@@ -131,7 +131,8 @@ fn draw_scale(area: &Area<'_>, (least, largest): (f64, f64)) -> Result<(), DrawE
         .configure_mesh()
         .disable_mesh()
         .disable_x_axis()
-        .y_label_formatter(&|angle| format!("{angle:.0} "))
+        .set_all_tick_mark_size(5) // the default is a share of the width
+        .y_label_formatter(&|angle| format!("{angle:.0}"))
         .y_desc("angle (degrees)")
         .label_style(TEXT)
         .draw()

@@ -83,8 +83,8 @@ impl Quantity {
     fn draw(&self, area: &Area<'_>, analyses: &[Analysis]) -> Result<(), DrawError> {
         let rows = || analyses.iter().flat_map(|analysis| &analysis.epochs);
         let last_epoch = rows().map(|row| row.epoch).max().unwrap_or(0).max(1);
-        let values = rows().flat_map(|row| [(self.test)(row), (self.train)(row)]).flatten();
-        let range = range(values.filter(|&value| !self.logarithmic || value > 0.0));
+        let values = rows().flat_map(|row| [self.drawn(self.test, row), self.drawn(self.train, row)]);
+        let range = range(values.flatten());
         let mut builder = ChartBuilder::on(area);
         builder
             .caption(self.title, TITLE)
@@ -94,7 +94,10 @@ impl Quantity {
         match range {
             None => area.draw(&Text::new(format!("{}: not recorded", self.title), (70, 20), TEXT)),
             Some((least, largest)) if self.logarithmic => {
-                let chart = builder.build_cartesian_2d(0..last_epoch, (least / 1.3..largest * 1.3).log_scale())?;
+                // Within two powers of ten, only powers of two give an axis enough labels.
+                let base = if largest / least < 100.0 { 2.0 } else { 10.0 };
+                let values = (least / 1.3..largest * 1.3).log_scale().base(base);
+                let chart = builder.build_cartesian_2d(0..last_epoch, values)?;
                 self.draw_series(chart, analyses)
             }
             Some((_, largest)) => {
@@ -102,6 +105,11 @@ impl Quantity {
                 self.draw_series(chart, analyses)
             }
         }
+    }
+
+    /// What there is to draw in an epoch: zero has no place on a logarithmic axis.
+    fn drawn(&self, value: Value, row: &MetricsRow) -> Option<f64> {
+        value(row).filter(|&value| !self.logarithmic || value > 0.0)
     }
 
     fn draw_series<Y>(&self, mut chart: Chart<'_, Y>, analyses: &[Analysis]) -> Result<(), DrawError>
@@ -119,10 +127,8 @@ impl Quantity {
             .draw()?;
         for (index, analysis) in analyses.iter().enumerate() {
             let points = |value: Value| {
-                analysis
-                    .epochs
-                    .iter()
-                    .filter_map(move |row| Some((row.epoch, value(row)?)))
+                let rows = analysis.epochs.iter();
+                rows.filter_map(move |row| Some((row.epoch, self.drawn(value, row)?)))
             };
             let style = colour(index).stroke_width(2);
             chart.draw_series(LineSeries::new(points(self.test), style))?;
