@@ -88,6 +88,18 @@ fn files_of_a_python_script_have_the_numbers_that_numpy_gives_them() {
 }
 
 #[test]
+fn half_precision_and_unsigned_labels_of_numpy_are_read() {
+    let sandbox = Sandbox::new(TINY);
+    sandbox.analyze(&[&format!("{PYTHON}/half.npz")]).succeeded();
+    let found = report(&sandbox);
+    assert_close("nc1", &found["metrics"]["nc1"], 0.794_859, 1e-3); // of features.npz, rounded to half precision
+    assert!(
+        found["metrics"]["nc3"].is_null() && found["metrics"]["nc4"].is_null(),
+        "without a classifier"
+    );
+}
+
+#[test]
 fn a_run_its_checkpoint_and_its_saved_features_have_the_numbers_of_its_training() {
     let sandbox = Sandbox::new(TINY);
     sandbox.run(&["--methods", "nc-drw"]).succeeded();
