@@ -184,7 +184,22 @@ mod tests {
             2 * 3,
             "a class has no angle to itself"
         );
-        let place = |class: &str| text.find(&format!(">\n{class}\n</text>")).expect(class);
-        assert!(place("0") < place("2") && place("2") < place("1"), "the largest first");
+        let labels = |anchor: &str| -> Vec<&str> {
+            let texts = text.split("<text ").filter(|text| text.contains(anchor));
+            texts
+                .filter_map(|text| text.lines().nth(1))
+                .filter(|label| label.len() == 1)
+                .collect()
+        };
+        assert_eq!(
+            labels("\"middle\""),
+            ["0", "2", "1", "0", "2", "1"],
+            "the largest at the left"
+        );
+        assert_eq!(
+            labels("\"end\"")[..3],
+            ["1", "2", "0"],
+            "the largest at the top, drawn from the bottom up"
+        );
     }
 }

@@ -5,6 +5,9 @@ use plotters::prelude::*;
 use super::{DrawError, TEXT, TITLE, colour, legend, range, svg};
 use crate::analyze::Analysis;
 
+/// Size of the figure without its legend, pixels.
+const WIDTH: u32 = 560;
+const HEIGHT: u32 = 400;
 /// Up to this many classes each has its mark.
 const MOST_MARKS: usize = 100;
 
@@ -17,8 +20,8 @@ pub(super) fn figure(analyses: &[Analysis]) -> Result<String, DrawError> {
         .collect();
     let classes = norms.iter().map(Vec::len).max().unwrap_or(0);
     let (_, largest) = range(norms.iter().flatten().copied()).unwrap_or((0.0, 1.0));
-    svg((720, 400), |area| {
-        let (plot, names) = area.split_horizontally(540);
+    svg((WIDTH, HEIGHT + 20 + 18 * analyses.len() as u32), |area| {
+        let (plot, names) = area.split_vertically(HEIGHT);
         let mut chart = ChartBuilder::on(&plot)
             .caption("Norms of centred class means, classes sorted by size", TITLE)
             .margin(12)
@@ -43,7 +46,7 @@ pub(super) fn figure(analyses: &[Analysis]) -> Result<String, DrawError> {
             let style = colour(index).stroke_width(2).filled();
             chart.draw_series(LineSeries::new(points, style).point_size(marks))?;
         }
-        legend(&names, analyses, (10, 50))
+        legend(&names, analyses, (74, 12))
     })
 }
 
