@@ -172,8 +172,8 @@ pub(crate) struct RunArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct AnalyzeArguments {
-    /// A run's directory, a checkpoint in one, or a .safetensors or .npz file with arrays `features` [n, d], `labels` [n] and, if
-    /// there is a classifier, `weight` [k, d] and `bias` [k]. NAME= before it is what tables and figures call it
+    /// A run's directory, a checkpoint in one, or a .safetensors or .npz file with arrays `features [n, d]`, `labels [n]` and, if
+    /// there is a classifier, `weight [k, d]` and `bias [k]`. NAME= before it is what tables and figures call it
     #[arg(required = true, value_name = "[NAME=]PATH", value_parser = Source::parse)]
     pub(crate) sources: Vec<Source>,
     /// Folder of tables and figures

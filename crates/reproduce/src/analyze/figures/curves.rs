@@ -101,7 +101,8 @@ impl Quantity {
                 self.draw_series(chart, analyses)
             }
             Some((_, largest)) => {
-                let chart = builder.build_cartesian_2d(0..last_epoch, 0.0..(largest * 1.05).max(f64::MIN_POSITIVE))?;
+                let top = if largest > 0.0 { largest * 1.05 } else { 1.0 };
+                let chart = builder.build_cartesian_2d(0..last_epoch, 0.0..top)?;
                 self.draw_series(chart, analyses)
             }
         }
@@ -109,7 +110,7 @@ impl Quantity {
 
     /// What there is to draw in an epoch: zero has no place on a logarithmic axis.
     fn drawn(&self, value: Value, row: &MetricsRow) -> Option<f64> {
-        value(row).filter(|&value| !self.logarithmic || value > 0.0)
+        value(row).filter(|&value| value.is_finite() && (value > 0.0 || !self.logarithmic))
     }
 
     fn draw_series<Y>(&self, mut chart: Chart<'_, Y>, analyses: &[Analysis]) -> Result<(), DrawError>
@@ -133,6 +134,11 @@ impl Quantity {
             let style = colour(index).stroke_width(2);
             chart.draw_series(LineSeries::new(points(self.test), style))?;
             chart.draw_series(DashedLineSeries::new(points(self.train), 5, 4, style))?;
+            if analysis.epochs.len() == 1 {
+                // One epoch is no line.
+                chart.draw_series(points(self.test).map(|point| Circle::new(point, 3, style.filled())))?;
+                chart.draw_series(points(self.train).map(|point| Circle::new(point, 3, style)))?;
+            }
         }
         Ok(())
     }
