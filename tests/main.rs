@@ -1,5 +1,6 @@
 //! End-to-end tests: the built binary `reproduce`, real files, real processes, a small real training.
 
+mod analyze;
 mod bad_input;
 mod damaged_results;
 mod failed_run;
