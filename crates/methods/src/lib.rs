@@ -10,6 +10,7 @@ mod check;
 mod checkpoint;
 mod classifier;
 mod evaluate;
+mod experts;
 mod head;
 mod images;
 mod loss;
@@ -32,6 +33,7 @@ pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
+pub use experts::{Experts, Ride, Sade, diversity, diversity_temperatures, reversed_counts};
 pub use head::Head;
 pub use images::Images;
 pub use loss::{

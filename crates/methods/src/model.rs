@@ -1,13 +1,15 @@
 //! Model: backbone, classifier, regularizer state.
 
 use models::{Backbone, linear_bias};
-use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, VarStore, batch_norm1d};
+use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
 use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
+/// Where those of several experts are, as in the public code of RIDE.
+const EXPERT_CLASSIFIERS: &str = "linears";
 
 /// One network with everything it has learnt.
 #[derive(Debug)]
@@ -39,16 +41,26 @@ impl Model {
     /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
-        let network = backbone.build(&store.root());
-        let classifier = method
-            .head
-            .build(&(store.root() / CLASSIFIER), backbone.dimension(), classes);
+        let root = store.root();
+        let head = |path: Path, dimension| method.head.build(&path, dimension, classes);
+        let (network, dimension, classifier) = match method.experts {
+            None => {
+                let dimension = backbone.dimension();
+                (backbone.build(&root), dimension, head(&root / CLASSIFIER, dimension))
+            }
+            Some(experts) => {
+                let dimension = backbone.expert_dimension();
+                let heads = (0..experts.count()).map(|expert| head(&root / EXPERT_CLASSIFIERS / expert, dimension));
+                let heads = Classifier::Experts(heads.collect());
+                (experts.build(backbone, &root), dimension, heads)
+            }
+        };
         let feature_norm = (method.head == Head::FixedEtf).then(|| {
             let config = BatchNormConfig {
                 ws_init: Init::Const(1.0), // tch's own default is random
                 ..BatchNormConfig::default()
             };
-            batch_norm1d(store.root() / "feature_norm", backbone.dimension(), config)
+            batch_norm1d(store.root() / "feature_norm", dimension, config)
         });
         if kind == Kind::Double {
             store.double();
@@ -56,7 +68,7 @@ impl Model {
         let regularizer = method
             .regularizer
             .as_ref()
-            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, backbone.dimension(), kind, device));
+            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
         Model {
             store,
             backbone: network,
@@ -110,7 +122,8 @@ impl Model {
             Classifier::FixedEtf { .. }
             | Classifier::Scaled { .. }
             | Classifier::Aligned { .. }
-            | Classifier::NearestClassMean(_) => {}
+            | Classifier::NearestClassMean(_)
+            | Classifier::Experts(_) => {}
         }
     }
 
@@ -164,7 +177,7 @@ impl Model {
         }
     }
 
-    /// Features `[b, d]` of normalised images as training sees them: batch statistics and gradients, unless the backbone
+    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images as training sees them: batch statistics and gradients, unless the backbone
     /// is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
         match self.frozen {
@@ -173,12 +186,12 @@ impl Model {
         }
     }
 
-    /// Features `[b, d]` of normalised images in evaluation mode.
+    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
         self.forward(images, false)
     }
 
-    /// Features `[b, d]` with batch statistics (`train`) or running ones.
+    /// As [`Model::features`], with batch statistics (`train`) or running ones.
     fn forward(&self, images: &Tensor, train: bool) -> Tensor {
         let features = self.backbone.forward_t(&self.precision.cast(images), train);
         match &self.feature_norm {
@@ -187,7 +200,12 @@ impl Model {
         }
     }
 
-    /// Logits `[b, k]` of features `[b, d]`.
+    /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`.
+    pub fn training_logits(&self, features: &Tensor) -> Tensor {
+        self.classifier.forward_each(features)
+    }
+
+    /// Logits `[b, k]` of features, by which a sample is classified: of experts the mean.
     pub fn logits(&self, features: &Tensor) -> Tensor {
         self.classifier.forward(features)
     }
@@ -204,7 +222,16 @@ impl Model {
         }
     }
 
-    /// The classifier as rows `[k, d]` and, where it has one, its bias `[k]`.
+    /// Neural-collapse metrics of features `[n, d]` with labels `[n]`, beside the classifier's; of experts, whose features
+    /// are `[n, e, d]`, those of all their features side by side. `None` where they are not defined (a class without
+    /// samples, features all alike).
+    pub fn collapse(&self, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
+        let (weight, bias) = self.classifier();
+        let classifier = nc::Classifier { weight, bias };
+        nc::measure(&features.flatten(1, -1), labels, self.classes, Some(&classifier)).ok()
+    }
+
+    /// The classifier as rows `[k, d]`, of experts `[k, e · d]`, and, where it has one, its bias `[k]`.
     pub fn classifier(&self) -> (Tensor, Option<Tensor>) {
         (self.classifier.rows(), self.classifier.bias())
     }

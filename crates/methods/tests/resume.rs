@@ -4,7 +4,10 @@ use std::io;
 use std::path::Path;
 
 use datasets::{Dataset, Split};
-use methods::{Images, LearningRate, Loss, Method, Model, Progress, Recipe, Resample, Sampler, TrainError, Training};
+use methods::{
+    Experts, Head, Images, LearningRate, Loss, Method, Model, Progress, Recipe, Regularizer, Resample, Reweight, Ride,
+    Sade, Sampler, TrainError, Training,
+};
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
@@ -77,13 +80,50 @@ fn stateful_losses_and_samplers_resume_bit_for_bit() {
             loss,
             ..Method::default()
         };
-        let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
-        let straight = train(&method, &path("straight"), None).unwrap();
-        let stopped = train(&method, &path("resumed"), Some(1));
-        assert!(matches!(stopped, Err(TrainError::Record(_))));
-        let resumed = train(&method, &path("resumed"), None).unwrap();
-        for ((name, straight), (_, resumed)) in straight.iter().zip(&resumed) {
-            assert!(straight.equal(resumed), "{name} differs");
-        }
+        resumes(folder.path(), name, &method);
+    }
+}
+
+#[test]
+fn experts_resume_bit_for_bit() {
+    tch::set_num_threads(1);
+    let folder = tempfile::tempdir().unwrap();
+    let ldam = Loss::Ldam {
+        max_margin: 0.5,
+        scale: 30.0,
+    };
+    let ride = Experts::Ride(Ride {
+        experts: 2,
+        ..Ride::default()
+    });
+    let sade = Experts::Sade(Sade::default());
+    for (name, loss, head, experts) in [
+        ("ride", ldam, Head::Cosine, ride),
+        ("sade", Loss::CrossEntropy, Head::Linear, sade),
+    ] {
+        let method = Method {
+            loss,
+            reweight: Some(Reweight::ClassBalanced {
+                beta: 0.9999,
+                start_epoch: 1,
+            }),
+            regularizer: Some(Regularizer::Nc(nc::Config::default())),
+            head,
+            experts: Some(experts),
+            ..Method::default()
+        };
+        resumes(folder.path(), name, &method);
+    }
+}
+
+/// Trains twice, once in one go, and once stopped in the second epoch and resumed.
+fn resumes(folder: &Path, name: &str, method: &Method) {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+    let straight = train(method, &path("straight"), None).unwrap();
+    let stopped = train(method, &path("resumed"), Some(1));
+    assert!(matches!(stopped, Err(TrainError::Record(_))));
+    let resumed = train(method, &path("resumed"), None).unwrap();
+    for ((name, straight), (_, resumed)) in straight.iter().zip(&resumed) {
+        assert!(straight.equal(resumed), "{name} differs");
     }
 }

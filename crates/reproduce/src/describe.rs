@@ -1,13 +1,14 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe, Regularizer,
-    Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
+    Augmentation, Experts, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe,
+    Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
     let mut parts = vec![loss(method.loss)];
+    parts.extend(method.experts.map(experts));
     match method.head {
         Head::Linear => {}
         Head::Cosine => parts.push("cosine head".to_owned()),
@@ -46,6 +47,20 @@ pub(crate) fn parts(method: &Method) -> String {
     }
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
+}
+
+/// Who learns side by side, such as `RIDE of 3 experts (…)`.
+fn experts(experts: Experts) -> String {
+    match experts {
+        Experts::Ride(ride) => format!(
+            "RIDE of {} (diversity {}, temperature {}, by class frequency {})",
+            count(ride.experts, "expert"),
+            ride.diversity,
+            ride.temperature,
+            ride.frequency
+        ),
+        Experts::Sade(sade) => format!("SADE of 3 experts (τ {})", sade.tau),
+    }
 }
 
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.

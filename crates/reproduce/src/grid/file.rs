@@ -1,7 +1,7 @@
 //! A grid as a person writes it.
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
-use methods::{Augmentation, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
+use methods::{Augmentation, Experts, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -69,6 +69,7 @@ pub(super) struct Uses {
     pub(super) regularizer: Option<RegularizerEntry>,
     #[serde(default)]
     pub(super) head: Head,
+    pub(super) experts: Option<Experts>,
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 

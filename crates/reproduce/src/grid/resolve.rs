@@ -118,6 +118,7 @@ impl GridFile {
             reweight,
             regularizer,
             head: uses.head,
+            experts: uses.experts,
             second_stage,
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
