@@ -235,7 +235,10 @@ fn experts(comparison: &mut Comparison<'_>, labels: &str) {
     ];
     for (name, loss, scale, weights) in cases {
         let key = format!("{name}.{labels}");
-        let logits = fixture.input("expert_logits").to_kind(Kind::Double).set_requires_grad(true);
+        let logits = fixture
+            .input("expert_logits")
+            .to_kind(Kind::Double)
+            .set_requires_grad(true);
         let ride = Ride {
             experts: logits.size()[0],
             diversity: -hyper("ride_factor"),
