@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod damaged_results;
+mod ensembles;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;

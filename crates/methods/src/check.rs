@@ -1,6 +1,6 @@
 //! Which methods are refused before anything is trained: numbers out of their range, and parts that do not go together.
 
-use crate::{Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+use crate::{Contrast, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -38,6 +38,11 @@ pub enum MethodError {
         "experts learn a classifier each, but the head is fixed; set head = \"linear\" or \"cosine\", or leave out `experts`"
     )]
     ExpertsOnFixedEtf,
+    /// Views that are compared by several features each.
+    #[error(
+        "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
+    )]
+    ContrastOfExperts,
     /// A second stage, which changes one classifier, after several.
     #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
     StageAfterExperts,
@@ -58,6 +63,7 @@ impl MethodError {
             | MethodError::RegressionWithoutEtf
             | MethodError::CountsFromTheMiddle => "loss",
             MethodError::StageWithoutLinearHead | MethodError::ExpertsOnFixedEtf => "head",
+            MethodError::ContrastOfExperts => "contrast",
             MethodError::StageAfterExperts => "second_stage",
         }
     }
@@ -78,6 +84,9 @@ impl Method {
             require("resample.start_epoch", start as f64, start >= 1, expected)?;
         }
         self.loss.check()?;
+        if let Head::ScaledCosine { scale } = self.head {
+            positive("scaled-cosine.scale", scale)?;
+        }
         if let Some(reweight) = self.reweight {
             reweight.check()?;
         }
@@ -92,6 +101,15 @@ impl Method {
             if self.head == Head::FixedEtf {
                 return Err(MethodError::ExpertsOnFixedEtf);
             }
+            if self.contrast.is_some() {
+                return Err(MethodError::ContrastOfExperts);
+            }
+        }
+        if let Some(Contrast::Balanced(contrast)) = self.contrast {
+            positive("contrast.weight", contrast.weight)?;
+            positive("contrast.temperature", contrast.temperature)?;
+            let name = "contrast.dimension";
+            require(name, contrast.dimension as f64, contrast.dimension >= 1, "1 or more")?;
         }
         match &self.second_stage {
             None => Ok(()),
@@ -283,7 +301,7 @@ fn require(name: &'static str, value: f64, holds: bool, expected: &'static str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Protocol, Resample, Ride, SecondStage};
+    use crate::{BalancedContrast, Protocol, Resample, Ride, SecondStage};
 
     fn refusal(method: &Method) -> String {
         method.check().unwrap_err().to_string()
@@ -333,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn experts_are_several_and_neither_fixed_nor_changed_afterwards() {
+    fn experts_are_several_and_neither_fixed_nor_contrasted_nor_changed_afterwards() {
         let ride = |experts| {
             Some(Experts::Ride(Ride {
                 experts,
@@ -351,6 +369,13 @@ mod tests {
             ..Method::default()
         };
         assert!(refusal(&fixed).contains("leave out `experts`"));
+        let contrast = Some(Contrast::Balanced(BalancedContrast::default()));
+        let contrasted = Method {
+            experts: ride(2),
+            contrast,
+            ..Method::default()
+        };
+        assert_eq!(contrasted.check(), Err(MethodError::ContrastOfExperts));
         let second_stage = Some(SecondStage::Crt(Protocol::Paper.classifier_retraining()));
         let changed = Method {
             experts: ride(2),

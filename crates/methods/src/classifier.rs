@@ -99,12 +99,12 @@ impl Classifier {
     }
 
     /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
-    /// feature, the one beneath it; of experts the one on all their features side by side, `[k, e · d]`.
+    /// feature, the one beneath it; of experts the one on all their features side by side, `[k, e · d]`. With gradient.
     pub(crate) fn rows(&self) -> Tensor {
         match self {
-            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.detach(),
-            Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
-            Classifier::Scaled { base, scale } => base.rows() * scale.detach().unsqueeze(1),
+            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.shallow_clone(),
+            Classifier::Cosine { weight } => weight.transpose(0, 1),
+            Classifier::Scaled { base, scale } => base.rows() * scale.unsqueeze(1),
             Classifier::Aligned { base, .. } => base.rows(),
             Classifier::NearestClassMean(means) => means.rows().shallow_clone(),
             Classifier::Experts(experts) => {

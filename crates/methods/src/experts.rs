@@ -72,3 +72,57 @@ fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_
     };
     (0..batch.logits.size()[1]).map(of_expert).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    /// `objective` on six samples with these logits.
+    fn value(logits: &Tensor, objective: impl Fn(&LossInput<'_>) -> Tensor) -> f64 {
+        let batch = LossInput {
+            logits,
+            labels: &Tensor::from_slice(&[0_i64, 0, 0, 1, 2, 3]),
+            features: logits,
+            class_counts: &Tensor::from_slice(&[30.0, 12.0, 5.0, 2.0]),
+            class_weights: None,
+            labels_seen: None,
+            epoch: 0,
+        };
+        objective(&batch).double_value(&[])
+    }
+
+    /// Of three experts, `[6, 3, 4]`.
+    fn logits() -> Tensor {
+        tch::manual_seed(4);
+        Tensor::randn([6, 3, 4], (Kind::Double, Device::Cpu))
+    }
+
+    #[test]
+    fn ride_rewards_disagreement_and_nothing_else() {
+        let ride = |diversity, logits: &Tensor| {
+            let experts = Experts::Ride(Ride {
+                diversity,
+                ..Ride::default()
+            });
+            value(logits, |batch| experts.forward(Loss::CrossEntropy, batch))
+        };
+        let logits = logits();
+        assert!(ride(0.45, &logits) < ride(0.0, &logits) - 0.01);
+        let agreeing = logits.mean_dim(1, true, Kind::Double).expand_as(&logits);
+        assert!((ride(0.45, &agreeing) - ride(0.0, &agreeing)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sade_without_its_reversal_is_one_cross_entropy_and_two_balanced_softmaxes() {
+        let sade = Experts::Sade(Sade { tau: 0.0 });
+        let together = value(&logits(), |batch| sade.forward(Loss::CrossEntropy, batch));
+        let losses = [Loss::CrossEntropy, Loss::BalancedSoftmax, Loss::BalancedSoftmax];
+        let alone = (0..).zip(losses);
+        let sum: f64 = alone
+            .map(|(expert, loss)| value(&logits().select(1, expert), |batch| loss.forward(batch)))
+            .sum();
+        assert!((together - sum).abs() < 1e-12);
+    }
+}

@@ -9,6 +9,7 @@ mod augment;
 mod check;
 mod checkpoint;
 mod classifier;
+mod contrast;
 mod evaluate;
 mod experts;
 mod head;
@@ -32,6 +33,7 @@ pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Poli
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
+pub use contrast::{BalancedContrast, Contrast, balanced_contrast};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
 pub use experts::{Experts, Ride, Sade, diversity, diversity_temperatures, reversed_counts};
 pub use head::Head;

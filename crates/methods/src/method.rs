@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Augmentation, Experts, Head, Loss, LossInput, Mix, Resample, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Contrast, Experts, Head, Loss, LossInput, Mix, Resample, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Method {
     pub reweight: Option<Reweight>,
     /// Features against labels: NC goes here.
     pub regularizer: Option<Regularizer>,
+    /// Features of several views of an image against each other.
+    pub contrast: Option<Contrast>,
     /// Features to logits.
     #[serde(default)]
     pub head: Head,

@@ -4,6 +4,7 @@ use models::{Backbone, linear_bias};
 use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
+use crate::contrast::ContrastiveBranch;
 use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
@@ -19,6 +20,8 @@ pub struct Model {
     /// Batch norm of the features before a fixed ETF.
     feature_norm: Option<BatchNorm>,
     classifier: Classifier,
+    /// What contrastive learning has beside the classifier.
+    contrast: Option<ContrastiveBranch>,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
     max_norm: Option<MaxNorm>,
@@ -55,13 +58,11 @@ impl Model {
                 (experts.build(backbone, &root), dimension, heads)
             }
         };
-        let feature_norm = (method.head == Head::FixedEtf).then(|| {
-            let config = BatchNormConfig {
-                ws_init: Init::Const(1.0), // tch's own default is random
-                ..BatchNormConfig::default()
-            };
-            batch_norm1d(store.root() / "feature_norm", dimension, config)
-        });
+        let feature_norm =
+            (method.head == Head::FixedEtf).then(|| batch_norm_from_one(&(store.root() / "feature_norm"), dimension));
+        let contrast = method
+            .contrast
+            .map(|contrast| contrast.build(&(&root / "contrast"), dimension));
         if kind == Kind::Double {
             store.double();
         }
@@ -74,6 +75,7 @@ impl Model {
             backbone: network,
             feature_norm,
             classifier,
+            contrast,
             frozen: None,
             max_norm: None,
             classifier_rate: 1.0,
@@ -167,13 +169,13 @@ impl Model {
     /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
     /// their present lengths: [`MaxNorm::new`].
     pub fn limit_norms(&mut self, threshold: f64) {
-        self.max_norm = Some(MaxNorm::new(&self.classifier.rows(), threshold));
+        self.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
     }
 
     /// Projects the classifier's rows, if [`Model::limit_norms`] limits them.
     pub fn keep_norms(&self) {
         if let Some(max_norm) = &self.max_norm {
-            max_norm.project(&self.classifier.rows());
+            max_norm.project(&self.classifier.rows().detach());
         }
     }
 
@@ -184,6 +186,19 @@ impl Model {
             None => self.forward(images, true),
             Some(mode) => tch::no_grad(|| self.forward(images, mode == BackboneMode::Train)),
         }
+    }
+
+    /// Training features of images and, out of the same pass, of `views`, where there are any.
+    pub(crate) fn features_with_views(&self, images: &Tensor, views: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
+        let Some(views) = views else {
+            return (self.training_features(images), None);
+        };
+        let features = self.training_features(&Tensor::cat(&[images, views], 0));
+        let batch = images.size()[0];
+        (
+            features.narrow(0, 0, batch),
+            Some(features.narrow(0, batch, views.size()[0])),
+        )
     }
 
     /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images in evaluation mode.
@@ -210,6 +225,13 @@ impl Model {
         self.classifier.forward(features)
     }
 
+    /// The contrastive term's share of a batch's loss, a scalar, where there is one: features of two views of each image
+    /// `[2b, d]`, labels of the images `[b]`.
+    pub(crate) fn contrastive_loss(&self, view_features: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
+        let (branch, features) = (self.contrast.as_ref()?, view_features?);
+        Some(branch.forward(features, labels, &self.classifier.rows()))
+    }
+
     /// Whether the classifier's logits are meant as log-probabilities.
     pub fn gives_probabilities(&self) -> bool {
         self.classifier.gives_probabilities()
@@ -233,7 +255,7 @@ impl Model {
 
     /// The classifier as rows `[k, d]`, of experts `[k, e · d]`, and, where it has one, its bias `[k]`.
     pub fn classifier(&self) -> (Tensor, Option<Tensor>) {
-        (self.classifier.rows(), self.classifier.bias())
+        (self.classifier.rows().detach(), self.classifier.bias())
     }
 
     /// What the optimizer updates, in the order of their names, each with the factor on its learning rate.
@@ -268,4 +290,13 @@ impl Model {
     pub fn classes(&self) -> i64 {
         self.classes
     }
+}
+
+/// Batch norm of features `[b, d]` that starts at weight 1, as PyTorch's does; tch's own default is random.
+pub(crate) fn batch_norm_from_one(path: &Path, dimension: i64) -> BatchNorm {
+    let config = BatchNormConfig {
+        ws_init: Init::Const(1.0),
+        ..BatchNormConfig::default()
+    };
+    batch_norm1d(path, dimension, config)
 }

@@ -157,9 +157,10 @@ impl Training<'_> {
             let mut seen = Vec::new(); // features and labels of the train pass
 
             for (step, batch) in batches.iter().enumerate() {
-                let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
-                let (images, target) = augmenter.apply(&images, labels);
-                let features = model.training_features(&images); // [b, d]; of experts [b, e, d]
+                let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
+                let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
+                let views = method.contrast.map(|_| augmenter.two_views(&raw)); // [2b, 3, h, w]
+                let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
                 let (features, target) = augmenter.mix_features(features, target); // manifold mixup
                 let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
                 model.count_labels(target.first());
@@ -174,6 +175,9 @@ impl Training<'_> {
                         epoch,
                     })
                 });
+                if let Some(contrast) = model.contrastive_loss(view_features.as_ref(), &labels) {
+                    loss += contrast;
+                }
                 if let Some(nc) = &model.regularizer {
                     loss += regularization(nc, epoch, &mean_feature(&features), &target);
                 }

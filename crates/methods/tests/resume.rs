@@ -5,8 +5,8 @@ use std::path::Path;
 
 use datasets::{Dataset, Split};
 use methods::{
-    Experts, Head, Images, LearningRate, Loss, Method, Model, Progress, Recipe, Regularizer, Resample, Reweight, Ride,
-    Sade, Sampler, TrainError, Training,
+    BalancedContrast, Contrast, Experts, Head, Images, LearningRate, Loss, Method, Model, Progress, Recipe,
+    Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -59,7 +59,7 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
 
 /// Draws are those of one generator a process, so this is one test, which trains one network after the other.
 #[test]
-fn stateful_losses_samplers_and_experts_resume_bit_for_bit() {
+fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     for (name, method) in [
@@ -68,8 +68,13 @@ fn stateful_losses_samplers_and_experts_resume_bit_for_bit() {
         ("ride", of_experts(Head::Cosine, LDAM, Experts::Ride(Ride::default()))),
         (
             "sade",
-            of_experts(Head::Linear, Loss::CrossEntropy, Experts::Sade(Sade::default())),
+            of_experts(
+                Head::ScaledCosine { scale: 30.0 },
+                Loss::CrossEntropy,
+                Experts::Sade(Sade::default()),
+            ),
         ),
+        ("bcl", contrasted()),
     ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
@@ -104,6 +109,20 @@ fn stateful(loss: Loss) -> Method {
             start_epoch: 2,
         }),
         loss,
+        ..Method::default()
+    }
+}
+
+fn contrasted() -> Method {
+    let contrast = BalancedContrast {
+        dimension: 16,
+        ..BalancedContrast::default()
+    };
+    Method {
+        loss: Loss::LogitAdjustment { tau: 1.0 },
+        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        contrast: Some(Contrast::Balanced(contrast)),
+        head: Head::ScaledCosine { scale: 30.0 },
         ..Method::default()
     }
 }

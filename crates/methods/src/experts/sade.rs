@@ -11,7 +11,8 @@ use crate::{Loss, LossInput};
 /// τ ln π', π' the shares of the classes with their order by size reversed ([`reversed_counts`]). With cross-entropy
 /// these are its softmax, balanced softmax and inverse softmax losses.
 ///
-/// Default: the authors' on CIFAR-100-LT and ImageNet-LT (1 on iNaturalist and Places-LT). Their weights of the experts,
+/// Default: the authors' on CIFAR-100-LT and ImageNet-LT (1 on iNaturalist and Places-LT); their head is the scaled
+/// cosine one. Their weights of the experts,
 /// learnt at test time, are left out: a prediction is by the plain mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -117,6 +117,7 @@ impl GridFile {
             loss: uses.loss,
             reweight,
             regularizer,
+            contrast: uses.contrast,
             head: uses.head,
             experts: uses.experts,
             second_stage,
