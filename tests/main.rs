@@ -3,6 +3,7 @@
 mod analyze;
 mod bad_input;
 mod damaged_results;
+mod ensembles;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;

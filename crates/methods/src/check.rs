@@ -1,6 +1,6 @@
 //! Which methods are refused before anything is trained: numbers out of their range, and parts that do not go together.
 
-use crate::{Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+use crate::{Contrast, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -33,6 +33,19 @@ pub enum MethodError {
          choose nearest-class-mean (after the cosine head also crt)"
     )]
     StageWithoutLinearHead,
+    /// Experts on a classifier that is given.
+    #[error(
+        "experts learn a classifier each, but the head is fixed; set head = \"linear\" or \"cosine\", or leave out `experts`"
+    )]
+    ExpertsOnFixedEtf,
+    /// Views that are compared by several features each.
+    #[error(
+        "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
+    )]
+    ContrastOfExperts,
+    /// A second stage, which changes one classifier, after several.
+    #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
+    StageAfterExperts,
     /// Counts that only the first stage could have begun.
     #[error(
         "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
@@ -49,7 +62,9 @@ impl MethodError {
             MethodError::MarginsWithoutCosines
             | MethodError::RegressionWithoutEtf
             | MethodError::CountsFromTheMiddle => "loss",
-            MethodError::StageWithoutLinearHead => "head",
+            MethodError::StageWithoutLinearHead | MethodError::ExpertsOnFixedEtf => "head",
+            MethodError::ContrastOfExperts => "contrast",
+            MethodError::StageAfterExperts => "second_stage",
         }
     }
 }
@@ -69,6 +84,9 @@ impl Method {
             require("resample.start_epoch", start as f64, start >= 1, expected)?;
         }
         self.loss.check()?;
+        if let Head::ScaledCosine { scale } = self.head {
+            positive("scaled-cosine.scale", scale)?;
+        }
         if let Some(reweight) = self.reweight {
             reweight.check()?;
         }
@@ -78,8 +96,24 @@ impl Method {
         if matches!(self.loss, Loss::DotRegression { .. }) && self.head != Head::FixedEtf {
             return Err(MethodError::RegressionWithoutEtf);
         }
+        if let Some(experts) = self.experts {
+            experts.check()?;
+            if self.head == Head::FixedEtf {
+                return Err(MethodError::ExpertsOnFixedEtf);
+            }
+            if self.contrast.is_some() {
+                return Err(MethodError::ContrastOfExperts);
+            }
+        }
+        if let Some(Contrast::Balanced(contrast)) = self.contrast {
+            positive("contrast.weight", contrast.weight)?;
+            positive("contrast.temperature", contrast.temperature)?;
+            let name = "contrast.dimension";
+            require(name, contrast.dimension as f64, contrast.dimension >= 1, "1 or more")?;
+        }
         match &self.second_stage {
             None => Ok(()),
+            Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
             Some(second_stage) if !second_stage.fits(self.head) => Err(MethodError::StageWithoutLinearHead),
             Some(second_stage) => match second_stage.retraining() {
                 Some(retraining) => retraining.check(self.loss),
@@ -114,6 +148,28 @@ impl Retraining {
             return Err(MethodError::CountsFromTheMiddle);
         }
         loss.check()
+    }
+}
+
+impl Experts {
+    fn check(self) -> Result<(), MethodError> {
+        match self {
+            Experts::Ride(ride) => {
+                let several = ride.experts >= 2;
+                let expected = "2 or more, or leave out `experts`";
+                require("ride.experts", ride.experts as f64, several, expected)?;
+                not_negative("ride.diversity", ride.diversity)?;
+                positive("ride.temperature", ride.temperature)?;
+                let expected = "a number from 0 to 1";
+                require(
+                    "ride.frequency",
+                    ride.frequency,
+                    (0.0..=1.0).contains(&ride.frequency),
+                    expected,
+                )
+            }
+            Experts::Sade(sade) => not_negative("sade.tau", sade.tau),
+        }
     }
 }
 
@@ -245,7 +301,7 @@ fn require(name: &'static str, value: f64, holds: bool, expected: &'static str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Resample;
+    use crate::{BalancedContrast, Protocol, Resample, Ride, SecondStage};
 
     fn refusal(method: &Method) -> String {
         method.check().unwrap_err().to_string()
@@ -292,6 +348,41 @@ mod tests {
             refusal(&method),
             "`cost-sensitive.power` is NaN; set it to a number, 0 or above"
         );
+    }
+
+    #[test]
+    fn experts_are_several_and_neither_fixed_nor_contrasted_nor_changed_afterwards() {
+        let ride = |experts| {
+            Some(Experts::Ride(Ride {
+                experts,
+                ..Ride::default()
+            }))
+        };
+        let alone = Method {
+            experts: ride(1),
+            ..Method::default()
+        };
+        assert!(refusal(&alone).starts_with("`ride.experts` is 1; set it to 2 or more"));
+        let fixed = Method {
+            experts: ride(2),
+            head: Head::FixedEtf,
+            ..Method::default()
+        };
+        assert!(refusal(&fixed).contains("leave out `experts`"));
+        let contrast = Some(Contrast::Balanced(BalancedContrast::default()));
+        let contrasted = Method {
+            experts: ride(2),
+            contrast,
+            ..Method::default()
+        };
+        assert_eq!(contrasted.check(), Err(MethodError::ContrastOfExperts));
+        let second_stage = Some(SecondStage::Crt(Protocol::Paper.classifier_retraining()));
+        let changed = Method {
+            experts: ride(2),
+            second_stage,
+            ..Method::default()
+        };
+        assert_eq!(changed.check(), Err(MethodError::StageAfterExperts));
     }
 
     #[test]

@@ -222,15 +222,7 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         split,
         environment,
     } = finished;
-    let (weight, bias) = model.classifier();
-    let classifier = nc::Classifier { weight, bias };
-    let collapse = nc::measure(
-        &features_of(model, train),
-        train.labels(),
-        model.classes(),
-        Some(&classifier),
-    )
-    .ok();
+    let collapse = model.collapse(&features_of(model, train), train.labels());
     let collapse = collapse.as_ref();
     Outcome {
         run: run.id(),
