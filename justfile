@@ -32,6 +32,10 @@ data *options: _libtorch
 analyze *options: _libtorch
     @cargo run --release -p longtail-reproduce -- analyze "$@"
 
+# Print every method: family, name, paper, parts, and which grids use it.
+methods: _libtorch
+    @cargo run --release -p longtail-reproduce -- methods
+
 # Run all tests: just test resume
 test *filter: _libtorch
     OMP_NUM_THREADS=1 cargo test --workspace "$@"

@@ -57,6 +57,15 @@ impl Dataset {
         }
     }
 
+    /// Training images of every class.
+    pub fn images_per_class(self) -> i64 {
+        match self {
+            Dataset::Cifar10 => 5000,
+            Dataset::Cifar100 => 500,
+            Dataset::Shapes => shapes::TRAIN_IMAGES_PER_CLASS.into(),
+        }
+    }
+
     /// The constants its images are normalised with.
     pub fn normalization(self) -> Normalization {
         Normalization::of(self)

@@ -22,7 +22,7 @@ use crate::dataset::{IMAGE_BYTES, Records, SIDE};
 use crate::mersenne_twister::MersenneTwister;
 
 pub(crate) const CLASSES: i64 = 10;
-const TRAIN_IMAGES_PER_CLASS: u32 = 500;
+pub(crate) const TRAIN_IMAGES_PER_CLASS: u32 = 500;
 const TEST_IMAGES_PER_CLASS: u32 = 100;
 const TEST_SEED: u32 = 1 << 31;
 const CLUTTER: usize = 4;

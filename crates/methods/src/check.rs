@@ -1,5 +1,7 @@
 //! Which methods are refused before anything is trained: numbers out of their range, and parts that do not go together.
 
+mod combination;
+
 use crate::{Contrast, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
@@ -46,6 +48,52 @@ pub enum MethodError {
     /// A second stage, which changes one classifier, after several.
     #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
     StageAfterExperts,
+    /// Cosines as they are, where a loss expects logits of any size.
+    #[error(
+        "this head's logits are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
+         after head = \"cosine\" choose loss `ldam` (with max_margin = 0 it is scaled cross-entropy), after \"fixed-etf\" \
+         `dot-regression`, or leave out `head`"
+    )]
+    CosinesWithoutScale,
+    /// A later sampler that is the first one.
+    #[error("`resample` names the sampler that draws from the beginning on; choose another or leave it out")]
+    SameSampler,
+    /// A regularizer whose terms have no gradient to the network.
+    #[error(
+        "`lambda_1` is 0, so the regularizer moves its own centres and never the network: the between-class term reaches \
+         the features through the within-class one; set `lambda_1` above 0 or leave the regularizer out"
+    )]
+    CentresAlone,
+    /// A prior that is taken out twice.
+    #[error(
+        "the loss adjusts logits for the class sizes while it trains, and second stage `logit-adjustment` would do so again; \
+         choose loss \"cross-entropy\", or leave out the second stage"
+    )]
+    PriorTwice,
+    /// Log-priors taken off logits that are no log-probabilities.
+    #[error(
+        "second stage `logit-adjustment` takes log-priors off a softmax's logits, but this loss trains no softmax; choose \
+         loss \"cross-entropy\" or another second stage"
+    )]
+    NoSoftmax,
+    /// A setting of a classifier that the second stage leaves as it is.
+    #[error("this second stage freezes the first stage's classifier, which `{0}` would change; leave `{0}` out")]
+    FrozenClassifier(&'static str),
+    /// A loss that spares rare classes where there are none.
+    #[error(
+        "no class is rare for loss `{loss}`: the smallest has {smallest}, and rare is below {limit}; set `{key}` higher, \
+         choose a higher imbalance, or leave the method out with `--methods`"
+    )]
+    NoRareClass {
+        /// As a grid spells it.
+        loss: &'static str,
+        /// Its setting.
+        key: &'static str,
+        /// Share or number of training images of the smallest class.
+        smallest: f64,
+        /// That setting.
+        limit: f64,
+    },
     /// Counts that only the first stage could have begun.
     #[error(
         "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
@@ -61,17 +109,26 @@ impl MethodError {
             MethodError::Setting { name, .. } => name.rsplit('.').next().unwrap_or(name),
             MethodError::MarginsWithoutCosines
             | MethodError::RegressionWithoutEtf
+            | MethodError::PriorTwice
+            | MethodError::NoSoftmax
+            | MethodError::NoRareClass { .. }
             | MethodError::CountsFromTheMiddle => "loss",
-            MethodError::StageWithoutLinearHead | MethodError::ExpertsOnFixedEtf => "head",
+            MethodError::StageWithoutLinearHead | MethodError::CosinesWithoutScale | MethodError::ExpertsOnFixedEtf => {
+                "head"
+            }
             MethodError::ContrastOfExperts => "contrast",
             MethodError::StageAfterExperts => "second_stage",
+            MethodError::SameSampler => "resample",
+            MethodError::CentresAlone => "lambda_1",
+            MethodError::FrozenClassifier(key) => key,
         }
     }
 }
 
 impl Method {
-    /// Refuses a sampler, loss or re-weighting whose numbers are out of range, and a loss that the head does not fit. Start
-    /// epochs are compared with a training's length where that is known.
+    /// Refuses a sampler, loss or re-weighting whose numbers are out of range, and parts that make no sense together. Start
+    /// epochs are compared with a training's length where that is known, and class sizes by
+    /// [`check_class_counts`](Method::check_class_counts).
     ///
     /// # Errors
     /// The first thing that is wrong, and its remedy.
@@ -90,20 +147,8 @@ impl Method {
         if let Some(reweight) = self.reweight {
             reweight.check()?;
         }
-        if matches!(self.loss, Loss::Ldam { .. }) && self.head != Head::Cosine {
-            return Err(MethodError::MarginsWithoutCosines);
-        }
-        if matches!(self.loss, Loss::DotRegression { .. }) && self.head != Head::FixedEtf {
-            return Err(MethodError::RegressionWithoutEtf);
-        }
         if let Some(experts) = self.experts {
             experts.check()?;
-            if self.head == Head::FixedEtf {
-                return Err(MethodError::ExpertsOnFixedEtf);
-            }
-            if self.contrast.is_some() {
-                return Err(MethodError::ContrastOfExperts);
-            }
         }
         if let Some(Contrast::Balanced(contrast)) = self.contrast {
             positive("contrast.weight", contrast.weight)?;
@@ -111,21 +156,18 @@ impl Method {
             let name = "contrast.dimension";
             require(name, contrast.dimension as f64, contrast.dimension >= 1, "1 or more")?;
         }
-        match &self.second_stage {
-            None => Ok(()),
-            Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
-            Some(second_stage) if !second_stage.fits(self.head) => Err(MethodError::StageWithoutLinearHead),
-            Some(second_stage) => match second_stage.retraining() {
-                Some(retraining) => retraining.check(self.loss),
-                None => Ok(()),
-            },
+        if let Some(second_stage) = &self.second_stage
+            && let Some(retraining) = second_stage.retraining()
+        {
+            retraining.check()?;
         }
+        self.check_combination()
     }
 }
 
 impl Retraining {
-    /// Refuses numbers out of range, and a loss that `first` does not prepare.
-    fn check(&self, first: Loss) -> Result<(), MethodError> {
+    /// Refuses numbers out of range.
+    fn check(&self) -> Result<(), MethodError> {
         if let Some(rate) = self.classifier_rate {
             not_negative("classifier_rate", rate)?;
         }
@@ -140,14 +182,11 @@ impl Retraining {
         }
         if let Some(reweight) = self.reweight {
             reweight.check()?;
+            let (name, start) = ("second_stage.reweight.start_epoch", reweight.start_epoch());
+            let expected = "an epoch that the second stage reaches";
+            require(name, start as f64, start < self.epochs, expected)?;
         }
-        let Some(loss) = self.loss else {
-            return Ok(());
-        };
-        if loss.counts_labels() && !first.counts_labels() {
-            return Err(MethodError::CountsFromTheMiddle);
-        }
-        loss.check()
+        self.loss.map_or(Ok(()), Loss::check)
     }
 }
 
@@ -197,9 +236,11 @@ impl Sampler {
 impl Loss {
     fn check(self) -> Result<(), MethodError> {
         match self {
-            Loss::CrossEntropy | Loss::BalancedSoftmax | Loss::AttractionRepulsion | Loss::DotRegression { .. } => {
-                Ok(())
-            }
+            Loss::CrossEntropy
+            | Loss::BalancedSoftmax
+            | Loss::MeanSquaredError
+            | Loss::AttractionRepulsion
+            | Loss::DotRegression { .. } => Ok(()),
             Loss::LabelSmoothing { smoothing } => share("label-smoothing.smoothing", smoothing),
             Loss::LabelAwareSmoothing { head, tail, shape } => {
                 share("label-aware-smoothing.head", head)?;
@@ -212,7 +253,7 @@ impl Loss {
             Loss::Focal { gamma } => not_negative("focal.gamma", gamma),
             Loss::SigmoidFocal { gamma } => not_negative("sigmoid-focal.gamma", gamma),
             Loss::Ldam { max_margin, scale } => {
-                positive("ldam.max_margin", max_margin)?;
+                not_negative("ldam.max_margin", max_margin)?;
                 positive("ldam.scale", scale)
             }
             Loss::LogitAdjustment { tau } => not_negative("logit-adjustment.tau", tau),
@@ -305,20 +346,6 @@ mod tests {
 
     fn refusal(method: &Method) -> String {
         method.check().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn ldam_asks_for_the_cosine_head() {
-        let ldam = Method {
-            loss: Loss::Ldam {
-                max_margin: 0.5,
-                scale: 30.0,
-            },
-            ..Method::default()
-        };
-        assert!(refusal(&ldam).contains("set head = \"cosine\""));
-        let head = Head::Cosine;
-        assert_eq!(Method { head, ..ldam }.check(), Ok(()));
     }
 
     #[test]

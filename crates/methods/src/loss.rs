@@ -22,7 +22,7 @@ pub use smoothing::{SmoothingShape, label_aware_smoothing};
 
 use dot_regression::dot_regression;
 use equalization::sigmoid_equalization;
-use focal::{focal, sigmoid_focal};
+use focal::{focal, mean_of_terms, sigmoid_focal};
 use influence_balanced::influence_balanced;
 use lade::label_distribution_distance;
 use seesaw::seesaw_shift;
@@ -152,6 +152,9 @@ pub enum Loss {
         /// λ ≥ 0 of the bound's regularizer.
         lambda: f64,
     },
+    /// Mean squared error (1/k) Σ_k (z_k − t_k)², t one-hot, averaged over samples (`MSE` in Liu et al. 2023, Table 2; see
+    /// [`nc::mean_squared_error`]). Class weights: w_y on a sample's terms, then the plain mean.
+    MeanSquaredError,
     /// Attraction–repulsion-balanced loss with the batch's own class counts (Xie et al. 2023): classes absent from the
     /// batch repel nobody. See [`nc::attraction_repulsion`].
     AttractionRepulsion,
@@ -231,6 +234,10 @@ impl Loss {
             Loss::Lade { alpha, lambda } => {
                 let adjusted = logits + prior_adjustment(class_counts, 1.0);
                 cross_entropy(&adjusted) + label_distribution_distance(batch, lambda) * alpha
+            }
+            Loss::MeanSquaredError => {
+                let errors = logits - one_hot(logits, labels);
+                mean_of_terms(batch, &errors.square()) / logits.size()[1]
             }
             Loss::AttractionRepulsion => {
                 let counts = nc::batch_counts(labels, logits.size()[1]);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use datasets::Dataset;
 use methods::{Precision, Protocol};
 use tch::Device;
 
@@ -52,6 +53,12 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Print the catalogue of methods: family, name, paper, parts, and which grids use them
+    Methods {
+        /// Folder of the grids
+        #[arg(default_value = "benchmarks")]
+        grids: PathBuf,
+    },
     /// Hand a grid to Slurm as a job array whose tasks divide the runs among themselves
     Submit(SubmitArguments),
     /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer
@@ -66,6 +73,9 @@ pub(crate) enum Verb {
 pub(crate) struct GridArguments {
     /// The grid's file, such as benchmarks/cifar10-lt.toml
     pub(crate) grid: PathBuf,
+    /// Another data set than the grid's, with the protocol's defaults for it
+    #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
+    dataset: Option<Dataset>,
     /// Length of training in epochs: every schedule and start epoch scales with it
     #[arg(long)]
     epochs: Option<i64>,
@@ -81,7 +91,7 @@ pub(crate) struct GridArguments {
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
     #[arg(long, value_parser = protocol, value_name = "paper|code")]
     protocol: Option<Protocol>,
-    /// Folder of the results [default: results/ and the grid's name, with -code or -30-epochs where that is asked for]
+    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -code or -30-epochs where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -90,6 +100,7 @@ impl GridArguments {
     /// What of the grid is meant.
     pub(crate) fn options(&self) -> Options {
         let GridArguments {
+            dataset,
             epochs,
             seeds,
             methods,
@@ -98,6 +109,7 @@ impl GridArguments {
             ..
         } = self.clone();
         Options {
+            dataset,
             protocol,
             epochs,
             seeds,
@@ -108,6 +120,7 @@ impl GridArguments {
 
     /// Where results go: a grid that is trained otherwise than its file says has a folder of its own.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
+        let dataset = self.dataset.map(|dataset| format!("-{dataset}")).unwrap_or_default();
         let protocol = self
             .protocol
             .map(|protocol| format!("-{}", protocol.name()))
@@ -118,11 +131,15 @@ impl GridArguments {
             .unwrap_or_default();
         self.out
             .clone()
-            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{protocol}{epochs}")))
+            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{dataset}{protocol}{epochs}")))
     }
 
     /// The command that asks for the same, without its choice of runs.
     pub(crate) fn command(&self) -> String {
+        let dataset = self
+            .dataset
+            .map(|dataset| format!(" --dataset {dataset}"))
+            .unwrap_or_default();
         let protocol = self
             .protocol
             .map(|protocol| format!(" --protocol {}", protocol.name()))
@@ -132,7 +149,7 @@ impl GridArguments {
             .map(|epochs| format!(" --epochs {epochs}"))
             .unwrap_or_default();
         let name = self.grid.file_stem().unwrap_or_default().to_string_lossy();
-        format!("just reproduce {name}{protocol}{epochs}")
+        format!("just reproduce {name}{dataset}{protocol}{epochs}")
     }
 
     /// The command that asks for the same runs, and the same epochs of them.
@@ -419,4 +436,12 @@ fn protocol(text: &str) -> Result<Protocol, String> {
         .into_iter()
         .find(|protocol| protocol.name() == text)
         .ok_or_else(|| format!("`{text}` is no protocol; say paper or code"))
+}
+
+fn dataset(text: &str) -> Result<Dataset, String> {
+    let names = Dataset::ALL.map(Dataset::name).join(", ");
+    Dataset::ALL
+        .into_iter()
+        .find(|dataset| dataset.name() == text)
+        .ok_or_else(|| format!("`{text}` is no data set; say one of {names}"))
 }

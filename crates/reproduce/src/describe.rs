@@ -42,9 +42,18 @@ pub(crate) fn parts(method: &Method) -> String {
             lambda_1,
             lambda_2,
             start_epoch,
+            within,
             ..
         } = config;
-        parts.push(format!("NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2})"));
+        let within = match within {
+            nc::WithinClass::MeanOverClasses => "",
+            nc::WithinClass::SumOverClasses => ", summed over classes",
+            nc::WithinClass::SquaredCounts => ", squared counts",
+            nc::WithinClass::CenterLoss => ", center loss",
+        };
+        parts.push(format!(
+            "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
+        ));
     }
     if let Some(Contrast::Balanced(contrast)) = method.contrast {
         parts.push(format!(
@@ -54,6 +63,19 @@ pub(crate) fn parts(method: &Method) -> String {
     }
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
+}
+
+/// As [`parts`], and what happens to images if that is not the `usual`.
+pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
+    if method.augmentation == *usual {
+        parts(method)
+    } else {
+        format!(
+            "{}; augmentation: {}",
+            parts(method),
+            augmentation(&method.augmentation)
+        )
+    }
 }
 
 /// Who learns side by side, such as `RIDE of 3 experts (…)`.
@@ -150,6 +172,7 @@ fn loss(loss: Loss) -> String {
         Loss::Lade { alpha, lambda } => format!("LADE (α {alpha}, λ {lambda})"),
         Loss::DotRegression { balanced_lengths: true } => "dot regression (balanced lengths)".to_owned(),
         Loss::DotRegression { .. } => "dot regression".to_owned(),
+        Loss::MeanSquaredError => "mean squared error".to_owned(),
         Loss::AttractionRepulsion => "attraction–repulsion-balanced loss".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! before every value is known and in its range.
 
 mod augmentation;
+mod catalogue;
 mod check;
 mod error;
 mod file;
@@ -13,12 +14,13 @@ mod resolve;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Imbalance};
+use datasets::Dataset;
 use methods::{Protocol, Recipe};
 
 use crate::published::{self, Published};
 use crate::run::Run;
 use crate::select::Select;
+pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
@@ -37,6 +39,8 @@ pub(crate) struct Grid {
 /// What the command line lays over a grid; `None` leaves the grid as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
+    /// What is trained on.
+    pub(crate) dataset: Option<Dataset>,
     /// Where defaults come from.
     pub(crate) protocol: Option<Protocol>,
     /// Length of the first stage; every schedule and start epoch scales with it.
@@ -90,11 +94,6 @@ impl Grid {
         &self.name
     }
 
-    /// What is trained on.
-    pub(crate) fn dataset(&self) -> Dataset {
-        self.file.dataset
-    }
-
     /// Refuses to select epochs on a validation split that the grid does not hold out.
     ///
     /// # Errors
@@ -111,26 +110,22 @@ impl Grid {
     /// # Errors
     /// If an option is out of range, names what the grid does not have, or makes a part start after the last epoch.
     pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
+        let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
-        let (recipe, methods) = self.resolve(protocol, options.epochs)?;
+        let (recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
         let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
             named.name.clone()
         })?;
         for named in &chosen {
             named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
             named
-                .check_head(self.file.dataset.classes(), recipe.backbone.dimension())
+                .check_head(dataset.classes(), recipe.backbone.dimension())
                 .map_err(|fault| self.place(fault))?;
         }
-        let imbalances: Vec<Imbalance> = self
-            .file
-            .imbalance
-            .get_ref()
-            .iter()
-            .map(|entry| *entry.get_ref())
-            .collect();
         let ratios = options.imbalance.as_deref();
-        let imbalances = self.choose("imbalance of ratio", ratios, &imbalances, |imbalance| imbalance.ratio())?;
+        let imbalances = self.choose("imbalance of ratio", ratios, self.file.imbalance.get_ref(), |entry| {
+            entry.get_ref().ratio()
+        })?;
         let seeds = match &options.seeds {
             None => self.file.seeds.get_ref().iter().map(|seed| *seed.get_ref()).collect(),
             Some(seeds) => match first_repeated(seeds) {
@@ -144,21 +139,30 @@ impl Grid {
         let mut planned = Vec::new();
         for named in chosen {
             let first = first_stage_of(named, &methods);
-            for &imbalance in &imbalances {
+            for imbalance in &imbalances {
                 for &seed in &seeds {
                     let run = |named: &Named| Run {
                         name: named.name.clone(),
-                        dataset: self.file.dataset,
+                        dataset,
                         protocol,
                         seed,
                         selection: self.file.selection,
-                        imbalance: *imbalance,
+                        imbalance: *imbalance.get_ref(),
                         validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
                         recipe: recipe.clone(),
                         method: named.method.clone(),
                     };
+                    let planned_run = run(named);
+                    let at = |span, refusal| self.place(Fault::new(span, refusal));
+                    let class_counts = planned_run
+                        .class_counts()
+                        .map_err(|error| at(imbalance.span(), Refusal::Imbalance(error.to_string())))?;
+                    named
+                        .method
+                        .check_class_counts(&class_counts)
+                        .map_err(|error| at(named.span.clone(), error.into()))?;
                     planned.push(Planned {
-                        run: run(named),
+                        run: planned_run,
                         first_stage: first.as_ref().map(run),
                     });
                 }
@@ -167,10 +171,18 @@ impl Grid {
         Ok(planned)
     }
 
-    /// Recipe and all methods under `protocol`, in a training of `epochs` if given.
-    fn resolve(&self, protocol: Protocol, epochs: Option<i64>) -> Result<(Recipe, Vec<Named>), GridError> {
+    /// Recipe and all methods on `dataset` under `protocol`, in a training of `epochs` if given.
+    fn resolve(
+        &self,
+        dataset: Dataset,
+        protocol: Protocol,
+        epochs: Option<i64>,
+    ) -> Result<(Recipe, Vec<Named>), GridError> {
         let mut recipe = self.file.resolve_recipe(protocol).map_err(|fault| self.place(fault))?;
-        let mut methods = self.file.resolve_methods(protocol).map_err(|fault| self.place(fault))?;
+        let mut methods = self
+            .file
+            .resolve_methods(dataset, protocol)
+            .map_err(|fault| self.place(fault))?;
         if let Some(epochs) = epochs {
             if epochs < 1 {
                 let (name, value) = ("--epochs", epochs as f64);
@@ -686,6 +698,44 @@ second_stage = { crt = { epochs = 20 } }
     }
 
     #[test]
+    fn another_data_set_brings_its_own_defaults_and_class_sizes() {
+        let text = format!(
+            "{GRID}[[method]]\nname = \"rare\"\n[method.uses]\nregularizer = {{ nc = {{}} }}\nloss = {{ \
+             sigmoid-equalization = {{ rare_count = 60 }} }}\n"
+        );
+        let grid = load(&text.replace("10 }", "100 }")).expect("a grid with a class of 50 images");
+        let on = |dataset| Options {
+            dataset: Some(dataset),
+            ..Options::default()
+        };
+        let planned = grid.runs(&on(Dataset::Cifar100)).expect("a grid for CIFAR-100 too");
+        let Run { dataset, method, .. } = &planned.last().expect("runs of `rare`").run;
+        let Some(Regularizer::Nc(config)) = &method.regularizer else {
+            panic!("{method:?} has no regularizer");
+        };
+        assert_eq!((*dataset, config.start_epoch), (Dataset::Cifar100, 100));
+        assert_eq!(
+            refusal(&text),
+            "17:8: no class is rare for loss `sigmoid-equalization`: the smallest has 500, and rare is below 60; set \
+             `rare_count` higher, choose a higher imbalance, or leave the method out with `--methods`"
+        );
+        let step = refusal(&GRID.replace("ratio = 10 }", "ratio = 6000 }"));
+        assert!(
+            step.starts_with("3:49: imbalance step 6000 leaves class 5 without images"),
+            "{step}"
+        );
+    }
+
+    #[test]
+    fn a_plug_in_that_moves_nothing_is_refused() {
+        let message = refusal(&GRID.replace("seeds =", "plug_in = { nc = { lambda_1 = 0 } }\nseeds ="));
+        assert!(
+            message.starts_with("4:11: `lambda_1` is 0, so the regularizer moves"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn recipes_that_cannot_be_trained_are_refused() {
         let with = |recipe: &str| refusal(&format!("{GRID}[recipe]\n{recipe}\n"));
         assert_eq!(with("batch_size = 0"), "17:1: `batch_size` is 0; set it to 1 or more");
@@ -719,7 +769,7 @@ second_stage = { crt = { epochs = 20 } }
             "19:39: `taus` is -1; set it to 0 or more, each"
         );
         assert_eq!(
-            with("head = \"cosine\"\nsecond_stage = { lws = {} }"),
+            with("loss = { ldam = { max_margin = 0.5, scale = 30 } }\nhead = \"cosine\"\nsecond_stage = { lws = {} }"),
             "17:8: this second stage changes a linear classifier's weights or logits, but the head is another; leave out \
              `head`, or choose nearest-class-mean (after the cosine head also crt)"
         );
@@ -731,7 +781,7 @@ second_stage = { crt = { epochs = 20 } }
         assert_eq!(
             refusal(&GRID.replace("cifar10", "cifar100").replace(
                 "name = \"ce\"\n",
-                "name = \"ce\"\n[method.uses]\nhead = \"fixed-etf\"\n"
+                "name = \"ce\"\n[method.uses]\nloss = { dot-regression = { balanced_lengths = true } }\nhead = \"fixed-etf\"\n"
             )),
             "6:8: a simplex of 100 classes does not fit in 64 dimensions; use at least 99 dimensions"
         );
@@ -815,10 +865,16 @@ second_stage = { crt = { epochs = 20 } }
     #[test]
     fn grids_of_this_repository_are_sound() {
         for (name, networks) in [
+            ("bag-of-tricks", 156),
             ("cifar10-lt", 30),
+            ("cifar10-lt-fixed-etf", 6),
             ("cifar100-lt", 30),
             ("cifar100-lt-augmentation", 48),
+            ("paper-table-2", 12),
+            ("paper-table-5", 12),
+            ("paper-table-7", 30),
             ("shapes-lt", 5),
+            ("survey", 123),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")

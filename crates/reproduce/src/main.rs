@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)
         }
+        Verb::Methods { grids } => verbs::methods(&grids),
         Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),

@@ -32,7 +32,7 @@ pub(crate) fn plan_text(planned: &[Planned]) -> String {
             imbalance,
             seed,
             epochs,
-            describe::parts(&run.method),
+            describe::parts_beside(&run.method, &first.run.method.augmentation),
         ]
     }));
     text += &aligned(&lines);

@@ -5,7 +5,6 @@ use std::path::Path;
 use methods::TrainError;
 
 use crate::schedule::Task;
-use crate::splits::class_counts;
 
 /// Reads the data and checks that every task's long-tailed split has images of each class and fills a batch. Reads
 /// nothing if there is nothing to train.
@@ -16,9 +15,9 @@ pub(crate) fn check(tasks: &[Task], data_root: Option<&Path>) -> anyhow::Result<
     let Some(first) = tasks.first() else {
         return Ok(());
     };
-    let data = first.run.dataset.load(data_root)?; // one grid, one data set
+    first.run.dataset.load(data_root)?; // one grid, one data set
     for Task { run, .. } in tasks {
-        let samples = class_counts(run, &data)?.iter().sum();
+        let samples = run.class_counts()?.iter().sum();
         let batch_size = run.recipe.batch_size;
         if batch_size > samples {
             return Err(TrainError::BatchTooLarge { batch_size, samples }.into());

@@ -26,6 +26,13 @@ pub(crate) struct Published {
     pub(crate) note: String,
 }
 
+impl Published {
+    /// The imbalance factor without the remark that may follow it, such as `100` of `100 (not stated in table)`.
+    fn ratio(&self) -> &str {
+        self.imbalance_factor.split(' ').next().unwrap_or_default()
+    }
+}
+
 static ROWS: LazyLock<Vec<Published>> = LazyLock::new(|| {
     let text = include_str!("../../../benchmarks/published.csv");
     let rows: Result<_, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
@@ -48,14 +55,23 @@ pub(crate) fn find(
     backbone: Backbone,
     epochs: i64,
 ) -> Option<&'static Published> {
-    let imbalance_type = match imbalance {
-        Imbalance::Exponential { .. } => "exp",
-        Imbalance::Step { .. } => "step",
+    let (form, imbalance_type) = match imbalance {
+        _ if imbalance.ratio() <= 1.0 => ("balanced", "none"),
+        Imbalance::Exponential { .. } => ("LT", "exp"),
+        Imbalance::Step { .. } => ("LT", "step"),
     };
+    let dataset = match dataset {
+        Dataset::Cifar10 => "CIFAR-10",
+        Dataset::Cifar100 => "CIFAR-100",
+        Dataset::Shapes => return None,
+    };
+    let names = [format!("{dataset}-{form}"), format!("{dataset} {form}")];
     let factor = imbalance.ratio().to_string();
-    let mut rows: Vec<&Published> = rows_of(source, dataset)
+    let mut rows: Vec<&Published> = ROWS
+        .iter()
+        .filter(|row| row.source == source && names.contains(&row.dataset))
         .filter(|row| row.method == method && row.backbone == backbone.name())
-        .filter(|row| row.imbalance_type == imbalance_type && row.imbalance_factor == factor)
+        .filter(|row| row.imbalance_type == imbalance_type && row.ratio() == factor)
         .collect();
     rows.sort_by_key(|row| row.epochs != epochs.to_string());
     rows.first().copied()
@@ -66,19 +82,13 @@ pub(crate) fn sources() -> Vec<&'static str> {
     distinct(ROWS.iter().map(|row| row.source.as_str()))
 }
 
-/// Every method that `source` has a number for on `dataset`.
-pub(crate) fn methods(source: &str, dataset: Dataset) -> Vec<&'static str> {
-    distinct(rows_of(source, dataset).map(|row| row.method.as_str()))
-}
-
-fn rows_of(source: &str, dataset: Dataset) -> impl Iterator<Item = &'static Published> {
-    let name = match dataset {
-        Dataset::Cifar10 => Some("CIFAR-10-LT"),
-        Dataset::Cifar100 => Some("CIFAR-100-LT"),
-        Dataset::Shapes => None,
-    };
-    ROWS.iter()
-        .filter(move |row| row.source == source && Some(row.dataset.as_str()) == name)
+/// Every method that `source` has a number for, on whichever data set.
+pub(crate) fn methods(source: &str) -> Vec<&'static str> {
+    distinct(
+        ROWS.iter()
+            .filter(|row| row.source == source)
+            .map(|row| row.method.as_str()),
+    )
 }
 
 fn distinct<'a>(entries: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -120,6 +130,17 @@ mod tests {
                 row.accuracy
             );
         }
+    }
+
+    #[test]
+    fn ratio_one_is_the_balanced_data_set_and_a_remark_after_a_ratio_is_no_part_of_it() {
+        let accuracy = |table: &str, method, dataset, ratio| {
+            let (source, imbalance) = (TABLE_3.replace("table 3", table), Imbalance::Exponential { ratio });
+            find(&source, method, dataset, imbalance, Backbone::Resnet32, 200).map(|row| row.accuracy)
+        };
+        assert_eq!(accuracy("table 2", "MSE + NC", Dataset::Cifar100, 1.0), Some(0.719));
+        assert_eq!(accuracy("table 2", "MSE + NC", Dataset::Cifar100, 10.0), None);
+        assert_eq!(accuracy("table 5", "LDAM-DRW", Dataset::Cifar10, 100.0), Some(0.77));
     }
 
     #[test]

@@ -80,7 +80,7 @@ mod tests {
             imbalance,
             seeds,
             epochs,
-            protocol: None,
+            ..Options::default()
         })
         .expect("methods of the grid")
     }

@@ -1,6 +1,6 @@
 //! Run: one network to train, everything resolved; Outcome: what is left of it when it is done.
 
-use datasets::{Dataset, Imbalance, Selection, Validation};
+use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
 use methods::{Method, Protocol, Recipe};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -53,6 +53,16 @@ impl Run {
             None => (self.recipe.clone(), self.method.clone()),
             Some(second_stage) => second_stage.as_training(&self.recipe, &self.method),
         }
+    }
+
+    /// Training images that each class keeps, `[classes]`.
+    ///
+    /// # Errors
+    /// If a class would keep none.
+    pub(crate) fn class_counts(&self) -> Result<Vec<i64>, DataError> {
+        let held_out = self.validation.map_or(0, |validation| validation.per_class);
+        let largest = self.dataset.images_per_class() - held_out;
+        self.imbalance.class_counts(largest, self.dataset.classes())
     }
 
     /// Epochs this run trains itself: those of its second stage, if it has one.

@@ -1,6 +1,5 @@
 //! Splits: which images a run trains on, and which it holds out.
 
-use anyhow::Context;
 use datasets::{IndexList, Loaded, Split};
 
 use crate::run::Run;
@@ -30,22 +29,11 @@ impl Splits {
         for &index in &held_out {
             labels[usize::try_from(index)?] = -1; // of no class, so that nothing selects it again
         }
-        let kept = run.selection.select(&labels, &class_counts(run, data)?)?;
+        let kept = run.selection.select(&labels, &run.class_counts()?)?;
         Ok(Splits {
             train: data.train.select(&kept),
             train_list: IndexList::new(&kept),
             validation: (!held_out.is_empty()).then(|| (data.train.select(&held_out), IndexList::new(&held_out))),
         })
     }
-}
-
-/// Training images that each class keeps.
-///
-/// # Errors
-/// If a class would keep none.
-pub(crate) fn class_counts(run: &Run, data: &Loaded) -> anyhow::Result<Vec<i64>> {
-    let counts = data.train.class_counts();
-    let largest = *counts.iter().max().context("a data set has classes")?;
-    let held_out = run.validation.map_or(0, |validation| validation.per_class);
-    Ok(run.imbalance.class_counts(largest - held_out, data.train.classes)?)
 }

@@ -10,7 +10,7 @@ use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
 use crate::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
-use crate::grid::Grid;
+use crate::grid::{Grid, catalogue};
 use crate::plan::plan_text;
 use crate::preflight;
 use crate::process::Processes;
@@ -27,7 +27,8 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     grid.check_select(arguments.select)?;
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    grid.dataset().fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
+    let dataset = planned[0].run.dataset; // one grid, one data set
+    dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
 
     let all = tasks(&planned);
     let mut unfinished = all.clone();
@@ -91,7 +92,8 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
     if arguments.dry_run {
         print!("{}", jobs.script(&out));
     } else {
-        grid.dataset().fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
+        let dataset = planned[0].run.dataset;
+        dataset.fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
         claim(&out, &planned[0].run)?;
         println!("{}", jobs.submit(&out)?);
     }
@@ -164,6 +166,12 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> 
         arguments.out.display(),
         written.join(", ")
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the catalogue of methods in the grids of a folder.
+pub(crate) fn methods(grids: &Path) -> anyhow::Result<ExitCode> {
+    print!("{}", catalogue(grids)?);
     Ok(ExitCode::SUCCESS)
 }
 

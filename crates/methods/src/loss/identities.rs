@@ -128,6 +128,17 @@ fn sigmoid_losses_without_modulation_are_the_sum_of_binary_cross_entropies() {
 }
 
 #[test]
+fn mean_squared_error_is_that_of_all_entries_and_equal_weights_scale_it() {
+    let batch = Batch::long_tailed();
+    let weights = Tensor::full([4], 3.0, DOUBLE);
+    let [plain, tripled] =
+        [None, Some(&weights)].map(|weights| batch.value_and_gradient(Loss::MeanSquaredError, weights));
+    let expected = nc::mean_squared_error(&batch.logits, &batch.labels);
+    assert!(plain.get(0).allclose(&expected, 1e-9, 0.0, false));
+    assert!(tripled.allclose(&(plain * 3.0), 1e-9, 1e-12, false));
+}
+
+#[test]
 fn balanced_softmax_is_logit_adjustment_with_tau_one() {
     let batch = Batch::long_tailed();
     batch.assert_same(Loss::BalancedSoftmax, Loss::LogitAdjustment { tau: 1.0 });

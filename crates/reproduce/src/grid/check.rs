@@ -71,7 +71,7 @@ impl GridFile {
             let Some(source) = &self.published_source else {
                 return Err(Fault::new(name.span(), Refusal::NoSource(name.get_ref().clone())));
             };
-            let known = published::methods(source.get_ref(), self.dataset);
+            let known = published::methods(source.get_ref());
             if !known.contains(&name.get_ref().as_str()) {
                 let (value, known) = (name.get_ref().clone(), known.join(", "));
                 return Err(Fault::new(

@@ -119,6 +119,9 @@ pub(crate) enum Refusal {
     /// A method that cannot be trained.
     #[error("{0}")]
     Method(#[from] methods::MethodError),
+    /// An imbalance that leaves a class without images.
+    #[error("{0}")]
+    Imbalance(String),
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),

@@ -5,6 +5,7 @@ use methods::{Augmentation, Contrast, Experts, FeatureTransform, Head, Loss, Nea
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::catalogue::Origin;
 use super::overrides::Overrides;
 
 /// A grid file, key for key. What it leaves out is the protocol's.
@@ -45,6 +46,8 @@ pub(super) struct GridFile {
 pub(super) struct MethodEntry {
     /// Begins the names of its runs' directories.
     pub(super) name: Spanned<String>,
+    /// Family and paper, where the catalogue of methods takes this entry from.
+    pub(super) origin: Option<Origin>,
     /// Its name in the published source.
     pub(super) published: Option<Spanned<String>>,
     /// The published name of its `+nc` twin.
@@ -56,7 +59,7 @@ pub(super) struct MethodEntry {
 
 /// The parts of a method, as in [`methods::Method`]. A table of its own: serde's flatten would undo
 /// `deny_unknown_fields`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Uses {
     #[serde(default)]
@@ -75,7 +78,7 @@ pub(super) struct Uses {
 }
 
 /// As [`methods::Reweight`]; effective numbers are laid over the protocol's, the others stated in full.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum ReweightEntry {
     ClassBalanced(Overrides),
@@ -84,14 +87,14 @@ pub(super) enum ReweightEntry {
 }
 
 /// As [`methods::Regularizer`], laid over the protocol's.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RegularizerEntry {
     Nc(Overrides),
 }
 
 /// As [`methods::SecondStage`], laid over the protocol's.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum SecondStageEntry {
     Crt(Overrides),

@@ -11,7 +11,7 @@ use super::error::{Fault, Refusal};
 
 /// What a grid states of a table. Which table it completes is known only once the protocol is, so the values stay
 /// unread until then, with their places.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Overrides(BTreeMap<Spanned<String>, Spanned<Value>>);
 

@@ -64,11 +64,11 @@ impl GridFile {
     }
 
     /// All methods in file order, each followed by its plug-in twin.
-    pub(super) fn resolve_methods(&self, protocol: Protocol) -> Result<Vec<Named>, Fault> {
+    pub(super) fn resolve_methods(&self, dataset: Dataset, protocol: Protocol) -> Result<Vec<Named>, Fault> {
         let mut methods = Vec::new();
         for entry in &self.method {
             let (name, span) = (entry.name.get_ref().clone(), entry.name.span());
-            let method = self.resolve_method(entry, protocol)?;
+            let method = self.resolve_method(entry, dataset, protocol)?;
             let twin = self.plug_in.as_ref().filter(|_| method.regularizer.is_none());
             methods.push(Named {
                 name: name.clone(),
@@ -76,11 +76,15 @@ impl GridFile {
                 method: method.clone(),
             });
             if let Some(plug_in) = twin {
-                let regularizer = Some(self.resolve_regularizer(plug_in.get_ref(), protocol)?);
+                let regularizer = Some(resolve_regularizer(plug_in.get_ref(), dataset, protocol)?);
+                let method = Method { regularizer, ..method };
+                method
+                    .check()
+                    .map_err(|error| Fault::new(plug_in.span(), error.into()))?;
                 methods.push(Named {
                     name: name + "+nc",
                     span,
-                    method: Method { regularizer, ..method },
+                    method,
                 });
             }
         }
@@ -92,7 +96,7 @@ impl GridFile {
         }
     }
 
-    fn resolve_method(&self, entry: &MethodEntry, protocol: Protocol) -> Result<Method, Fault> {
+    fn resolve_method(&self, entry: &MethodEntry, dataset: Dataset, protocol: Protocol) -> Result<Method, Fault> {
         let uses = &entry.uses;
         let augmentation = uses.augmentation.clone().or_else(|| self.augmentation.clone());
         let reweight = uses
@@ -103,12 +107,12 @@ impl GridFile {
         let regularizer = uses
             .regularizer
             .as_ref()
-            .map(|entry| self.resolve_regularizer(entry, protocol))
+            .map(|entry| resolve_regularizer(entry, dataset, protocol))
             .transpose()?;
         let second_stage = uses
             .second_stage
             .as_ref()
-            .map(|entry| resolve_second_stage(entry, protocol, self.dataset))
+            .map(|entry| resolve_second_stage(entry, dataset, protocol))
             .transpose()?;
         let method = Method {
             sampler: uses.sampler,
@@ -134,20 +138,20 @@ impl GridFile {
         }
         Ok(method)
     }
+}
 
-    fn resolve_regularizer(&self, entry: &RegularizerEntry, protocol: Protocol) -> Result<Regularizer, Fault> {
-        let RegularizerEntry::Nc(stated) = entry;
-        let config = stated.over(&protocol.nc(self.dataset))?;
-        match config.validate() {
-            Ok(()) => Ok(Regularizer::Nc(config)),
-            Err(error) => {
-                let key = if let nc::Error::Setting { name, .. } = error {
-                    name
-                } else {
-                    ""
-                };
-                Err(Fault::new(stated.span(&[key]), error.into()))
-            }
+fn resolve_regularizer(entry: &RegularizerEntry, dataset: Dataset, protocol: Protocol) -> Result<Regularizer, Fault> {
+    let RegularizerEntry::Nc(stated) = entry;
+    let config = stated.over(&protocol.nc(dataset))?;
+    match config.validate() {
+        Ok(()) => Ok(Regularizer::Nc(config)),
+        Err(error) => {
+            let key = if let nc::Error::Setting { name, .. } = error {
+                name
+            } else {
+                ""
+            };
+            Err(Fault::new(stated.span(&[key]), error.into()))
         }
     }
 }
@@ -166,7 +170,7 @@ fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweigh
     }
 }
 
-fn resolve_second_stage(entry: &SecondStageEntry, protocol: Protocol, dataset: Dataset) -> Result<SecondStage, Fault> {
+fn resolve_second_stage(entry: &SecondStageEntry, dataset: Dataset, protocol: Protocol) -> Result<SecondStage, Fault> {
     let crt = protocol.classifier_retraining();
     Ok(match entry {
         SecondStageEntry::Crt(stated) => SecondStage::Crt(resolve_retraining(stated, &crt)?),

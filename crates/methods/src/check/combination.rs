@@ -1,0 +1,258 @@
+//! Parts that are sound alone and make no sense together: a method must do what it is named after.
+
+use nc::NormPenalty;
+
+use super::MethodError;
+use crate::{Head, InitialClassifier, Loss, Method, Regularizer, Retraining, SecondStage};
+
+impl Method {
+    /// Refuses parts that do not go together.
+    pub(super) fn check_combination(&self) -> Result<(), MethodError> {
+        self.loss.check_head(self.head)?;
+        if self.resample.is_some_and(|later| later.sampler == self.sampler) {
+            return Err(MethodError::SameSampler);
+        }
+        if let Some(Regularizer::Nc(config)) = &self.regularizer {
+            let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
+            if config.lambda_1 <= 0.0 && !penalty_on_features {
+                return Err(MethodError::CentresAlone);
+            }
+        }
+        if self.experts.is_some() {
+            if self.head == Head::FixedEtf {
+                return Err(MethodError::ExpertsOnFixedEtf);
+            }
+            if self.contrast.is_some() {
+                return Err(MethodError::ContrastOfExperts);
+            }
+        }
+        match &self.second_stage {
+            None => Ok(()),
+            Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
+            Some(second_stage) => self.check_second_stage(second_stage),
+        }
+    }
+
+    /// Refuses a loss for rare classes where `class_counts`, the training images of each class, has none.
+    ///
+    /// # Errors
+    /// [`MethodError::NoRareClass`].
+    pub fn check_class_counts(&self, class_counts: &[i64]) -> Result<(), MethodError> {
+        let retraining = self.second_stage.as_ref().and_then(SecondStage::retraining);
+        let losses = [Some(self.loss), retraining.and_then(|retraining| retraining.loss)];
+        let fewest = class_counts.iter().min().map_or(0.0, |&count| count as f64);
+        let all = class_counts.iter().sum::<i64>() as f64;
+        for loss in losses.into_iter().flatten() {
+            let (loss, key, smallest, limit) = match loss {
+                Loss::Equalization { rare_share, .. } => ("equalization", "rare_share", fewest / all, rare_share),
+                Loss::SigmoidEqualization { rare_count } => {
+                    ("sigmoid-equalization", "rare_count", fewest, rare_count as f64)
+                }
+                _ => continue,
+            };
+            if smallest >= limit {
+                return Err(MethodError::NoRareClass {
+                    loss,
+                    key,
+                    smallest,
+                    limit,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_second_stage(&self, second_stage: &SecondStage) -> Result<(), MethodError> {
+        if !second_stage.fits(self.head) {
+            return Err(MethodError::StageWithoutLinearHead);
+        }
+        if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
+            match self.loss {
+                Loss::BalancedSoftmax
+                | Loss::LogitAdjustment { .. }
+                | Loss::VectorScaling { .. }
+                | Loss::Lade { .. }
+                | Loss::AttractionRepulsion => return Err(MethodError::PriorTwice),
+                Loss::SigmoidFocal { .. } | Loss::SigmoidEqualization { .. } | Loss::MeanSquaredError => {
+                    return Err(MethodError::NoSoftmax);
+                }
+                _ => {}
+            }
+        }
+        let Some(retraining) = second_stage.retraining() else {
+            return Ok(());
+        };
+        if matches!(second_stage, SecondStage::Lws(_) | SecondStage::DisAlign(_)) {
+            retraining.check_frozen_classifier()?;
+        }
+        match retraining.loss {
+            Some(loss) if loss.counts_labels() && !self.loss.counts_labels() => Err(MethodError::CountsFromTheMiddle),
+            Some(loss) => loss.check_head(self.head),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Retraining {
+    fn check_frozen_classifier(&self) -> Result<(), MethodError> {
+        let changes = [
+            ("classifier", self.classifier == InitialClassifier::Fresh),
+            ("classifier_rate", self.classifier_rate.is_some()),
+            ("max_norm", self.max_norm.is_some()),
+        ];
+        match changes.into_iter().find(|(_, is_stated)| *is_stated) {
+            None => Ok(()),
+            Some((key, _)) => Err(MethodError::FrozenClassifier(key)),
+        }
+    }
+}
+
+impl Loss {
+    fn check_head(self, head: Head) -> Result<(), MethodError> {
+        match (self, head) {
+            (Loss::Ldam { .. }, Head::Cosine) | (Loss::DotRegression { .. }, Head::FixedEtf) => Ok(()),
+            (Loss::Ldam { .. }, _) => Err(MethodError::MarginsWithoutCosines),
+            (Loss::DotRegression { .. }, _) => Err(MethodError::RegressionWithoutEtf),
+            (_, Head::Linear | Head::ScaledCosine { .. }) => Ok(()),
+            (_, Head::Cosine | Head::FixedEtf) => Err(MethodError::CosinesWithoutScale),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Protocol, Resample, Reweight, Sampler, Sweep};
+
+    const LDAM: Loss = Loss::Ldam {
+        max_margin: 0.5,
+        scale: 30.0,
+    };
+
+    fn with_stage(loss: Loss, head: Head, second_stage: SecondStage) -> Method {
+        Method {
+            loss,
+            head,
+            second_stage: Some(second_stage),
+            ..Method::default()
+        }
+    }
+
+    fn crt() -> Retraining {
+        Protocol::Paper.classifier_retraining()
+    }
+
+    #[test]
+    fn margins_need_cosines_and_cosines_need_a_scale() {
+        let method = |loss, head| Method {
+            loss,
+            head,
+            ..Method::default()
+        };
+        let refusal = |loss, head| method(loss, head).check().unwrap_err();
+        assert_eq!(refusal(LDAM, Head::Linear), MethodError::MarginsWithoutCosines);
+        assert_eq!(
+            refusal(Loss::CrossEntropy, Head::Cosine),
+            MethodError::CosinesWithoutScale
+        );
+        assert_eq!(
+            refusal(Loss::BalancedSoftmax, Head::FixedEtf),
+            MethodError::CosinesWithoutScale
+        );
+        assert_eq!(method(LDAM, Head::Cosine).check(), Ok(()));
+        let scaled_cosines = Loss::Ldam {
+            max_margin: 0.0,
+            scale: 30.0,
+        };
+        assert_eq!(method(scaled_cosines, Head::Cosine).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_second_stage_s_own_loss_needs_the_same_head() {
+        let retraining = Retraining {
+            loss: Some(Loss::CrossEntropy),
+            ..crt()
+        };
+        let method = with_stage(LDAM, Head::Cosine, SecondStage::Crt(retraining));
+        assert_eq!(method.check(), Err(MethodError::CosinesWithoutScale));
+        assert_eq!(with_stage(LDAM, Head::Cosine, SecondStage::Crt(crt())).check(), Ok(()));
+    }
+
+    #[test]
+    fn class_sizes_are_adjusted_for_once_and_in_log_probabilities() {
+        let adjusted = |loss| with_stage(loss, Head::Linear, SecondStage::LogitAdjustment(Sweep::default())).check();
+        assert_eq!(adjusted(Loss::CrossEntropy), Ok(()));
+        assert_eq!(adjusted(Loss::BalancedSoftmax), Err(MethodError::PriorTwice));
+        assert_eq!(adjusted(Loss::MeanSquaredError), Err(MethodError::NoSoftmax));
+    }
+
+    #[test]
+    fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
+        let resample = Some(Resample {
+            sampler: Sampler::InstanceBalanced,
+            start_epoch: 3,
+        });
+        let method = Method {
+            resample,
+            ..Method::default()
+        };
+        assert_eq!(method.check(), Err(MethodError::SameSampler));
+        let regularized = |config| Method {
+            regularizer: Some(Regularizer::Nc(config)),
+            ..Method::default()
+        };
+        let centres_alone = nc::Config {
+            lambda_1: 0.0,
+            ..nc::Config::default()
+        };
+        assert_eq!(regularized(centres_alone).check(), Err(MethodError::CentresAlone));
+        let short_features = nc::Config {
+            lambda_3: 0.1,
+            norm_penalty: NormPenalty::Features,
+            ..centres_alone
+        };
+        assert_eq!(regularized(short_features).check(), Ok(()));
+    }
+
+    #[test]
+    fn nothing_is_stated_of_a_frozen_classifier_and_weights_come_into_play() {
+        let stage = |retraining| with_stage(Loss::CrossEntropy, Head::Linear, SecondStage::Lws(retraining)).check();
+        let scales = || crt().of_scales();
+        assert_eq!(stage(scales()), Ok(()));
+        assert_eq!(stage(crt()), Err(MethodError::FrozenClassifier("classifier")));
+        let max_norm = Some(0.1);
+        assert_eq!(
+            stage(Retraining { max_norm, ..scales() }),
+            Err(MethodError::FrozenClassifier("max_norm"))
+        );
+        let reweight = Some(Reweight::InverseFrequency {
+            power: 1.0,
+            start_epoch: 10,
+        });
+        assert_eq!(
+            stage(Retraining { reweight, ..scales() }).unwrap_err().to_string(),
+            "`second_stage.reweight.start_epoch` is 10; set it to an epoch that the second stage reaches"
+        );
+    }
+
+    #[test]
+    fn equalization_asks_for_a_rare_class() {
+        let method = |loss| Method {
+            loss,
+            ..Method::default()
+        };
+        let by_share = method(Loss::Equalization {
+            rare_share: 0.1,
+            probability: 0.9,
+        });
+        assert_eq!(by_share.check_class_counts(&[91, 9]), Ok(()));
+        assert_eq!(
+            by_share.check_class_counts(&[75, 25]).unwrap_err().to_string(),
+            "no class is rare for loss `equalization`: the smallest has 0.25, and rare is below 0.1; set `rare_share` \
+             higher, choose a higher imbalance, or leave the method out with `--methods`"
+        );
+        let by_count = method(Loss::SigmoidEqualization { rare_count: 20 });
+        assert_eq!(by_count.check_class_counts(&[75, 19]), Ok(()));
+        assert!(by_count.check_class_counts(&[75, 20]).is_err());
+    }
+}
