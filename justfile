@@ -28,6 +28,10 @@ report name *options: _libtorch
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
+# Measure and draw neural collapse: just analyze results/shapes-lt/runs/ce.r100.s0.e66e3d5a mine=features.npz
+analyze *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- analyze "$@"
+
 # Print every method: family, name, paper, parts, and which grids use it.
 methods: _libtorch
     @cargo run --release -p longtail-reproduce -- methods

@@ -27,7 +27,7 @@ fn unknown_keys_and_values_of_a_grid_are_named_with_line_and_column() {
         &[
             "grid.toml:19:8: ",
             "unknown variant `cross-entropi`",
-            "expected `cross-entropy`",
+            "expected one of `cross-entropy`",
         ],
     );
     refuses(

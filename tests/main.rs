@@ -1,7 +1,9 @@
 //! End-to-end tests: the built binary `reproduce`, real files, real processes, a small real training.
 
+mod analyze;
 mod bad_input;
 mod damaged_results;
+mod ensembles;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;

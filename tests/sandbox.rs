@@ -72,10 +72,27 @@ impl Sandbox {
         command
     }
 
-    /// Nothing may be downloaded: the proxy is a port on which nobody listens.
+    /// `analyze`, with its files in `analysis`.
+    pub(crate) fn analyze(&self, arguments: &[&str]) -> Said {
+        said(
+            &self
+                .binary("analyze")
+                .args(arguments)
+                .output()
+                .expect("the binary starts"),
+        )
+    }
+
     fn command(&self, verb: &str, options: &[&str]) -> Command {
+        let mut command = self.binary(verb);
+        command.args(["grid.toml", "--out", "out"]).args(options);
+        command
+    }
+
+    /// Nothing may be downloaded: the proxy is a port on which nobody listens.
+    fn binary(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reproduce"));
-        command.args([verb, "grid.toml", "--out", "out"]).args(options);
+        command.arg(verb);
         command.current_dir(self.folder.path()).env_remove("LONGTAIL_DATA");
         for proxy in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"] {
             command.env(proxy, "http://127.0.0.1:9");

@@ -97,6 +97,12 @@ impl<'a> Augmenter<'a> {
         }
     }
 
+    /// Raw images `[b, 3, h, w]` u8 → two normalised views of each, unmixed, `[2b, 3, h, w]`: all first ones before all
+    /// second ones. Draws from libtorch's generator.
+    pub fn two_views(&self, images: &Tensor) -> Tensor {
+        Tensor::cat(&[self.transform(images), self.transform(images)], 0)
+    }
+
     /// Features `[b, …]` and the target of their images → the same, or, under manifold mixup, mixed features and their
     /// target.
     pub fn mix_features(&self, features: Tensor, target: Target) -> (Tensor, Target) {

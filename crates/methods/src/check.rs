@@ -2,7 +2,7 @@
 
 mod combination;
 
-use crate::{Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+use crate::{Contrast, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -35,11 +35,24 @@ pub enum MethodError {
          choose nearest-class-mean (after the cosine head also crt)"
     )]
     StageWithoutLinearHead,
+    /// Experts on a classifier that is given.
+    #[error(
+        "experts learn a classifier each, but the head is fixed; set head = \"linear\" or \"cosine\", or leave out `experts`"
+    )]
+    ExpertsOnFixedEtf,
+    /// Views that are compared by several features each.
+    #[error(
+        "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
+    )]
+    ContrastOfExperts,
+    /// A second stage, which changes one classifier, after several.
+    #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
+    StageAfterExperts,
     /// Cosines as they are, where a loss expects logits of any size.
     #[error(
         "this head's logits are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
-         after head = \"cosine\" choose loss `ldam` (with max_margin = 0 it is scaled cross-entropy), after \"fixed-etf\" \
-         `dot-regression`, or leave out `head`"
+         after head = \"cosine\" choose loss `ldam`, after \"fixed-etf\" `dot-regression`, or set head = {{ scaled-cosine = {{ scale = \
+         30 }} }}, or leave it out"
     )]
     CosinesWithoutScale,
     /// A later sampler that is the first one.
@@ -57,6 +70,12 @@ pub enum MethodError {
          choose loss \"cross-entropy\", or leave out the second stage"
     )]
     PriorTwice,
+    /// The same, while it trains.
+    #[error(
+        "experts `sade` adjust logits for the class sizes, and the loss would do so again; choose loss \"cross-entropy\" or \
+         other experts"
+    )]
+    PriorTwiceInExperts,
     /// Log-priors taken off logits that are no log-probabilities.
     #[error(
         "second stage `logit-adjustment` takes log-priors off a softmax's logits, but this loss trains no softmax; choose \
@@ -97,10 +116,15 @@ impl MethodError {
             MethodError::MarginsWithoutCosines
             | MethodError::RegressionWithoutEtf
             | MethodError::PriorTwice
+            | MethodError::PriorTwiceInExperts
             | MethodError::NoSoftmax
             | MethodError::NoRareClass { .. }
             | MethodError::CountsFromTheMiddle => "loss",
-            MethodError::StageWithoutLinearHead | MethodError::CosinesWithoutScale => "head",
+            MethodError::StageWithoutLinearHead | MethodError::CosinesWithoutScale | MethodError::ExpertsOnFixedEtf => {
+                "head"
+            }
+            MethodError::ContrastOfExperts => "contrast",
+            MethodError::StageAfterExperts => "second_stage",
             MethodError::SameSampler => "resample",
             MethodError::CentresAlone => "lambda_1",
             MethodError::FrozenClassifier(key) => key,
@@ -124,8 +148,20 @@ impl Method {
             require("resample.start_epoch", start as f64, start >= 1, expected)?;
         }
         self.loss.check()?;
+        if let Head::ScaledCosine { scale } = self.head {
+            positive("scaled-cosine.scale", scale)?;
+        }
         if let Some(reweight) = self.reweight {
             reweight.check()?;
+        }
+        if let Some(experts) = self.experts {
+            experts.check()?;
+        }
+        if let Some(Contrast::Balanced(contrast)) = self.contrast {
+            positive("contrast.weight", contrast.weight)?;
+            positive("contrast.temperature", contrast.temperature)?;
+            let name = "contrast.dimension";
+            require(name, contrast.dimension as f64, contrast.dimension >= 1, "1 or more")?;
         }
         if let Some(second_stage) = &self.second_stage
             && let Some(retraining) = second_stage.retraining()
@@ -158,6 +194,28 @@ impl Retraining {
             require(name, start as f64, start < self.epochs, expected)?;
         }
         self.loss.map_or(Ok(()), Loss::check)
+    }
+}
+
+impl Experts {
+    fn check(self) -> Result<(), MethodError> {
+        match self {
+            Experts::Ride(ride) => {
+                let several = ride.experts >= 2;
+                let expected = "2 or more, or leave out `experts`";
+                require("ride.experts", ride.experts as f64, several, expected)?;
+                not_negative("ride.diversity", ride.diversity)?;
+                positive("ride.temperature", ride.temperature)?;
+                let expected = "a number from 0 to 1";
+                require(
+                    "ride.frequency",
+                    ride.frequency,
+                    (0.0..=1.0).contains(&ride.frequency),
+                    expected,
+                )
+            }
+            Experts::Sade(sade) => not_negative("sade.tau", sade.tau),
+        }
     }
 }
 
@@ -202,7 +260,7 @@ impl Loss {
             Loss::Focal { gamma } => not_negative("focal.gamma", gamma),
             Loss::SigmoidFocal { gamma } => not_negative("sigmoid-focal.gamma", gamma),
             Loss::Ldam { max_margin, scale } => {
-                not_negative("ldam.max_margin", max_margin)?;
+                positive("ldam.max_margin", max_margin)?;
                 positive("ldam.scale", scale)
             }
             Loss::LogitAdjustment { tau } => not_negative("logit-adjustment.tau", tau),
@@ -291,7 +349,7 @@ fn require(name: &'static str, value: f64, holds: bool, expected: &'static str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Resample;
+    use crate::{BalancedContrast, Protocol, Resample, Ride, SecondStage};
 
     fn refusal(method: &Method) -> String {
         method.check().unwrap_err().to_string()
@@ -324,6 +382,41 @@ mod tests {
             refusal(&method),
             "`cost-sensitive.power` is NaN; set it to a number, 0 or above"
         );
+    }
+
+    #[test]
+    fn experts_are_several_and_neither_fixed_nor_contrasted_nor_changed_afterwards() {
+        let ride = |experts| {
+            Some(Experts::Ride(Ride {
+                experts,
+                ..Ride::default()
+            }))
+        };
+        let alone = Method {
+            experts: ride(1),
+            ..Method::default()
+        };
+        assert!(refusal(&alone).starts_with("`ride.experts` is 1; set it to 2 or more"));
+        let fixed = Method {
+            experts: ride(2),
+            head: Head::FixedEtf,
+            ..Method::default()
+        };
+        assert!(refusal(&fixed).contains("leave out `experts`"));
+        let contrast = Some(Contrast::Balanced(BalancedContrast::default()));
+        let contrasted = Method {
+            experts: ride(2),
+            contrast,
+            ..Method::default()
+        };
+        assert_eq!(contrasted.check(), Err(MethodError::ContrastOfExperts));
+        let second_stage = Some(SecondStage::Crt(Protocol::Paper.classifier_retraining()));
+        let changed = Method {
+            experts: ride(2),
+            second_stage,
+            ..Method::default()
+        };
+        assert_eq!(changed.check(), Err(MethodError::StageAfterExperts));
     }
 
     #[test]

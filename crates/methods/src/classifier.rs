@@ -48,10 +48,12 @@ pub enum Classifier {
     },
     /// Similarity to class means: NCM.
     NearestClassMean(ClassMeans),
+    /// One classifier an expert, each on the features of its own.
+    Experts(Vec<Classifier>),
 }
 
 impl Classifier {
-    /// Logits `[b, k]` of features `[b, d]`.
+    /// Logits `[b, k]` of features `[b, d]`; of experts the mean, from features `[b, e, d]`.
     pub fn forward(&self, features: &Tensor) -> Tensor {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
@@ -69,6 +71,20 @@ impl Classifier {
                 (&confidence * scale + 1.0) * base.forward(features) + &confidence * offset
             }
             Classifier::NearestClassMean(means) => means.similarity(features),
+            Classifier::Experts(_) => self.forward_each(features).mean_dim(1, false, features.kind()),
+        }
+    }
+
+    /// As [`Classifier::forward`], but of experts each one's own logits, `[b, e, k]`.
+    pub fn forward_each(&self, features: &Tensor) -> Tensor {
+        match self {
+            Classifier::Experts(experts) => {
+                let logits = (0..)
+                    .zip(experts)
+                    .map(|(e, expert)| expert.forward(&features.select(1, e)));
+                Tensor::stack(&logits.collect::<Vec<_>>(), 1)
+            }
+            one => one.forward(features),
         }
     }
 
@@ -78,18 +94,23 @@ impl Classifier {
             Classifier::Linear { .. } => true,
             Classifier::Scaled { base, .. } | Classifier::Aligned { base, .. } => base.gives_probabilities(),
             Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => false,
+            Classifier::Experts(experts) => experts.iter().all(Classifier::gives_probabilities),
         }
     }
 
     /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
-    /// feature, the one beneath it.
+    /// feature, the one beneath it; of experts the one on all their features side by side, `[k, e · d]`. With gradient.
     pub(crate) fn rows(&self) -> Tensor {
         match self {
-            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.detach(),
-            Classifier::Cosine { weight } => weight.detach().transpose(0, 1),
-            Classifier::Scaled { base, scale } => base.rows() * scale.detach().unsqueeze(1),
+            Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.shallow_clone(),
+            Classifier::Cosine { weight } => weight.transpose(0, 1),
+            Classifier::Scaled { base, scale } => base.rows() * scale.unsqueeze(1),
             Classifier::Aligned { base, .. } => base.rows(),
             Classifier::NearestClassMean(means) => means.rows().shallow_clone(),
+            Classifier::Experts(experts) => {
+                let rows: Vec<Tensor> = experts.iter().map(Classifier::rows).collect();
+                Tensor::cat(&rows, 1) / experts.len() as f64
+            }
         }
     }
 
@@ -100,6 +121,10 @@ impl Classifier {
             Classifier::Scaled { base, scale } => base.bias().map(|bias| bias * scale.detach()),
             Classifier::Aligned { base, .. } => base.bias(),
             Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => None,
+            Classifier::Experts(experts) => {
+                let biases: Option<Vec<Tensor>> = experts.iter().map(Classifier::bias).collect();
+                biases.map(|biases| Tensor::stack(&biases, 0).mean_dim(0, false, biases[0].kind()))
+            }
         }
     }
 }
@@ -119,7 +144,22 @@ pub(crate) fn normalized(tensor: &Tensor, dim: i64) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
+
+    #[test]
+    fn experts_are_one_linear_classifier_of_all_their_features() {
+        let expert = || Classifier::Linear {
+            weight: Tensor::randn([5, 4], (Kind::Double, Device::Cpu)),
+            bias: Tensor::randn([5], (Kind::Double, Device::Cpu)),
+        };
+        let experts = Classifier::Experts(vec![expert(), expert(), expert()]);
+        let features = Tensor::randn([7, 3, 4], (Kind::Double, Device::Cpu));
+        assert_eq!(experts.forward_each(&features).size(), [7, 3, 5]);
+        let one = features.flatten(1, -1).linear(&experts.rows(), experts.bias());
+        assert!(experts.forward(&features).allclose(&one, 1e-12, 1e-12, false));
+    }
 
     #[test]
     fn an_aligned_classifier_changes_logits_as_much_as_its_confidence_says() {

@@ -82,7 +82,7 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a model on a split and returns the features it saw, `[n, d]`.
+/// Evaluates a model on a split and returns the features it saw, as [`features_of`].
 pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, Tensor) {
     let features = features_of(model, images);
     let predictions = tch::no_grad(|| model.logits(&features)).argmax(1, false);
@@ -92,7 +92,7 @@ pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, T
     )
 }
 
-/// Evaluation-mode features of a whole split, `[n, d]`, in its order.
+/// Evaluation-mode features of a whole split, `[n, d]`, of experts `[n, e, d]`, in its order.
 pub fn features_of(model: &Model, images: &Images) -> Tensor {
     features_with(model, images, Tensor::shallow_clone)
 }

@@ -2,20 +2,27 @@
 
 use models::{kaiming_normal, linear_bias};
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 use tch::nn::{Init, Path};
 
 use crate::Classifier;
 use crate::classifier::normalized;
 
 /// The closed set of classifiers that a first stage learns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Head {
     /// `features · weightᵀ + bias`, weight `[k, d]`.
     #[default]
     Linear,
     /// Cosine of feature and column, weight `[d, k]`, no bias (`NormedLinear` of Cao et al. 2019's code).
     Cosine,
+    /// As [`Head::Cosine`], times a fixed scale, for losses that have none of their own: their softmax of numbers between
+    /// −1 and 1 would hardly prefer a class (30 in the public code of Wang et al. 2021 and Zhang et al. 2022).
+    ScaledCosine {
+        /// Above 0.
+        scale: f64,
+    },
     /// Cosine of feature and row of a fixed simplex equiangular tight frame, drawn at the start and never trained; the
     /// features pass a batch norm before (Yang et al. 2022, §4.1 and their public code).
     FixedEtf,
@@ -37,6 +44,11 @@ impl Head {
                 tch::no_grad(|| weight.shallow_clone().copy_(&normalized(&weight, 0)));
                 Classifier::Cosine { weight }
             }
+            Head::ScaledCosine { scale } => {
+                let scale = Tensor::full(classes, scale, (path.kind(), path.device()));
+                let base = Box::new(Head::Cosine.build(path, dimension, classes));
+                Classifier::Scaled { base, scale }
+            }
             Head::FixedEtf => {
                 let weight = path.zeros_no_train("weight", &[classes, dimension]);
                 let etf = nc::simplex_etf(classes, dimension, weight.kind(), weight.device())
@@ -50,7 +62,7 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind, Tensor, nn};
+    use tch::{Device, Kind, nn};
 
     use super::*;
 
@@ -62,6 +74,18 @@ mod tests {
         assert_eq!(logits.size(), [4, 5]);
         assert!(logits.abs().max().double_value(&[]) <= 1.0 + 1e-6);
         assert_eq!(classifier.rows().size(), [5, 8]);
+    }
+
+    #[test]
+    fn a_scale_is_a_factor_that_nobody_trains() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let head = Head::ScaledCosine { scale: 30.0 };
+        let classifier = head.build(&store.root(), 8, 5);
+        assert_eq!(store.trainable_variables().len(), 1);
+        let features = classifier.rows();
+        let largest = classifier.forward(&features).diagonal(0, 0, 1);
+        let expected = Tensor::full([5], 30.0, (Kind::Float, Device::Cpu));
+        assert!(largest.allclose(&expected, 1e-5, 1e-5, false), "{largest}");
     }
 
     #[test]

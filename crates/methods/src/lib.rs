@@ -9,7 +9,9 @@ mod augment;
 mod check;
 mod checkpoint;
 mod classifier;
+mod contrast;
 mod evaluate;
+mod experts;
 mod head;
 mod images;
 mod loss;
@@ -31,7 +33,9 @@ pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Poli
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
+pub use contrast::{BalancedContrast, Contrast, balanced_contrast};
 pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
+pub use experts::{Experts, Ride, Sade, diversity, diversity_temperatures, reversed_counts};
 pub use head::Head;
 pub use images::Images;
 pub use loss::{

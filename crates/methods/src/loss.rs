@@ -163,11 +163,11 @@ pub enum Loss {
 /// A batch as a loss sees it: b samples, k classes, d features.
 #[derive(Clone, Copy, Debug)]
 pub struct LossInput<'a> {
-    /// `[b, k]`.
+    /// `[b, k]`; for [`crate::Experts`] `[b, e, k]`.
     pub logits: &'a Tensor,
     /// `[b]` i64.
     pub labels: &'a Tensor,
-    /// What the logits were computed from, `[b, d]`.
+    /// What the logits were computed from, `[b, d]`; for [`crate::Experts`] `[b, e, d]`.
     pub features: &'a Tensor,
     /// Samples of each class in the training split, `[k]` in the kind of the logits.
     pub class_counts: &'a Tensor,
@@ -244,6 +244,14 @@ impl Loss {
                 nc::attraction_repulsion(logits, labels, &counts, class_weights)
             }
             Loss::DotRegression { balanced_lengths } => dot_regression(batch, balanced_lengths),
+        }
+    }
+
+    /// The factor with which the loss takes its logits: LDAM's cosines have a scale, all other logits are their own.
+    pub(crate) fn logit_scale(self) -> f64 {
+        match self {
+            Loss::Ldam { scale, .. } => scale,
+            _ => 1.0,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Method: the sum of parts.
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
-use crate::{Augmentation, Head, Loss, Mix, Resample, Reweight, Sampler, SecondStage};
+use crate::{Augmentation, Contrast, Experts, Head, Loss, LossInput, Mix, Resample, Reweight, Sampler, SecondStage};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,9 +24,13 @@ pub struct Method {
     pub reweight: Option<Reweight>,
     /// Features against labels: NC goes here.
     pub regularizer: Option<Regularizer>,
+    /// Features of several views of an image against each other.
+    pub contrast: Option<Contrast>,
     /// Features to logits.
     #[serde(default)]
     pub head: Head,
+    /// Several networks in one that learn side by side; `None`: one.
+    pub experts: Option<Experts>,
     /// What is retrained afterwards, on the finished first stage.
     pub second_stage: Option<SecondStage>,
 }
@@ -44,6 +49,14 @@ impl Method {
         Method {
             second_stage: None,
             ..self.clone()
+        }
+    }
+
+    /// Loss of a batch, a scalar: of the one network's logits, or of all experts'.
+    pub fn objective(&self, batch: &LossInput<'_>) -> Tensor {
+        match self.experts {
+            None => self.loss.forward(batch),
+            Some(experts) => experts.forward(self.loss, batch),
         }
     }
 

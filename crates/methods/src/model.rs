@@ -1,13 +1,16 @@
 //! Model: backbone, classifier, regularizer state.
 
 use models::{Backbone, linear_bias};
-use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, VarStore, batch_norm1d};
+use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
+use crate::contrast::ContrastiveBranch;
 use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
+/// Where those of several experts are, as in the public code of RIDE.
+const EXPERT_CLASSIFIERS: &str = "linears";
 
 /// One network with everything it has learnt.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Model {
     /// Batch norm of the features before a fixed ETF.
     feature_norm: Option<BatchNorm>,
     classifier: Classifier,
+    /// What contrastive learning has beside the classifier.
+    contrast: Option<ContrastiveBranch>,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
     max_norm: Option<MaxNorm>,
@@ -39,29 +44,38 @@ impl Model {
     /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
-        let network = backbone.build(&store.root());
-        let classifier = method
-            .head
-            .build(&(store.root() / CLASSIFIER), backbone.dimension(), classes);
-        let feature_norm = (method.head == Head::FixedEtf).then(|| {
-            let config = BatchNormConfig {
-                ws_init: Init::Const(1.0), // tch's own default is random
-                ..BatchNormConfig::default()
-            };
-            batch_norm1d(store.root() / "feature_norm", backbone.dimension(), config)
-        });
+        let root = store.root();
+        let head = |path: Path, dimension| method.head.build(&path, dimension, classes);
+        let (network, dimension, classifier) = match method.experts {
+            None => {
+                let dimension = backbone.dimension();
+                (backbone.build(&root), dimension, head(&root / CLASSIFIER, dimension))
+            }
+            Some(experts) => {
+                let dimension = backbone.expert_dimension();
+                let heads = (0..experts.count()).map(|expert| head(&root / EXPERT_CLASSIFIERS / expert, dimension));
+                let heads = Classifier::Experts(heads.collect());
+                (experts.build(backbone, &root), dimension, heads)
+            }
+        };
+        let feature_norm =
+            (method.head == Head::FixedEtf).then(|| batch_norm_from_one(&(store.root() / "feature_norm"), dimension));
+        let contrast = method
+            .contrast
+            .map(|contrast| contrast.build(&(&root / "contrast"), dimension));
         if kind == Kind::Double {
             store.double();
         }
         let regularizer = method
             .regularizer
             .as_ref()
-            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, backbone.dimension(), kind, device));
+            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
         Model {
             store,
             backbone: network,
             feature_norm,
             classifier,
+            contrast,
             frozen: None,
             max_norm: None,
             classifier_rate: 1.0,
@@ -110,7 +124,8 @@ impl Model {
             Classifier::FixedEtf { .. }
             | Classifier::Scaled { .. }
             | Classifier::Aligned { .. }
-            | Classifier::NearestClassMean(_) => {}
+            | Classifier::NearestClassMean(_)
+            | Classifier::Experts(_) => {}
         }
     }
 
@@ -154,17 +169,17 @@ impl Model {
     /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
     /// their present lengths: [`MaxNorm::new`].
     pub fn limit_norms(&mut self, threshold: f64) {
-        self.max_norm = Some(MaxNorm::new(&self.classifier.rows(), threshold));
+        self.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
     }
 
     /// Projects the classifier's rows, if [`Model::limit_norms`] limits them.
     pub fn keep_norms(&self) {
         if let Some(max_norm) = &self.max_norm {
-            max_norm.project(&self.classifier.rows());
+            max_norm.project(&self.classifier.rows().detach());
         }
     }
 
-    /// Features `[b, d]` of normalised images as training sees them: batch statistics and gradients, unless the backbone
+    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images as training sees them: batch statistics and gradients, unless the backbone
     /// is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
         match self.frozen {
@@ -173,12 +188,25 @@ impl Model {
         }
     }
 
-    /// Features `[b, d]` of normalised images in evaluation mode.
+    /// Training features of images and, out of the same pass, of `views`, where there are any.
+    pub(crate) fn features_with_views(&self, images: &Tensor, views: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
+        let Some(views) = views else {
+            return (self.training_features(images), None);
+        };
+        let features = self.training_features(&Tensor::cat(&[images, views], 0));
+        let batch = images.size()[0];
+        (
+            features.narrow(0, 0, batch),
+            Some(features.narrow(0, batch, views.size()[0])),
+        )
+    }
+
+    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
         self.forward(images, false)
     }
 
-    /// Features `[b, d]` with batch statistics (`train`) or running ones.
+    /// As [`Model::features`], with batch statistics (`train`) or running ones.
     fn forward(&self, images: &Tensor, train: bool) -> Tensor {
         let features = self.backbone.forward_t(&self.precision.cast(images), train);
         match &self.feature_norm {
@@ -187,9 +215,21 @@ impl Model {
         }
     }
 
-    /// Logits `[b, k]` of features `[b, d]`.
+    /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`.
+    pub fn training_logits(&self, features: &Tensor) -> Tensor {
+        self.classifier.forward_each(features)
+    }
+
+    /// Logits `[b, k]` of features, by which a sample is classified: of experts the mean.
     pub fn logits(&self, features: &Tensor) -> Tensor {
         self.classifier.forward(features)
+    }
+
+    /// The contrastive term's share of a batch's loss, a scalar, where there is one: features of two views of each image
+    /// `[2b, d]`, labels of the images `[b]`.
+    pub(crate) fn contrastive_loss(&self, view_features: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
+        let (branch, features) = (self.contrast.as_ref()?, view_features?);
+        Some(branch.forward(features, labels, &self.classifier.rows()))
     }
 
     /// Whether the classifier's logits are meant as log-probabilities.
@@ -204,9 +244,18 @@ impl Model {
         }
     }
 
-    /// The classifier as rows `[k, d]` and, where it has one, its bias `[k]`.
+    /// Neural-collapse metrics of features `[n, d]` with labels `[n]`, beside the classifier's; of experts, whose features
+    /// are `[n, e, d]`, those of all their features side by side. `None` where they are not defined (a class without
+    /// samples, features all alike).
+    pub fn collapse(&self, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
+        let (weight, bias) = self.classifier();
+        let classifier = nc::Classifier { weight, bias };
+        nc::measure(&features.flatten(1, -1), labels, self.classes, Some(&classifier)).ok()
+    }
+
+    /// The classifier as rows `[k, d]`, of experts `[k, e · d]`, and, where it has one, its bias `[k]`.
     pub fn classifier(&self) -> (Tensor, Option<Tensor>) {
-        (self.classifier.rows(), self.classifier.bias())
+        (self.classifier.rows().detach(), self.classifier.bias())
     }
 
     /// What the optimizer updates, in the order of their names, each with the factor on its learning rate.
@@ -241,4 +290,13 @@ impl Model {
     pub fn classes(&self) -> i64 {
         self.classes
     }
+}
+
+/// Batch norm of features `[b, d]` that starts at weight 1, as PyTorch's does; tch's own default is random.
+pub(crate) fn batch_norm_from_one(path: &Path, dimension: i64) -> BatchNorm {
+    let config = BatchNormConfig {
+        ws_init: Init::Const(1.0),
+        ..BatchNormConfig::default()
+    };
+    batch_norm1d(path, dimension, config)
 }

@@ -142,7 +142,7 @@ impl SecondStage {
     pub fn fits(&self, head: Head) -> bool {
         match self {
             SecondStage::NearestClassMean { .. } => true,
-            SecondStage::Crt(Retraining { max_norm: None, .. }) => head != Head::FixedEtf,
+            SecondStage::Crt(Retraining { max_norm: None, .. }) => matches!(head, Head::Linear | Head::Cosine),
             _ => head == Head::Linear,
         }
     }

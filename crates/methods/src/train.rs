@@ -7,8 +7,10 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::experts::mean_feature;
 use crate::{
     Augmenter, Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate,
+    features_of,
 };
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
@@ -155,14 +157,15 @@ impl Training<'_> {
             let mut seen = Vec::new(); // features and labels of the train pass
 
             for (step, batch) in batches.iter().enumerate() {
-                let (images, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
-                let (images, target) = augmenter.apply(&images, labels);
-                let features = model.training_features(&images); // [b, d]
+                let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
+                let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
+                let views = method.contrast.map(|_| augmenter.two_views(&raw)); // [2b, 3, h, w]
+                let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
                 let (features, target) = augmenter.mix_features(features, target); // manifold mixup
-                let logits = model.logits(&features); // [b, k]
+                let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
                 model.count_labels(target.first());
                 let mut loss = target.blend(|labels| {
-                    method.loss.forward(&LossInput {
+                    method.objective(&LossInput {
                         logits: &logits,
                         labels,
                         features: &features,
@@ -172,8 +175,11 @@ impl Training<'_> {
                         epoch,
                     })
                 });
+                if let Some(contrast) = model.contrastive_loss(view_features.as_ref(), &labels) {
+                    loss += contrast;
+                }
                 if let Some(nc) = &model.regularizer {
-                    loss += regularization(nc, epoch, &features, &target);
+                    loss += regularization(nc, epoch, &mean_feature(&features), &target);
                 }
                 loss.backward();
                 optimizer.step(learning_rate); // also clears the gradients
@@ -204,7 +210,7 @@ impl Training<'_> {
                 test: evaluation,
                 validation: self.validation.map(|images| evaluate(model, images, &shots).0),
                 train_pass: measured.then(|| collapse_of_batches(model, &seen)).flatten(),
-                test_pass: measured.then(|| collapse(model, &features, test.labels())).flatten(),
+                test_pass: measured.then(|| model.collapse(&features, test.labels())).flatten(),
                 seconds: started.elapsed().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
             }))?;
@@ -218,7 +224,7 @@ impl Training<'_> {
         if !model.regularizer.as_ref().is_some_and(|nc| nc.wants_class_means(epoch)) {
             return Ok(());
         }
-        let features = crate::features_of(model, self.train);
+        let features = mean_feature(&features_of(model, self.train));
         let nc = model.regularizer.as_mut().expect("checked above");
         Ok(nc.initialise_from_class_means(&features, self.train.labels())?)
     }
@@ -235,17 +241,5 @@ fn regularization(nc: &nc::Regularizer, epoch: i64, features: &Tensor, target: &
 /// Metrics of the features and labels that an epoch's batches left behind.
 fn collapse_of_batches(model: &Model, seen: &[(Tensor, Tensor)]) -> Option<nc::Metrics> {
     let cat = |part: fn(&(Tensor, Tensor)) -> &Tensor| Tensor::cat(&seen.iter().map(part).collect::<Vec<_>>(), 0);
-    collapse(model, &cat(|(features, _)| features), &cat(|(_, labels)| labels))
-}
-
-/// Neural-collapse metrics; `None` where they are not defined (a class without samples, features all alike).
-fn collapse(model: &Model, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
-    let (weight, bias) = model.classifier();
-    nc::measure(
-        features,
-        labels,
-        model.classes(),
-        Some(&nc::Classifier { weight, bias }),
-    )
-    .ok()
+    model.collapse(&cat(|(features, _)| features), &cat(|(_, labels)| labels))
 }

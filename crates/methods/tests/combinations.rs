@@ -128,7 +128,7 @@ impl Problem {
         let features = inputs.matmul(&weights[0]).relu();
         let logits = match method.head {
             Head::Linear => features.matmul(&weights[1]),
-            Head::Cosine | Head::FixedEtf => cosine_logits(&features, &weights[1]),
+            Head::Cosine | Head::ScaledCosine { .. } | Head::FixedEtf => cosine_logits(&features, &weights[1]),
         };
         tch::manual_seed(98); // what the loss draws must not depend on the sampler
         let labels_seen = nc::batch_counts(target.first(), 5).to_kind(Kind::Double);

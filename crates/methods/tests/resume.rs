@@ -4,7 +4,10 @@ use std::io;
 use std::path::Path;
 
 use datasets::{Dataset, Split};
-use methods::{Images, LearningRate, Loss, Method, Model, Progress, Recipe, Resample, Sampler, TrainError, Training};
+use methods::{
+    BalancedContrast, Contrast, Experts, Head, Images, LearningRate, Loss, Method, Model, Progress, Recipe,
+    Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError, Training,
+};
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
@@ -54,36 +57,87 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
     Ok(model.named_tensors())
 }
 
+/// Draws are those of one generator a process, so this is one test, which trains one network after the other.
 #[test]
-fn stateful_losses_and_samplers_resume_bit_for_bit() {
+fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
-    let seesaw = Loss::Seesaw {
-        mitigation: 0.8,
-        compensation: 2.0,
-        least_probability: 0.01,
-    };
-    let equalization = Loss::Equalization {
-        rare_share: 0.3,
-        probability: 0.5,
-    };
-    for (name, loss) in [("seesaw", seesaw), ("equalization", equalization)] {
-        let method = Method {
-            sampler: Sampler::ProgressivelyBalanced,
-            resample: Some(Resample {
-                sampler: Sampler::ClassAware { samples_per_turn: 2 },
-                start_epoch: 2,
-            }),
-            loss,
-            ..Method::default()
-        };
+    for (name, method) in [
+        ("seesaw", stateful(SEESAW)),
+        ("equalization", stateful(EQUALIZATION)),
+        ("ride", of_experts(Head::Cosine, LDAM, Experts::Ride(Ride::default()))),
+        (
+            "sade",
+            of_experts(
+                Head::ScaledCosine { scale: 30.0 },
+                Loss::CrossEntropy,
+                Experts::Sade(Sade::default()),
+            ),
+        ),
+        ("bcl", contrasted()),
+    ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
         let stopped = train(&method, &path("resumed"), Some(1));
         assert!(matches!(stopped, Err(TrainError::Record(_))));
         let resumed = train(&method, &path("resumed"), None).unwrap();
-        for ((name, straight), (_, resumed)) in straight.iter().zip(&resumed) {
-            assert!(straight.equal(resumed), "{name} differs");
+        for ((tensor, straight), (_, resumed)) in straight.iter().zip(&resumed) {
+            assert!(straight.equal(resumed), "{name}: {tensor} differs");
         }
+    }
+}
+
+const SEESAW: Loss = Loss::Seesaw {
+    mitigation: 0.8,
+    compensation: 2.0,
+    least_probability: 0.01,
+};
+const EQUALIZATION: Loss = Loss::Equalization {
+    rare_share: 0.3,
+    probability: 0.5,
+};
+const LDAM: Loss = Loss::Ldam {
+    max_margin: 0.5,
+    scale: 30.0,
+};
+
+fn stateful(loss: Loss) -> Method {
+    Method {
+        sampler: Sampler::ProgressivelyBalanced,
+        resample: Some(Resample {
+            sampler: Sampler::ClassAware { samples_per_turn: 2 },
+            start_epoch: 2,
+        }),
+        loss,
+        ..Method::default()
+    }
+}
+
+fn contrasted() -> Method {
+    let contrast = BalancedContrast {
+        dimension: 16,
+        ..BalancedContrast::default()
+    };
+    Method {
+        loss: Loss::LogitAdjustment { tau: 1.0 },
+        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        contrast: Some(Contrast::Balanced(contrast)),
+        head: Head::ScaledCosine { scale: 30.0 },
+        ..Method::default()
+    }
+}
+
+/// Re-weighted, and with neural collapse on their mean feature.
+fn of_experts(head: Head, loss: Loss, experts: Experts) -> Method {
+    Method {
+        loss,
+        reweight: Some(Reweight::ClassBalanced {
+            beta: 0.9999,
+            start_epoch: 1,
+        }),
+        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        head,
+        experts: Some(experts),
+        ..Method::default()
     }
 }

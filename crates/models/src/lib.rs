@@ -28,17 +28,36 @@ pub enum Backbone {
 impl Backbone {
     /// Builds the network's parameters under `path`, named as in the public PyTorch code (`layer1.0.conv1.weight`).
     pub fn build(self, path: &Path) -> Box<dyn ModuleT> {
+        Box::new(resnet_cifar::resnet(path, self.blocks()))
+    }
+
+    /// Builds `experts` networks that share the stem and the first stage: images `[b, 3, h, w]` → features
+    /// `[b, experts, d]`, d the [`Backbone::expert_dimension`]. What an expert has for itself is three quarters as wide,
+    /// and named as in the public code of RIDE (Wang et al. 2021; `layer2s.<expert>.0.conv1.weight`).
+    pub fn build_experts(self, path: &Path, experts: i64) -> Box<dyn ModuleT> {
+        Box::new(resnet_cifar::experts(path, self.blocks(), experts))
+    }
+
+    /// Blocks of a stage.
+    fn blocks(self) -> i64 {
         match self {
-            Backbone::Resnet8 => Box::new(resnet_cifar::resnet(path, 1)),
-            Backbone::Resnet20 => Box::new(resnet_cifar::resnet(path, 3)),
-            Backbone::Resnet32 => Box::new(resnet_cifar::resnet(path, 5)),
+            Backbone::Resnet8 => 1,
+            Backbone::Resnet20 => 3,
+            Backbone::Resnet32 => 5,
         }
     }
 
     /// Width d of the features.
     pub fn dimension(self) -> i64 {
         match self {
-            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => 64,
+            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => resnet_cifar::WIDTHS[2],
+        }
+    }
+
+    /// Width d of the features of each of several experts.
+    pub fn expert_dimension(self) -> i64 {
+        match self {
+            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => resnet_cifar::EXPERT_WIDTHS[2],
         }
     }
 

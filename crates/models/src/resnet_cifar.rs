@@ -1,29 +1,27 @@
 //! ResNets for 32×32 images (He et al. 2016, §4.2) with parameter-free option-A shortcuts, as in the long-tailed
 //! literature's public code: widths 16/32/64, features of 64 after global average pooling.
 
+mod experts;
+
 use tch::nn::{Init, ModuleT, Path};
 use tch::{Kind, Tensor};
 
 use crate::init::kaiming_normal;
 
-const WIDTHS: [i64; 3] = [16, 32, 64];
+pub(crate) use experts::{EXPERT_WIDTHS, experts};
+
+pub(crate) const WIDTHS: [i64; 3] = [16, 32, 64];
 
 /// A 6·`blocks`+2 layer network without its classifier: images `[b, 3, h, w]` → features `[b, 64]`.
 pub(crate) fn resnet(path: &Path, blocks: i64) -> ResnetCifar {
-    let stages = WIDTHS.iter().enumerate().flat_map(|(stage, &width)| {
-        let stage_path = path / format!("layer{}", stage + 1);
-        (0..blocks).map(move |block| {
-            let (inputs, stride) = if block > 0 || stage == 0 {
-                (width, 1)
-            } else {
-                (width / 2, 2)
-            };
-            BasicBlock::new(&(&stage_path / block), inputs, width, stride)
-        })
-    });
+    let [first, second, third] = WIDTHS;
     ResnetCifar {
-        stem: NormalizedConvolution::new(path, 1, 3, WIDTHS[0], 1),
-        blocks: stages.collect(),
+        stem: NormalizedConvolution::new(path, 1, 3, first, 1),
+        stages: [
+            Stage::new(&(path / "layer1"), blocks, first, first, 1),
+            Stage::new(&(path / "layer2"), blocks, first, second, 2),
+            Stage::new(&(path / "layer3"), blocks, second, third, 2),
+        ],
     }
 }
 
@@ -31,20 +29,44 @@ pub(crate) fn resnet(path: &Path, blocks: i64) -> ResnetCifar {
 #[derive(Debug)]
 pub(crate) struct ResnetCifar {
     stem: NormalizedConvolution,
-    blocks: Vec<BasicBlock>,
+    stages: [Stage; 3],
 }
 
 impl ModuleT for ResnetCifar {
     fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
         let stem = self.stem.forward(images, train).relu_();
-        let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(&maps, train));
-        // Features leave a reduced-precision network in f32: classifier, losses and metrics are computed there.
-        let kind = if maps.kind() == Kind::Double {
-            Kind::Double
-        } else {
-            Kind::Float
+        let maps = self.stages.iter().fold(stem, |maps, stage| stage.forward(maps, train));
+        pooled(&maps)
+    }
+}
+
+/// Means over the pixels: maps `[b, d, h, w]` → features `[b, d]`. They leave a reduced-precision network in f32:
+/// classifier, losses and metrics are computed there.
+fn pooled(maps: &Tensor) -> Tensor {
+    let kind = if maps.kind() == Kind::Double {
+        Kind::Double
+    } else {
+        Kind::Float
+    };
+    maps.mean_dim([2_i64, 3].as_slice(), false, kind)
+}
+
+/// Blocks of one width, one after the other.
+#[derive(Debug)]
+struct Stage(Vec<BasicBlock>);
+
+impl Stage {
+    /// `blocks` blocks under `path`, the first of which takes `inputs` channels and every `stride`-th pixel.
+    fn new(path: &Path, blocks: i64, inputs: i64, width: i64, stride: i64) -> Stage {
+        let block = |block| {
+            let (inputs, stride) = if block == 0 { (inputs, stride) } else { (width, 1) };
+            BasicBlock::new(&(path / block), inputs, width, stride)
         };
-        maps.mean_dim([2_i64, 3].as_slice(), false, kind)
+        Stage((0..blocks).map(block).collect())
+    }
+
+    fn forward(&self, maps: Tensor, train: bool) -> Tensor {
+        self.0.iter().fold(maps, |maps, block| block.forward(&maps, train))
     }
 }
 

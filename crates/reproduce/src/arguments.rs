@@ -7,6 +7,7 @@ use datasets::Dataset;
 use methods::{Precision, Protocol};
 use tch::Device;
 
+use crate::analyze::{Source, Split};
 use crate::bench::Bench;
 use crate::grid::Options;
 use crate::select::Select;
@@ -26,7 +27,8 @@ use crate::worker::Job;
                   2 nothing was started: the arguments, the grid or the data need attention.\n\n\
                   Examples:\n  reproduce run benchmarks/shapes-lt.toml\n  \
                   reproduce run benchmarks/cifar10-lt.toml --epochs 30 --seeds 0 --methods ce,nc-drw\n  \
-                  reproduce plan benchmarks/cifar100-lt.toml --imbalance 100"
+                  reproduce plan benchmarks/cifar100-lt.toml --imbalance 100\n  \
+                  reproduce analyze ce=results/shapes-lt/runs/ce.r100.s0.e66e3d5a mine=features.npz"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -43,6 +45,8 @@ pub(crate) enum Verb {
     Status(GridArguments),
     /// Write and print a grid's tables from the runs that are finished
     Report(ReportArguments),
+    /// Measure neural collapse of runs, checkpoints or features files side by side, and draw it
+    Analyze(AnalyzeArguments),
     /// Print which data sets are here, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
@@ -274,6 +278,26 @@ impl SubmitArguments {
             command: command.chain(["--leave-others"]).map(str::to_owned).collect(),
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AnalyzeArguments {
+    /// A run's directory, a checkpoint in one, or a .safetensors or .npz file with arrays `features [n, d]`, `labels [n]` and, if
+    /// there is a classifier, `weight [k, d]` and `bias [k]`. NAME= before it is what tables and figures call it
+    #[arg(required = true, value_name = "[NAME=]PATH", value_parser = Source::parse)]
+    pub(crate) sources: Vec<Source>,
+    /// Folder of tables and figures
+    #[arg(long, value_name = "DIR", default_value = "analysis")]
+    pub(crate) out: PathBuf,
+    /// Images that a run's network is shown
+    #[arg(long, value_enum, default_value_t = Split::Test)]
+    pub(crate) split: Split,
+    /// Write each source's features to a file that can be analysed again, or elsewhere
+    #[arg(long)]
+    pub(crate) save_features: bool,
+    /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

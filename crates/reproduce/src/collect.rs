@@ -310,20 +310,4 @@ pub(crate) mod tests {
     fn without_outcomes_every_metric_is_missing() {
         assert_eq!(spread(&[], Metric::AccuracyLast), None);
     }
-
-    #[test]
-    fn ten_thousand_outcomes_are_summed_up_within_a_second() {
-        let outcomes: Vec<Outcome> = (0..10_000)
-            .map(|run| outcome(&format!("method-{}", run / 3), 100.0, run % 3, 0.5))
-            .collect();
-        let outcomes: Vec<&Outcome> = outcomes.iter().collect();
-        let started = std::time::Instant::now();
-        let summary = Summary::new(&outcomes).expect("a small frame");
-        for method in 0..3334 {
-            summary
-                .spreads(&format!("method-{method}"), "exponential 100")
-                .expect("a frame of its own making");
-        }
-        assert!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
-    }
 }

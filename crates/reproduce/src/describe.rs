@@ -1,16 +1,18 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe, Regularizer,
-    Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
+    Augmentation, Contrast, Experts, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe,
+    Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
     let mut parts = vec![loss(method.loss)];
+    parts.extend(method.experts.map(experts));
     match method.head {
         Head::Linear => {}
         Head::Cosine => parts.push("cosine head".to_owned()),
+        Head::ScaledCosine { scale } => parts.push(format!("cosine head (scale {scale})")),
         Head::FixedEtf => parts.push("fixed ETF head".to_owned()),
     }
     if method.sampler != Sampler::InstanceBalanced {
@@ -53,6 +55,12 @@ pub(crate) fn parts(method: &Method) -> String {
             "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
         ));
     }
+    if let Some(Contrast::Balanced(contrast)) = method.contrast {
+        parts.push(format!(
+            "balanced contrastive learning (weight {}, temperature {}, {} dimensions)",
+            contrast.weight, contrast.temperature, contrast.dimension
+        ));
+    }
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
 }
@@ -70,11 +78,28 @@ pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
     }
 }
 
+/// Who learns side by side, such as `RIDE of 3 experts (…)`.
+fn experts(experts: Experts) -> String {
+    match experts {
+        Experts::Ride(ride) => format!(
+            "RIDE of {} (diversity {}, temperature {}, by class frequency {})",
+            count(ride.experts, "expert"),
+            ride.diversity,
+            ride.temperature,
+            ride.frequency
+        ),
+        Experts::Sade(sade) => format!("SADE of 3 experts (τ {})", sade.tau),
+    }
+}
+
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
 fn second_stage(second_stage: &SecondStage) -> String {
     let trained = |name: &str, retraining: &Retraining| {
-        let (epochs, sampler) = (count(retraining.epochs, "epoch"), sampler(retraining.sampler));
-        format!("then {name} for {epochs} ({sampler})")
+        let mut parts = vec![sampler(retraining.sampler)];
+        parts.extend(retraining.loss.map(loss));
+        parts.extend(retraining.reweight.map(|_| "re-weighted".to_owned()));
+        let epochs = count(retraining.epochs, "epoch");
+        format!("then {name} for {epochs} ({})", parts.join(", "))
     };
     let swept = |name: &str, Sweep { taus }: &Sweep| {
         let values: Vec<String> = taus.iter().map(f64::to_string).collect();
@@ -269,6 +294,27 @@ mod tests {
             parts(&method),
             "LDAM (margin 0.5, scale 30), cosine head, effective-number sampling (β 0.99), re-weighted from epoch 160 \
              (β 0.9999), NC from epoch 0 (λ₁ 0.01, λ₂ 0.1), then cRT for 10 epochs (class-balanced sampling)"
+        );
+    }
+
+    #[test]
+    fn experts_are_named_beside_what_each_learns_by() {
+        let ride = Method {
+            experts: Some(Experts::Ride(methods::Ride::default())),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&ride),
+            "cross-entropy, RIDE of 3 experts (diversity 0.45, temperature 1, by class frequency 0.05)"
+        );
+        let sade = Method {
+            experts: Some(Experts::Sade(methods::Sade::default())),
+            head: Head::ScaledCosine { scale: 30.0 },
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&sade),
+            "cross-entropy, SADE of 3 experts (τ 2), cosine head (scale 30)"
         );
     }
 

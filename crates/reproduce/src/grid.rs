@@ -873,14 +873,17 @@ second_stage = { crt = { epochs = 20 } }
         for (name, networks) in [
             ("bag-of-tricks", 156),
             ("cifar10-lt", 30),
+            ("cifar10-lt-decoupled", 30),
             ("cifar10-lt-fixed-etf", 6),
             ("cifar100-lt", 30),
             ("cifar100-lt-augmentation", 48),
             ("paper-table-2", 12),
+            ("paper-figures-2-and-3", 8),
             ("paper-table-5", 12),
+            ("paper-table-5-ride", 18),
             ("paper-table-7", 30),
             ("shapes-lt", 5),
-            ("survey", 120),
+            ("survey", 129),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")

@@ -1,14 +1,17 @@
 //! Runs grids of long-tailed experiments and tables them beside the published numbers.
 
 mod adjust;
+mod analyze;
 mod arguments;
 mod bench;
 mod collect;
 mod describe;
 mod environment;
 mod grid;
+mod markdown;
 mod measured;
 mod message;
+mod metrics;
 mod plan;
 mod preflight;
 mod process;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Plan(arguments) => verbs::plan(&arguments),
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
+        Verb::Analyze(arguments) => verbs::analyze(&arguments),
         Verb::Data { data } => {
             verbs::data(data.as_deref());
             Ok(ExitCode::SUCCESS)

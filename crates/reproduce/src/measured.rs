@@ -1,47 +1,13 @@
 //! Measured: what a run's files say of its accuracy.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
 use methods::{Images, Model, SecondStage, Shots, evaluate};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::adjust::adjust;
+use crate::metrics::{MetricsRow, ValidationRow, read};
 use crate::run_dir::RunDir;
-
-/// One row of `metrics.csv`. Accuracies in 0..1, missing where a group has no class; `train_*` are measured on the
-/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct MetricsRow {
-    pub(crate) epoch: i64,
-    pub(crate) learning_rate: f64,
-    pub(crate) train_loss: f64,
-    pub(crate) accuracy: f64,
-    pub(crate) many: Option<f64>,
-    pub(crate) medium: Option<f64>,
-    pub(crate) few: Option<f64>,
-    pub(crate) train_nc1: Option<f64>,
-    pub(crate) train_nc2_equiangularity: Option<f64>,
-    pub(crate) train_nc2_min_angle: Option<f64>,
-    pub(crate) train_nc2_norm_cov: Option<f64>,
-    pub(crate) train_nc3: Option<f64>,
-    pub(crate) test_nc1: Option<f64>,
-    pub(crate) test_nc2_equiangularity: Option<f64>,
-    pub(crate) test_nc2_min_angle: Option<f64>,
-    pub(crate) test_nc2_norm_cov: Option<f64>,
-    pub(crate) test_nc3: Option<f64>,
-    pub(crate) images_per_second: f64,
-    pub(crate) seconds: f64,
-}
-
-/// One row of `validation.csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ValidationRow {
-    pub(crate) epoch: i64,
-    pub(crate) accuracy: f64,
-}
 
 /// Test accuracies of a run at its end, in 0..1.
 #[derive(Debug)]
@@ -125,12 +91,4 @@ impl Measured {
 
 fn first_of_highest(epochs: impl DoubleEndedIterator<Item = (i64, f64)>) -> Option<(i64, f64)> {
     epochs.rev().max_by(|left, right| left.1.total_cmp(&right.1))
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    csv::Reader::from_reader(text.as_slice())
-        .into_deserialize()
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("{} is damaged; remove the run's folder and run again", path.display()))
 }

@@ -1,12 +1,13 @@
 //! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
 
 use crate::collect::{Metric, Spread};
+use crate::markdown::aligned;
 use crate::published::Published;
 use crate::select::Select;
 use crate::table::{Row, Table};
 
 /// Missing, which is not zero.
-const MISSING: &str = "—";
+pub(crate) const MISSING: &str = "—";
 /// A published number counts as reached down to this far below it, as a share of one.
 const REACHED_WITHIN: f64 = 0.01;
 
@@ -40,8 +41,7 @@ fn markdown_table(table: &Table) -> String {
     let mut header = vec!["method", "imbalance", "seeds"];
     header.extend(shown().map(|(name, _)| *name));
     header.extend(["NC1", "NC2", "published %", "difference"]);
-    let mut lines = vec![header.into_iter().map(str::to_owned).collect::<Vec<String>>()];
-    lines.extend(table.rows.iter().map(|row| {
+    let rows = table.rows.iter().map(|row| {
         let mut cells = vec![
             row.method.clone(),
             row.imbalance.to_string(),
@@ -57,29 +57,8 @@ fn markdown_table(table: &Table) -> String {
                 .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
         ]);
         cells
-    }));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-    // Words to the left, numbers to the right.
-    let is_words = |column: usize| column < 2;
-    let rule = widths.iter().enumerate().map(|(column, &width)| {
-        let end = if is_words(column) { "-" } else { ":" };
-        "-".repeat(width - 1) + end
     });
-    let rule = rule.collect();
-    lines.insert(1, rule);
-    let lines = lines.iter().map(|line| {
-        let cells = line.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, &width))| {
-            if is_words(column) {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
-        });
-        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-    });
-    lines.collect()
+    aligned(&header, rows, 2)
 }
 
 fn has_selected(table: &Table) -> bool {

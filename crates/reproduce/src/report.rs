@@ -76,10 +76,10 @@ mod tests {
         let methods = Some(methods.iter().map(|&name| name.to_owned()).collect());
         let (imbalance, seeds) = (Some(vec![100.0]), Some(vec![0, 1]));
         grid.runs(&Options {
+            epochs,
+            seeds,
             methods,
             imbalance,
-            seeds,
-            epochs,
             ..Options::default()
         })
         .expect("methods of the grid")

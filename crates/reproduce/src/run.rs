@@ -47,6 +47,14 @@ impl Run {
         format!("{}.{imbalance}.s{}.{digest:08x}", self.name, self.seed)
     }
 
+    /// What this run trains itself: its second stage, if it has one.
+    pub(crate) fn stage(&self) -> (Recipe, Method) {
+        match &self.method.second_stage {
+            None => (self.recipe.clone(), self.method.clone()),
+            Some(second_stage) => second_stage.as_training(&self.recipe, &self.method),
+        }
+    }
+
     /// Training images that each class keeps, `[classes]`.
     ///
     /// # Errors

@@ -50,18 +50,19 @@ impl JobArray {
             "--requeue".to_owned(),
             "--signal=B:USR1@60".to_owned(),
         ];
-        let directives: String = directives
+        let lines: Vec<String> = directives
             .iter()
             .chain(&gpus)
             .chain(&self.options)
-            .map(|directive| format!("#SBATCH {directive}\n"))
+            .map(|directive| format!("#SBATCH {directive}"))
             .collect();
         let command: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
         format!(
-            "#!/bin/sh\n{directives}\n\
+            "#!/bin/sh\n{}\n\n\
              # A minute before its time is over the task queues itself again; its runs go on from their checkpoints.\n\
              trap 'scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"' USR1\n\
              {} &\nwait $!\n",
+            lines.join("\n"),
             command.join(" ")
         )
     }

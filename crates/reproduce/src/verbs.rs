@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use datasets::Availability;
 use torch_shim::GpuSupport;
 
-use crate::arguments::{GridArguments, ReportArguments, RunArguments, SubmitArguments};
+use crate::analyze::{self, Analysis};
+use crate::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
 use crate::grid::{Grid, catalogue};
 use crate::plan::plan_text;
 use crate::preflight;
@@ -135,6 +137,34 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     println!(
         "{}",
         write_report(&out, &grid, &planned, &outcomes, &[], *select, &command)?
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures neural collapse of every source, then writes, draws and prints it. Nothing is written before all are measured.
+pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> {
+    let mut analyses = Vec::new();
+    let mut features = Vec::new();
+    for source in &arguments.sources {
+        let subject = source.read(arguments.split, arguments.data.as_deref());
+        let analysis = subject.and_then(|subject| Analysis::of(&subject).map(|analysis| (analysis, subject.features)));
+        let (analysis, of_source) = analysis.with_context(|| format!("cannot analyse {}", source.path().display()))?;
+        analyses.push(analysis);
+        features.push(of_source);
+    }
+    analyze::check_names(&analyses)?;
+    let mut written = analyze::write(&arguments.out, &analyses)?;
+    written.extend(analyze::draw(&arguments.out, &analyses)?);
+    if arguments.save_features {
+        for (analysis, features) in analyses.iter().zip(&features) {
+            written.push(features.write(&arguments.out, &analysis.origin.source)?);
+        }
+    }
+    println!(
+        "{}\n{}/{}",
+        analyze::markdown(&analyses),
+        arguments.out.display(),
+        written.join(", ")
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,9 @@ use serde::Serialize;
 use tch::{Device, Kind};
 
 use crate::environment::Environment;
-use crate::measured::{Measured, MetricsRow, ValidationRow};
+use crate::measured::Measured;
 use crate::message::Message;
+use crate::metrics::{self, MetricsRow, ValidationRow};
 use crate::run::{Outcome, Run};
 use crate::run_dir::{RunDir, append_rows, cut_rows};
 use crate::scores::{Scores, score};
@@ -69,10 +70,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation = Some(images(split));
     }
 
-    let (recipe, method) = match &run.method.second_stage {
-        None => (run.recipe.clone(), run.method.clone()),
-        Some(second_stage) => second_stage.as_training(&run.recipe, &run.method),
-    };
+    let (recipe, method) = run.stage();
     tch::manual_seed(epoch_seed(run.seed, -1));
     let mut model = Model::new(
         run.recipe.backbone,
@@ -91,6 +89,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     for path in [run_dir.metrics(), run_dir.per_class(), run_dir.validation()] {
         cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    metrics::complete_columns(&run_dir.metrics())?;
     say(&Message::Started {
         next_epoch,
         epochs: recipe.epochs,
@@ -164,31 +163,7 @@ fn restore_first_stage(first_stage: Option<&Path>, model: &mut Model) -> anyhow:
 
 /// Appends an epoch to the run's tables and tells the parent.
 fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
-    let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
-    append_rows(
-        &run_dir.metrics(),
-        [MetricsRow {
-            epoch: row.epoch,
-            learning_rate: row.learning_rate,
-            train_loss: row.train_loss,
-            accuracy: row.test.accuracy,
-            many: row.test.many,
-            medium: row.test.medium,
-            few: row.test.few,
-            train_nc1: train.map(|metrics| metrics.nc1),
-            train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
-            train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),
-            train_nc2_norm_cov: train.map(|metrics| metrics.nc2_norm_variation),
-            train_nc3: train.and_then(|metrics| metrics.nc3),
-            test_nc1: test.map(|metrics| metrics.nc1),
-            test_nc2_equiangularity: test.map(|metrics| metrics.nc2_equiangularity),
-            test_nc2_min_angle: test.map(|metrics| metrics.nc2_smallest_angle_degrees),
-            test_nc2_norm_cov: test.map(|metrics| metrics.nc2_norm_variation),
-            test_nc3: test.and_then(|metrics| metrics.nc3),
-            images_per_second: row.images_per_second,
-            seconds: row.seconds,
-        }],
-    )?;
+    append_rows(&run_dir.metrics(), [MetricsRow::from(row)])?;
     append_per_class(&run_dir.per_class(), row.epoch, &row.test)?;
     if let Some(validation) = &row.validation {
         let row = ValidationRow {
@@ -247,15 +222,7 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         split,
         environment,
     } = finished;
-    let (weight, bias) = model.classifier();
-    let classifier = nc::Classifier { weight, bias };
-    let collapse = nc::measure(
-        &features_of(model, train),
-        train.labels(),
-        model.classes(),
-        Some(&classifier),
-    )
-    .ok();
+    let collapse = model.collapse(&features_of(model, train), train.labels());
     let collapse = collapse.as_ref();
     Outcome {
         run: run.id(),

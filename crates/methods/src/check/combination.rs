@@ -3,7 +3,7 @@
 use nc::NormPenalty;
 
 use super::MethodError;
-use crate::{Head, InitialClassifier, Loss, Method, Regularizer, Retraining, SecondStage};
+use crate::{Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retraining, SecondStage};
 
 impl Method {
     /// Refuses parts that do not go together.
@@ -18,8 +18,20 @@ impl Method {
                 return Err(MethodError::CentresAlone);
             }
         }
+        if self.experts.is_some() {
+            if self.head == Head::FixedEtf {
+                return Err(MethodError::ExpertsOnFixedEtf);
+            }
+            if self.contrast.is_some() {
+                return Err(MethodError::ContrastOfExperts);
+            }
+            if matches!(self.experts, Some(Experts::Sade(_))) && self.loss.adjusts_for_class_sizes() {
+                return Err(MethodError::PriorTwiceInExperts);
+            }
+        }
         match &self.second_stage {
             None => Ok(()),
+            Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
             Some(second_stage) => self.check_second_stage(second_stage),
         }
     }
@@ -58,16 +70,14 @@ impl Method {
             return Err(MethodError::StageWithoutLinearHead);
         }
         if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
-            match self.loss {
-                Loss::BalancedSoftmax
-                | Loss::LogitAdjustment { .. }
-                | Loss::VectorScaling { .. }
-                | Loss::Lade { .. }
-                | Loss::AttractionRepulsion => return Err(MethodError::PriorTwice),
-                Loss::SigmoidFocal { .. } | Loss::SigmoidEqualization { .. } | Loss::MeanSquaredError => {
-                    return Err(MethodError::NoSoftmax);
-                }
-                _ => {}
+            let is_softmax = !matches!(
+                self.loss,
+                Loss::SigmoidFocal { .. } | Loss::SigmoidEqualization { .. } | Loss::MeanSquaredError
+            );
+            if self.loss.adjusts_for_class_sizes() {
+                return Err(MethodError::PriorTwice);
+            } else if !is_softmax {
+                return Err(MethodError::NoSoftmax);
             }
         }
         let Some(retraining) = second_stage.retraining() else {
@@ -99,12 +109,23 @@ impl Retraining {
 }
 
 impl Loss {
+    fn adjusts_for_class_sizes(self) -> bool {
+        matches!(
+            self,
+            Loss::BalancedSoftmax
+                | Loss::LogitAdjustment { .. }
+                | Loss::VectorScaling { .. }
+                | Loss::Lade { .. }
+                | Loss::AttractionRepulsion
+        )
+    }
+
     fn check_head(self, head: Head) -> Result<(), MethodError> {
         match (self, head) {
             (Loss::Ldam { .. }, Head::Cosine) | (Loss::DotRegression { .. }, Head::FixedEtf) => Ok(()),
             (Loss::Ldam { .. }, _) => Err(MethodError::MarginsWithoutCosines),
             (Loss::DotRegression { .. }, _) => Err(MethodError::RegressionWithoutEtf),
-            (_, Head::Linear) => Ok(()),
+            (_, Head::Linear | Head::ScaledCosine { .. }) => Ok(()),
             (_, Head::Cosine | Head::FixedEtf) => Err(MethodError::CosinesWithoutScale),
         }
     }
@@ -113,7 +134,7 @@ impl Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Protocol, Resample, Reweight, Sampler, Sweep};
+    use crate::{Protocol, Resample, Reweight, Sade, Sampler, Sweep};
 
     const LDAM: Loss = Loss::Ldam {
         max_margin: 0.5,
@@ -151,11 +172,8 @@ mod tests {
             MethodError::CosinesWithoutScale
         );
         assert_eq!(method(LDAM, Head::Cosine).check(), Ok(()));
-        let scaled_cosines = Loss::Ldam {
-            max_margin: 0.0,
-            scale: 30.0,
-        };
-        assert_eq!(method(scaled_cosines, Head::Cosine).check(), Ok(()));
+        let scaled = Head::ScaledCosine { scale: 30.0 };
+        assert_eq!(method(Loss::CrossEntropy, scaled).check(), Ok(()));
     }
 
     #[test]
@@ -175,6 +193,20 @@ mod tests {
         assert_eq!(adjusted(Loss::CrossEntropy), Ok(()));
         assert_eq!(adjusted(Loss::BalancedSoftmax), Err(MethodError::PriorTwice));
         assert_eq!(adjusted(Loss::MeanSquaredError), Err(MethodError::NoSoftmax));
+    }
+
+    #[test]
+    fn experts_that_adjust_for_class_sizes_learn_by_a_loss_that_does_not() {
+        let sade = |loss| Method {
+            loss,
+            experts: Some(Experts::Sade(Sade::default())),
+            ..Method::default()
+        };
+        assert_eq!(sade(Loss::CrossEntropy).check(), Ok(()));
+        assert_eq!(
+            sade(Loss::BalancedSoftmax).check(),
+            Err(MethodError::PriorTwiceInExperts)
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Supervised losses, what they are made of, class weights, and the blend of a mixed batch.
 
 use methods::{
-    Loss, Reweight, SmoothingShape, Target, class_temperatures, cosine_logits, equalized_logits, label_aware_smoothing,
-    ldam_margins, prior_adjustment,
+    Experts, Loss, Reweight, Ride, SmoothingShape, Target, class_temperatures, cosine_logits, diversity_temperatures,
+    equalized_logits, label_aware_smoothing, ldam_margins, prior_adjustment,
 };
 use tch::{Kind, Tensor};
 
@@ -19,6 +19,7 @@ fn golden_losses_and_class_weights() {
             losses(&mut comparison, labels);
             equalization(&mut comparison, labels);
             mixup(&mut comparison, labels);
+            experts(&mut comparison, labels);
         }
         let missing: Vec<&String> = fixture
             .expected_keys()
@@ -58,6 +59,10 @@ fn of_class_counts(comparison: &mut Comparison<'_>) {
     comparison.check("vs_iota", &prior_adjustment(&counts, hyper("vs_tau")));
     comparison.check("vs_delta", &class_temperatures(&counts, hyper("vs_gamma")));
     comparison.check("cdt_a", &class_temperatures(&counts, hyper("cdt_gamma")));
+    comparison.check(
+        "ride_div_w",
+        &diversity_temperatures(&counts, hyper("ride_reweight_factor")),
+    );
     for (name, shape) in smoothing_shapes(fixture) {
         let smoothing = label_aware_smoothing(&counts, hyper("las_head"), hyper("las_tail"), shape);
         comparison.check(&format!("las_eps.{name}"), &smoothing);
@@ -211,6 +216,42 @@ fn mixup(comparison: &mut Comparison<'_>, labels: &str) {
         fixture.input("logits"),
         objective,
     );
+}
+
+/// RIDE's loss and its gradient at the experts' logits `[e, b, k]`, which have their scale there already; re-weighting
+/// there is by effective numbers with β 0.9999 always.
+fn experts(comparison: &mut Comparison<'_>, labels: &str) {
+    let fixture = comparison.fixture;
+    let counts = fixture.input("counts").to_kind(Kind::Double);
+    let hyper = |name| fixture.hyper(name);
+    let (max_margin, scale) = (hyper("ldam_max_m"), hyper("ldam_s"));
+    let ldam = Loss::Ldam { max_margin, scale };
+    let (beta, start_epoch) = (0.9999, 0);
+    let weights = Reweight::ClassBalanced { beta, start_epoch }.class_weights(0, &counts);
+    let cases = [
+        ("ride_ce", Loss::CrossEntropy, 1.0, None),
+        ("ride_ldam", ldam, scale, None),
+        ("ride_ldam_drw", ldam, scale, weights.as_ref()),
+    ];
+    for (name, loss, scale, weights) in cases {
+        let key = format!("{name}.{labels}");
+        let logits = fixture
+            .input("expert_logits")
+            .to_kind(Kind::Double)
+            .set_requires_grad(true);
+        let ride = Ride {
+            experts: logits.size()[0],
+            diversity: -hyper("ride_factor"),
+            temperature: hyper("ride_temp"),
+            frequency: hyper("ride_reweight_factor"),
+        };
+        let scaled = logits.transpose(0, 1) / scale;
+        let targets = fixture.input(&format!("labels_{labels}"));
+        let value = Experts::Ride(ride).forward(loss, &batch(&scaled, targets, &counts, weights));
+        value.backward();
+        comparison.check(&format!("{key}.loss"), &value);
+        comparison.check(&format!("{key}.grad_experts"), &logits.grad());
+    }
 }
 
 /// The loss and its gradient at the logits, in f64.

@@ -169,6 +169,7 @@ mod tests {
             Family::RepresentationLearning,
             Family::ClassifierDesign,
             Family::DecoupledTraining,
+            Family::EnsembleLearning,
         ] {
             assert!(table.contains(family.name()), "{family:?}");
         }

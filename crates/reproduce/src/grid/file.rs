@@ -1,7 +1,7 @@
 //! A grid as a person writes it.
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
-use methods::{Augmentation, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
+use methods::{Augmentation, Contrast, Experts, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -70,8 +70,10 @@ pub(super) struct Uses {
     pub(super) loss: Loss,
     pub(super) reweight: Option<ReweightEntry>,
     pub(super) regularizer: Option<RegularizerEntry>,
+    pub(super) contrast: Option<Contrast>,
     #[serde(default)]
     pub(super) head: Head,
+    pub(super) experts: Option<Experts>,
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 

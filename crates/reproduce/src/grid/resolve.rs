@@ -121,7 +121,9 @@ impl GridFile {
             loss: uses.loss,
             reweight,
             regularizer,
+            contrast: uses.contrast,
             head: uses.head,
+            experts: uses.experts,
             second_stage,
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);

@@ -1,0 +1,153 @@
+//! Features: what a network made of images, from a run or from anybody's file.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use nc::{Classifier, Error};
+use tch::{Kind, Tensor};
+
+use super::arrays::Arrays;
+
+/// Longest feature vector: its scatter is a matrix of 2 GiB.
+const MOST_ENTRIES: i64 = 16_384;
+
+/// Features of n samples, as many labels, and what may come with them. Nothing here is checked before
+/// [`Analysis::of`](super::Analysis::of), other than that labels and counts are whole numbers.
+#[derive(Debug)]
+pub(crate) struct Features {
+    /// `[n, d]` of a floating kind.
+    pub(crate) vectors: Tensor,
+    /// `[n]` i64.
+    pub(crate) labels: Tensor,
+    /// Weight `[k, d]` and bias `[k]`.
+    pub(crate) classifier: Option<Classifier>,
+    /// Training samples of each class, k of them: classes are sorted by these.
+    pub(crate) class_counts: Option<Vec<i64>>,
+}
+
+impl Features {
+    /// From a file's `features` and `labels`, and `weight`, `bias` and `class_counts` if it has them.
+    ///
+    /// # Errors
+    /// If an array is missing or is not of whole numbers where it has to be.
+    pub(crate) fn of(mut arrays: Arrays) -> anyhow::Result<Features> {
+        let vectors = arrays.require("features")?;
+        let labels = whole_numbers("labels", &arrays.require("labels")?)?;
+        let (weight, bias) = (arrays.take("weight"), arrays.take("bias"));
+        if weight.is_none() && bias.is_some() {
+            bail!("it has a `bias` but no `weight`; give both, or neither");
+        }
+        let class_counts = arrays.take("class_counts").map(|counts| {
+            let counts = whole_numbers("class_counts", &counts)?;
+            Vec::try_from(&counts).map_err(|_| Error::Shape {
+                what: "class_counts",
+                expected: "[k], one per class".to_owned(),
+                found: counts.size(),
+            })
+        });
+        Ok(Features {
+            vectors,
+            labels,
+            classifier: weight.map(|weight| Classifier { weight, bias }),
+            class_counts: class_counts.transpose()?,
+        })
+    }
+
+    /// Number of classes: the classifier's rows, else the largest label and one more.
+    ///
+    /// # Errors
+    /// If labels without a classifier are negative, or so large that most classes would be absent: that is a wrong array or
+    /// a mark for "no class".
+    pub(crate) fn classes(&self) -> anyhow::Result<i64> {
+        if let Some(classifier) = &self.classifier {
+            return Ok(classifier.weight.size().first().copied().unwrap_or(0));
+        }
+        let samples = self.labels.numel() as i64;
+        if samples == 0 {
+            return Ok(0);
+        }
+        let (smallest, largest) = (self.labels.min().int64_value(&[]), self.labels.max().int64_value(&[]));
+        let classes = largest.saturating_add(1);
+        if smallest < 0 {
+            let (label, classes) = (smallest, classes.max(1));
+            return Err(Error::LabelOutOfRange { label, classes }.into());
+        }
+        if classes > samples {
+            bail!(
+                "label {largest} would mean {classes} classes for {samples} samples; labels must be 0 to k - 1, and where most \
+                 classes are absent indeed, give the classifier's `weight` [k, d] too"
+            );
+        }
+        Ok(classes)
+    }
+
+    /// Entries of a feature vector, d.
+    ///
+    /// # Errors
+    /// If the features are not a matrix, or so wide that their scatter `[d, d]` would not fit in memory.
+    pub(crate) fn dimension(&self) -> anyhow::Result<i64> {
+        match self.vectors.size().as_slice() {
+            [_, dimension] if *dimension > MOST_ENTRIES => bail!(
+                "features have {dimension} entries each; give those of the layer before the classifier, at most {MOST_ENTRIES}"
+            ),
+            [_, dimension] => Ok(*dimension),
+            found => Err(Error::Shape {
+                what: "features",
+                expected: "a matrix [n, d]".to_owned(),
+                found: found.to_vec(),
+            }
+            .into()),
+        }
+    }
+
+    /// Training samples of `classes` classes, if they are known.
+    ///
+    /// # Errors
+    /// If there are more or fewer of them than classes.
+    pub(crate) fn class_counts(&self, classes: i64) -> Result<Option<Vec<i64>>, Error> {
+        match &self.class_counts {
+            Some(counts) if counts.len() as i64 != classes => Err(Error::Shape {
+                what: "class_counts",
+                expected: format!("[{classes}], one per class"),
+                found: vec![counts.len() as i64],
+            }),
+            counts => Ok(counts.clone()),
+        }
+    }
+
+    /// Writes `<name>.features.safetensors`, which [`Features::of`] reads, whole or not at all, and returns its name.
+    ///
+    /// # Errors
+    /// If it cannot be written; the message names it.
+    pub(crate) fn write(&self, out: &Path, name: &str) -> anyhow::Result<String> {
+        let file = format!("{}.features.safetensors", name.replace(['/', '\\'], "-"));
+        let path = out.join(&file);
+        let on_host = |tensor: &Tensor| tensor.detach().to_device(tch::Device::Cpu).contiguous();
+        let mut arrays = vec![("features", on_host(&self.vectors)), ("labels", on_host(&self.labels))];
+        if let Some(Classifier { weight, bias }) = &self.classifier {
+            arrays.push(("weight", on_host(weight)));
+            arrays.extend(bias.as_ref().map(|bias| ("bias", on_host(bias))));
+        }
+        let class_counts = self.class_counts.as_deref().map(Tensor::from_slice);
+        arrays.extend(class_counts.map(|counts| ("class_counts", counts)));
+        let temporary = path.with_extension("tmp");
+        Tensor::write_safetensors(&arrays, &temporary)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| Ok(fs::rename(&temporary, &path)?))
+            .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))?;
+        Ok(file)
+    }
+}
+
+/// The same numbers as i64.
+fn whole_numbers(what: &'static str, tensor: &Tensor) -> Result<Tensor, Error> {
+    match tensor.kind() {
+        Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8 => Ok(tensor.to_kind(Kind::Int64)),
+        other => Err(Error::Kind {
+            what,
+            expected: "i64, class indices from 0",
+            found: format!("{other:?}"),
+        }),
+    }
+}

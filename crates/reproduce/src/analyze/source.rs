@@ -1,0 +1,116 @@
+//! Source: what `analyze` is pointed at.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::Origin;
+use super::arrays::Arrays;
+use super::features::Features;
+use super::trained::{Split, Trained};
+use crate::metrics::MetricsRow;
+
+/// A run's directory, a checkpoint in one, or a features file; with a name of its own if somebody gave it one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Source {
+    name: Option<String>,
+    path: PathBuf,
+}
+
+/// The features that a source stands for, and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) origin: Origin,
+    pub(crate) features: Features,
+    /// The run's epochs; empty for a features file.
+    pub(crate) epochs: Vec<MetricsRow>,
+}
+
+impl Source {
+    /// `PATH`, or `NAME=PATH`. What exists as a path is one, whatever signs are in it.
+    ///
+    /// # Errors
+    /// If the name is empty.
+    pub(crate) fn parse(text: &str) -> Result<Source, String> {
+        match text.split_once('=') {
+            Some(("", path)) => Err(format!(
+                "`{text}` has no name before `=`; say NAME={path}, or {path} alone"
+            )),
+            Some((name, path)) if !Path::new(text).exists() => Ok(Source {
+                name: Some(name.to_owned()),
+                path: path.into(),
+            }),
+            _ => Ok(Source {
+                name: None,
+                path: text.into(),
+            }),
+        }
+    }
+
+    /// The directory or file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the features, or has the source's network compute them on `split` of its data.
+    ///
+    /// # Errors
+    /// With what is missing or wrong.
+    pub(crate) fn read(&self, split: Split, data: Option<&Path>) -> anyhow::Result<Subject> {
+        let found = fs::metadata(&self.path)
+            .map_err(|error| anyhow!("{error}; name a run's directory, a checkpoint in one, or a features file"))?;
+        if found.is_dir() {
+            return Ok(self.trained(Trained::in_directory(&self.path, split, data)?, split));
+        }
+        let arrays = Arrays::read(&self.path)?;
+        if arrays.is_checkpoint() {
+            return Ok(self.trained(Trained::at_checkpoint(&self.path, split, data)?, split));
+        }
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Subject {
+            origin: self.origin(&stem, None, None),
+            features: Features::of(arrays)?,
+            epochs: Vec::new(),
+        })
+    }
+
+    fn trained(&self, trained: Trained, split: Split) -> Subject {
+        let epoch = Some(trained.next_epoch - 1);
+        Subject {
+            origin: self.origin(&trained.run.name, Some(split.name()), epoch),
+            features: trained.features,
+            epochs: trained.epochs,
+        }
+    }
+
+    fn origin(&self, default_name: &str, split: Option<&'static str>, epoch: Option<i64>) -> Origin {
+        Origin {
+            source: self.name.clone().unwrap_or_else(|| default_name.to_owned()),
+            path: self.path.display().to_string(),
+            split,
+            epoch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_goes_before_the_first_equals_sign_of_what_is_no_path() {
+        let source = |name: Option<&str>, path: &str| Source {
+            name: name.map(str::to_owned),
+            path: path.into(),
+        };
+        assert_eq!(Source::parse("runs/ce"), Ok(source(None, "runs/ce")));
+        assert_eq!(Source::parse("CE=runs/a=b"), Ok(source(Some("CE"), "runs/a=b")));
+        assert!(Source::parse("=runs/ce").is_err());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a=b.npz");
+        fs::write(&path, "").expect("writable");
+        let text = path.to_string_lossy();
+        assert_eq!(Source::parse(&text), Ok(source(None, &text)));
+    }
+}

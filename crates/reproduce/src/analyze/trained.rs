@@ -1,0 +1,125 @@
+//! Trained: a run's network, read back from a checkpoint, and the features it computes.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use datasets::Loaded;
+use methods::{Checkpoint, Images, Model, features_of};
+use tch::{Device, Kind};
+
+use super::features::Features;
+use crate::metrics::{self, MetricsRow};
+use crate::run::Run;
+use crate::run_dir::RunDir;
+use crate::splits::Splits;
+use crate::view::show_download;
+
+/// Which images a network is shown, in evaluation mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    /// The balanced test images, as at the end of each epoch of training
+    Test,
+    /// The long-tailed training images, not augmented
+    Train,
+}
+
+impl Split {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Split::Test => "test",
+            Split::Train => "train",
+        }
+    }
+}
+
+/// What a checkpoint has to say.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) run: Run,
+    /// First epoch that the network has not been trained for.
+    pub(crate) next_epoch: i64,
+    pub(crate) features: Features,
+    /// Rows of the run's `metrics.csv`.
+    pub(crate) epochs: Vec<MetricsRow>,
+}
+
+impl Trained {
+    /// The last checkpoint of the run in directory `path`, finished or not.
+    ///
+    /// # Errors
+    /// If it is not a run's directory or has no checkpoint, or with what [`Trained::at_checkpoint`] finds.
+    pub(crate) fn in_directory(path: &Path, split: Split, data: Option<&Path>) -> anyhow::Result<Trained> {
+        Trained::read(&RunDir::at(path), &RunDir::at(path).checkpoint(), split, data)
+    }
+
+    /// A checkpoint that lies in its run's directory.
+    ///
+    /// # Errors
+    /// If the run's other files are missing or damaged, the checkpoint does not fit its config, or the data are missing or
+    /// not those it was trained on.
+    pub(crate) fn at_checkpoint(path: &Path, split: Split, data: Option<&Path>) -> anyhow::Result<Trained> {
+        let directory = path.parent().context("a file lies in a directory")?;
+        Trained::read(&RunDir::at(directory), path, split, data)
+    }
+
+    fn read(run_dir: &RunDir, checkpoint: &Path, split: Split, data_root: Option<&Path>) -> anyhow::Result<Trained> {
+        if !run_dir.path().join("config.toml").exists() {
+            bail!(
+                "{} has no config.toml, so it is not a run's directory; name one below results/<grid>/runs/",
+                run_dir.path().display()
+            );
+        }
+        let run = run_dir.run()?;
+        let Some(checkpoint) = Checkpoint::load(checkpoint)? else {
+            bail!(
+                "{} is not there, and without the network there are no features; train the run with `reproduce run`",
+                checkpoint.display()
+            );
+        };
+        run.dataset.fetch(data_root, &mut show_download())?;
+        let data = run.dataset.load(data_root)?;
+        same_data(run_dir, &data)?;
+        let train = Splits::new(&run, &data)?.train;
+
+        let device = Device::cuda_if_available();
+        let (_, method) = run.stage();
+        let mut model = Model::new(run.recipe.backbone, &method, run.dataset.classes(), Kind::Float, device);
+        checkpoint.restore_model(&mut model)?;
+        let images = match split {
+            Split::Test => &data.test,
+            Split::Train => &train,
+        };
+        let images = Images::new(images, &run.dataset.normalization(), device);
+        let (weight, bias) = model.classifier();
+        let features = Features {
+            vectors: features_of(&model, &images),
+            labels: images.labels().shallow_clone(),
+            classifier: Some(nc::Classifier { weight, bias }),
+            class_counts: Some(train.class_counts()),
+        };
+        let epochs = if run_dir.metrics().exists() {
+            metrics::read(&run_dir.metrics())?
+        } else {
+            Vec::new()
+        };
+        Ok(Trained {
+            run,
+            next_epoch: checkpoint.next_epoch,
+            features,
+            epochs,
+        })
+    }
+}
+
+/// Refuses data that a finished run was not trained on: CIFAR comes in more than one order, so other images would be kept.
+fn same_data(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<()> {
+    match run_dir.outcome()? {
+        Some(outcome) if outcome.data_digest != data.digest => bail!(
+            "the run was trained on data of digest {}, those found here have {}; name the folder of the former with --data",
+            outcome.data_digest,
+            data.digest
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,127 @@
+//! Metrics: a run's `metrics.csv` and `validation.csv`, one row an epoch.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Context;
+use methods::EpochRow;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::results::write_whole;
+
+/// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing where a group has no class; `train_*` are measured on the
+/// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MetricsRow {
+    pub(crate) epoch: i64,
+    pub(crate) learning_rate: f64,
+    pub(crate) train_loss: f64,
+    pub(crate) accuracy: f64,
+    pub(crate) many: Option<f64>,
+    pub(crate) medium: Option<f64>,
+    pub(crate) few: Option<f64>,
+    pub(crate) train_nc1: Option<f64>,
+    pub(crate) train_nc2_equiangularity: Option<f64>,
+    pub(crate) train_nc2_min_angle: Option<f64>,
+    pub(crate) train_nc2_norm_cov: Option<f64>,
+    pub(crate) train_nc3: Option<f64>,
+    pub(crate) train_nc4: Option<f64>,
+    pub(crate) test_nc1: Option<f64>,
+    pub(crate) test_nc2_equiangularity: Option<f64>,
+    pub(crate) test_nc2_min_angle: Option<f64>,
+    pub(crate) test_nc2_norm_cov: Option<f64>,
+    pub(crate) test_nc3: Option<f64>,
+    pub(crate) test_nc4: Option<f64>,
+    pub(crate) images_per_second: f64,
+    pub(crate) seconds: f64,
+}
+
+/// One row of `validation.csv`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ValidationRow {
+    pub(crate) epoch: i64,
+    pub(crate) accuracy: f64,
+}
+
+impl From<&EpochRow> for MetricsRow {
+    fn from(row: &EpochRow) -> MetricsRow {
+        let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
+        MetricsRow {
+            epoch: row.epoch,
+            learning_rate: row.learning_rate,
+            train_loss: row.train_loss,
+            accuracy: row.test.accuracy,
+            many: row.test.many,
+            medium: row.test.medium,
+            few: row.test.few,
+            train_nc1: train.map(|metrics| metrics.nc1),
+            train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
+            train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),
+            train_nc2_norm_cov: train.map(|metrics| metrics.nc2_norm_variation),
+            train_nc3: train.and_then(|metrics| metrics.nc3),
+            train_nc4: train.and_then(|metrics| metrics.nc4),
+            test_nc1: test.map(|metrics| metrics.nc1),
+            test_nc2_equiangularity: test.map(|metrics| metrics.nc2_equiangularity),
+            test_nc2_min_angle: test.map(|metrics| metrics.nc2_smallest_angle_degrees),
+            test_nc2_norm_cov: test.map(|metrics| metrics.nc2_norm_variation),
+            test_nc3: test.and_then(|metrics| metrics.nc3),
+            test_nc4: test.and_then(|metrics| metrics.nc4),
+            images_per_second: row.images_per_second,
+            seconds: row.seconds,
+        }
+    }
+}
+
+/// All rows of one of these tables. A column that an older version did not write is missing, not an error.
+///
+/// # Errors
+/// If the file cannot be read or is damaged; the message names it.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    csv::Reader::from_reader(file)
+        .into_deserialize()
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{} is damaged; remove the run's folder and run again", path.display()))
+}
+
+/// Gives the rows of a `metrics.csv` that an older version began the columns of this one, so that a resumed run can go on
+/// below them. Numbers stay as they are to the last digit; nothing happens where there is no file.
+///
+/// # Errors
+/// If the file is damaged or cannot be written; the message names it.
+pub(crate) fn complete_columns(path: &Path) -> anyhow::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let rows: Vec<MetricsRow> = read(path)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.serialize(row))?;
+    write_whole(path, &String::from_utf8(writer.into_inner()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn rows_of_an_older_version_keep_their_numbers_and_get_the_missing_columns() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("metrics.csv");
+        let old = "epoch,learning_rate,train_loss,accuracy,images_per_second,seconds\n0,0.1,1.4860614776611327,0.193,473.69352948435625,3.455333465\n";
+        fs::write(&path, old).expect("writable");
+        complete_columns(&path).expect("an older file is sound");
+        let rows: Vec<MetricsRow> = read(&path).expect("what was just written");
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].accuracy, rows[0].test_nc4), (0.193, None));
+        let text = fs::read_to_string(&path).expect("readable");
+        assert!(
+            text.starts_with("epoch,learning_rate,train_loss,accuracy,many,"),
+            "{text}"
+        );
+        assert!(text.contains("\n0,0.1,1.4860614776611327,0.193,,"), "{text}");
+        assert!(text.ends_with(",473.69352948435625,3.455333465\n"), "{text}");
+    }
+}
