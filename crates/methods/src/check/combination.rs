@@ -8,6 +8,14 @@ use crate::{Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retrain
 impl Method {
     /// Refuses parts that do not go together.
     pub(super) fn check_combination(&self) -> Result<(), MethodError> {
+        if self.experts.is_some() {
+            if self.head == Head::FixedEtf {
+                return Err(MethodError::ExpertsOnFixedEtf);
+            }
+            if self.contrast.is_some() {
+                return Err(MethodError::ContrastOfExperts);
+            }
+        }
         self.loss.check_head(self.head)?;
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
             return Err(MethodError::SameSampler);
