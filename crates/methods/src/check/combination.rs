@@ -15,6 +15,9 @@ impl Method {
             if self.contrast.is_some() {
                 return Err(MethodError::ContrastOfExperts);
             }
+            if matches!(self.experts, Some(Experts::Sade(_))) && self.loss.adjusts_for_class_sizes() {
+                return Err(MethodError::PriorTwiceInExperts);
+            }
         }
         self.loss.check_head(self.head)?;
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
@@ -24,17 +27,6 @@ impl Method {
             let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
             if config.lambda_1 <= 0.0 && !penalty_on_features {
                 return Err(MethodError::CentresAlone);
-            }
-        }
-        if self.experts.is_some() {
-            if self.head == Head::FixedEtf {
-                return Err(MethodError::ExpertsOnFixedEtf);
-            }
-            if self.contrast.is_some() {
-                return Err(MethodError::ContrastOfExperts);
-            }
-            if matches!(self.experts, Some(Experts::Sade(_))) && self.loss.adjusts_for_class_sizes() {
-                return Err(MethodError::PriorTwiceInExperts);
             }
         }
         match &self.second_stage {
