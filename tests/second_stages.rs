@@ -20,7 +20,8 @@ fn grid() -> String {
 
 const METHODS: [&str; 2] = ["--methods", "ce,tau,la,ncm,lws"];
 
-fn column(csv: &str, name: &str) -> Vec<String> {
+/// The fields of a column, from the first row on.
+pub(crate) fn column(csv: &str, name: &str) -> Vec<String> {
     let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let header = rows.next().expect("a header");
     let index = header.iter().position(|&column| column == name).expect(name);

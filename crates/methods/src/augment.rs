@@ -97,8 +97,8 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// Raw images `[b, 3, h, w]` u8 → two normalised views of each, unmixed, `[2b, 3, h, w]`: all first ones before all
-    /// second ones. Draws from libtorch's generator.
+    /// Raw images `[b, 3, h, w]` u8 → two normalised views of each, unmixed, all first ones before all second ones,
+    /// `[2b, 3, h, w]`. Draws from libtorch's generator.
     pub fn two_views(&self, images: &Tensor) -> Tensor {
         Tensor::cat(&[self.transform(images), self.transform(images)], 0)
     }
