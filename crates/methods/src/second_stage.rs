@@ -297,15 +297,17 @@ mod tests {
 
     #[test]
     fn scales_start_at_the_first_stages_own_decisions() {
+        // Each stage on one model before and after: libtorch's generator is shared with the tests beside this one.
         let features = Tensor::randn([4, 64], (Kind::Float, Device::Cpu));
-        let nothing = SecondStage::NearestClassMean {
-            features: FeatureTransform::None,
-            nearness: Nearness::Euclidean,
+        let before_and_after = |second_stage: SecondStage| {
+            let mut model = Model::new(Backbone::Resnet8, &Method::default(), 3, Kind::Float, Device::Cpu);
+            let before = model.logits(&features);
+            second_stage.prepare(&mut model);
+            (before, model.logits(&features))
         };
-        let first = prepared(&nothing).logits(&features);
-        let scaled = prepared(&SecondStage::Lws(crt().of_scales())).logits(&features);
+        let (first, scaled) = before_and_after(SecondStage::Lws(crt().of_scales()));
         assert_eq!(scaled, first);
-        let fresh = prepared(&SecondStage::Crt(crt())).logits(&features);
+        let (first, fresh) = before_and_after(SecondStage::Crt(crt()));
         assert!(!fresh.allclose(&first, 1e-3, 1e-3, false));
     }
 

@@ -8,16 +8,6 @@ use crate::{Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retrain
 impl Method {
     /// Refuses parts that do not go together.
     pub(super) fn check_combination(&self) -> Result<(), MethodError> {
-        self.loss.check_head(self.head)?;
-        if self.resample.is_some_and(|later| later.sampler == self.sampler) {
-            return Err(MethodError::SameSampler);
-        }
-        if let Some(Regularizer::Nc(config)) = &self.regularizer {
-            let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
-            if config.lambda_1 <= 0.0 && !penalty_on_features {
-                return Err(MethodError::CentresAlone);
-            }
-        }
         if self.experts.is_some() {
             if self.head == Head::FixedEtf {
                 return Err(MethodError::ExpertsOnFixedEtf);
@@ -27,6 +17,16 @@ impl Method {
             }
             if matches!(self.experts, Some(Experts::Sade(_))) && self.loss.adjusts_for_class_sizes() {
                 return Err(MethodError::PriorTwiceInExperts);
+            }
+        }
+        self.loss.check_head(self.head)?;
+        if self.resample.is_some_and(|later| later.sampler == self.sampler) {
+            return Err(MethodError::SameSampler);
+        }
+        if let Some(Regularizer::Nc(config)) = &self.regularizer {
+            let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
+            if config.lambda_1 <= 0.0 && !penalty_on_features {
+                return Err(MethodError::CentresAlone);
             }
         }
         match &self.second_stage {
