@@ -399,6 +399,7 @@ mod tests {
         assert!(refusal(&alone).starts_with("`ride.experts` is 1; set it to 2 or more"));
         let fixed = Method {
             experts: ride(2),
+            loss: Loss::DotRegression { balanced_lengths: true },
             head: Head::FixedEtf,
             ..Method::default()
         };
