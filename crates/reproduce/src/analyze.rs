@@ -15,7 +15,7 @@ use nc::{Accumulator, ClassMetrics, Metrics, NearestMean};
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-use crate::metrics::MetricsRow;
+use crate::run::metrics::MetricsRow;
 
 pub(crate) use figures::draw;
 pub(crate) use source::{Source, Subject};

@@ -6,10 +6,13 @@
 mod augmentation;
 mod catalogue;
 mod check;
+pub(crate) mod describe;
 mod error;
 mod file;
 mod overrides;
+pub(crate) mod published;
 mod resolve;
+pub(crate) mod select;
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -18,9 +21,9 @@ use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
 use toml::Spanned;
 
-use crate::published::{self, Published};
+use crate::grid::published::Published;
+use crate::grid::select::Select;
 use crate::run::Run;
-use crate::select::Select;
 pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
@@ -680,7 +683,7 @@ second_stage = { crt = { epochs = 20 } }
                 &Options::default(),
             );
             let last = &planned.last().expect("runs of `x`").run;
-            assert_eq!(crate::describe::parts(&last.method), parts);
+            assert_eq!(crate::grid::describe::parts(&last.method), parts);
         }
     }
 

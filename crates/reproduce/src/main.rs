@@ -1,47 +1,27 @@
 //! Runs grids of long-tailed experiments and tables them beside the published numbers.
 
-mod adjust;
 mod analyze;
-mod arguments;
 mod bench;
-mod collect;
-mod describe;
-mod environment;
+mod command_line;
 mod grid;
-mod markdown;
-mod measured;
-mod message;
-mod metrics;
-mod plan;
-mod preflight;
-mod process;
-mod provenance;
-mod published;
-mod render;
-mod report;
 mod results;
 mod run;
-mod run_dir;
 mod schedule;
-mod scores;
-mod select;
-mod slots;
-mod splits;
-mod submit;
-mod table;
-mod verbs;
-mod view;
-mod worker;
+mod tables;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Verb};
-use crate::run_dir::RunDirError;
+use crate::command_line::arguments::{Arguments, Verb};
+use crate::command_line::verbs;
+use crate::run::directory::RunDirError;
+use crate::run::worker;
+use crate::schedule::process;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    torch_shim::keep_freed_memory();
     let gpu_support = torch_shim::load_gpu_support(); // before the first tensor: libtorch counts its devices then
     let done = match arguments.verb {
         Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid),

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::grid::Planned;
+use crate::run::directory::RunDir;
 use crate::run::{Outcome, Run};
-use crate::run_dir::RunDir;
 use crate::schedule::tasks;
 
 /// Makes `out` and writes down which configuration it belongs to: data set, protocol and recipe. Other methods, seeds and

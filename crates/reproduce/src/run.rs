@@ -1,5 +1,15 @@
 //! Run: one network to train, everything resolved; Outcome: what is left of it when it is done.
 
+pub(crate) mod adjust;
+pub(crate) mod directory;
+pub(crate) mod environment;
+pub(crate) mod measured;
+pub(crate) mod message;
+pub(crate) mod metrics;
+pub(crate) mod scores;
+pub(crate) mod splits;
+pub(crate) mod worker;
+
 use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
 use methods::{Method, Protocol, Recipe};
 use serde::{Deserialize, Serialize};

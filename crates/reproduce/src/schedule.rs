@@ -3,6 +3,11 @@
 //! Several programs may work on one grid, on machines that share its folder: a run is claimed by its directory's lock, and
 //! a run that somebody else trains comes back to the queue until it is finished or free.
 
+pub(crate) mod preflight;
+pub(crate) mod process;
+pub(crate) mod slots;
+pub(crate) mod view;
+
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;

@@ -9,7 +9,7 @@ use super::Origin;
 use super::arrays::Arrays;
 use super::features::Features;
 use super::trained::{Split, Trained};
-use crate::metrics::MetricsRow;
+use crate::run::metrics::MetricsRow;
 
 /// A run's directory, a checkpoint in one, or a features file; with a name of its own if somebody gave it one.
 #[derive(Clone, Debug, PartialEq)]

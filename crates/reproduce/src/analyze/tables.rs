@@ -9,9 +9,9 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::{Analysis, Origin};
-use crate::markdown::aligned;
-use crate::render::MISSING;
 use crate::results::write_whole;
+use crate::tables::markdown::aligned;
+use crate::tables::render::MISSING;
 
 /// Above this many classes a source's pairs are left out of `angles.csv`: 1000 make half a million rows.
 const MOST_CLASSES_IN_PAIRS: usize = 1000;

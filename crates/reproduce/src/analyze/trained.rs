@@ -9,11 +9,11 @@ use methods::{Checkpoint, Images, Model, features_of};
 use tch::{Device, Kind};
 
 use super::features::Features;
-use crate::metrics::{self, MetricsRow};
 use crate::run::Run;
-use crate::run_dir::RunDir;
-use crate::splits::Splits;
-use crate::view::show_download;
+use crate::run::directory::RunDir;
+use crate::run::metrics::{self, MetricsRow};
+use crate::run::splits::Splits;
+use crate::schedule::view::show_download;
 
 /// Which images a network is shown, in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

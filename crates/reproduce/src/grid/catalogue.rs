@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 
 use super::file::MethodEntry;
 use super::{Grid, GridError, Options};
-use crate::describe;
+use crate::grid::describe;
 
 /// Where a method comes from.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::error::{Fault, Refusal};
 use super::file::GridFile;
-use crate::published;
+use crate::grid::published;
 
 impl GridFile {
     /// Refuses empty lists, repetitions, unfit names, impossible ratios and published names that nobody published.

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::{Area, DrawError, PANEL, TEXT, TITLE, colour, legend, range, svg};
 use crate::analyze::Analysis;
-use crate::metrics::MetricsRow;
+use crate::run::metrics::MetricsRow;
 
 type Value = fn(&MetricsRow) -> Option<f64>;
 
@@ -151,7 +151,7 @@ type Chart<'a, Y> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<plotters::coord
 mod tests {
     use super::*;
     use crate::analyze::tests::analysis;
-    use crate::metrics;
+    use crate::run::metrics;
 
     #[test]
     fn every_metric_has_a_panel_and_one_that_no_run_recorded_says_so() {

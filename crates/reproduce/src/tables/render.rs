@@ -1,10 +1,10 @@
 //! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
 
-use crate::collect::{Metric, Spread};
-use crate::markdown::aligned;
-use crate::published::Published;
-use crate::select::Select;
-use crate::table::{Row, Table};
+use crate::grid::published::Published;
+use crate::grid::select::Select;
+use crate::tables::collect::{Metric, Spread};
+use crate::tables::markdown::aligned;
+use crate::tables::table::{Row, Table};
 
 /// Missing, which is not zero.
 pub(crate) const MISSING: &str = "—";

@@ -4,7 +4,7 @@ use methods::{Evaluation, Images, Model, SecondStage, Shots, features_of};
 use serde::Serialize;
 use tch::Tensor;
 
-use crate::run_dir::{RunDir, RunDirError};
+use crate::run::directory::{RunDir, RunDirError};
 
 /// One row of `sweep.csv`: a strength and what it gives. The choice is made on the validation split alone; the test
 /// accuracies are there to be read.

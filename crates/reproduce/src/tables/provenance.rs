@@ -1,7 +1,7 @@
 //! Provenance: in one paragraph, everything that a table's numbers depend on.
 
-use crate::describe::{self, in_words};
 use crate::grid::Planned;
+use crate::grid::describe::{self, in_words};
 use crate::run::Outcome;
 
 /// What the columns mean, whatever the grid.

@@ -34,7 +34,7 @@ impl Published {
 }
 
 static ROWS: LazyLock<Vec<Published>> = LazyLock::new(|| {
-    let text = include_str!("../../../benchmarks/published.csv");
+    let text = include_str!("../../../../benchmarks/published.csv");
     let rows: Result<_, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
     rows.expect("the file is embedded, and a test reads it")
 });

@@ -12,14 +12,14 @@ use methods::{
 use serde::Serialize;
 use tch::{Device, Kind};
 
-use crate::environment::Environment;
-use crate::measured::Measured;
-use crate::message::Message;
-use crate::metrics::{self, MetricsRow, ValidationRow};
+use crate::run::directory::{RunDir, append_rows, cut_rows};
+use crate::run::environment::Environment;
+use crate::run::measured::Measured;
+use crate::run::message::Message;
+use crate::run::metrics::{self, MetricsRow, ValidationRow};
+use crate::run::scores::{Scores, score};
+use crate::run::splits::Splits;
 use crate::run::{Outcome, Run};
-use crate::run_dir::{RunDir, append_rows, cut_rows};
-use crate::scores::{Scores, score};
-use crate::splits::Splits;
 
 /// What a worker is told besides its run's config.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::collect::Metric;
+use crate::tables::collect::Metric;
 
 /// Which epoch's test accuracy is compared with the published one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::grid::select::Select;
 use crate::grid::{Grid, Planned};
 use crate::results::write_whole;
 use crate::run::Outcome;
-use crate::select::Select;
-use crate::table::Table;
-use crate::{provenance, render};
+use crate::tables::table::Table;
+use crate::tables::{provenance, render};
 
 /// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv` and `summary.md` into `out`,
 /// each whole or not at all, and returns the table as Markdown. `failures` are directory names of runs with the reason why
@@ -63,9 +63,9 @@ fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tests::outcome;
     use crate::grid::Options;
     use crate::run::Run;
+    use crate::tables::collect::tests::outcome;
 
     fn cifar10() -> Grid {
         Grid::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml"))

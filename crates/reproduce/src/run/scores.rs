@@ -6,7 +6,7 @@ use methods::{
 use serde::Serialize;
 use tch::Tensor;
 
-use crate::run_dir::{RunDir, RunDirError};
+use crate::run::directory::{RunDir, RunDirError};
 
 /// Standard deviations of the noise on pixels, whose scale is 0..1.
 const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];

@@ -9,10 +9,10 @@ use tch::Device;
 
 use crate::analyze::{Source, Split};
 use crate::bench::Bench;
+use crate::command_line::submit::JobArray;
 use crate::grid::Options;
-use crate::select::Select;
-use crate::submit::JobArray;
-use crate::worker::Job;
+use crate::grid::select::Select;
+use crate::run::worker::Job;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
 ///

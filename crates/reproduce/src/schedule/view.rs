@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::message::Message;
 use crate::run::Run;
+use crate::run::message::Message;
 
 /// Without a terminal, the least time between two lines.
 const QUIET: Duration = Duration::from_secs(5);

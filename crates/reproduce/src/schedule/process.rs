@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use crate::message::Message;
-use crate::run_dir::{RunDir, RunDirError};
+use crate::run::directory::{RunDir, RunDirError};
+use crate::run::message::Message;
+use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher, Task};
-use crate::view::View;
 
 /// Starts workers and shows what they say.
 pub(crate) struct Processes<'a> {

@@ -6,7 +6,7 @@ use anyhow::bail;
 use tch::{Cuda, Device};
 use torch_shim::GpuSupport;
 
-use crate::arguments::device;
+use crate::command_line::arguments::device;
 
 /// One device for each run that trains at the same time.
 #[derive(Debug, PartialEq)]

@@ -9,17 +9,17 @@ use datasets::Availability;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
-use crate::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
+use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
+use crate::command_line::plan::plan_text;
 use crate::grid::{Grid, catalogue};
-use crate::plan::plan_text;
-use crate::preflight;
-use crate::process::Processes;
-use crate::report::write_report;
 use crate::results::{claim, outcomes};
-use crate::run_dir::{RunDir, State};
+use crate::run::directory::{RunDir, State};
+use crate::schedule::preflight;
+use crate::schedule::process::Processes;
+use crate::schedule::slots::Slots;
+use crate::schedule::view::{View, show_download};
 use crate::schedule::{Failure, schedule, tasks};
-use crate::slots::Slots;
-use crate::view::{View, show_download};
+use crate::tables::report::write_report;
 
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::describe;
 use crate::grid::Planned;
+use crate::grid::describe;
 
 /// One line a run, then which runs start from which first stages, and how many networks that makes.
 pub(crate) fn plan_text(planned: &[Planned]) -> String {

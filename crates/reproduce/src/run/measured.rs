@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::Context;
 use methods::{Images, Model, SecondStage, Shots, evaluate};
 
-use crate::adjust::adjust;
-use crate::metrics::{MetricsRow, ValidationRow, read};
-use crate::run_dir::RunDir;
+use crate::run::adjust::adjust;
+use crate::run::directory::RunDir;
+use crate::run::metrics::{MetricsRow, ValidationRow, read};
 
 /// Test accuracies of a run at its end, in 0..1.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use datasets::Imbalance;
 use polars::error::PolarsResult;
 
-use crate::collect::{Metric, Spread, Summary};
+use crate::grid::published::Published;
+use crate::grid::select::Select;
 use crate::grid::{Grid, Planned};
-use crate::published::Published;
 use crate::run::Outcome;
-use crate::select::Select;
+use crate::tables::collect::{Metric, Spread, Summary};
 
 /// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
 #[derive(Debug)]
