@@ -88,6 +88,18 @@ fn files_of_a_python_script_have_the_numbers_that_numpy_gives_them() {
 }
 
 #[test]
+fn a_network_of_plain_pytorch_has_the_numbers_that_pytorch_gives_it() {
+    let expected: Value =
+        serde_json::from_str(&fs::read_to_string(format!("{PYTHON}/pytorch.json")).expect("a fixture")).expect("JSON");
+    let sandbox = Sandbox::new(TINY);
+    sandbox.analyze(&[&format!("{PYTHON}/pytorch.npz")]).succeeded();
+    let found = report(&sandbox);
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_close(name, &found["metrics"][name], value.as_f64().expect("a number"), 1e-9);
+    }
+}
+
+#[test]
 fn half_precision_and_unsigned_labels_of_numpy_are_read() {
     let sandbox = Sandbox::new(TINY);
     sandbox.analyze(&[&format!("{PYTHON}/half.npz")]).succeeded();
