@@ -261,9 +261,10 @@ impl Loss {
     }
 }
 
-/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits.
+/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits. (libtorch's `one_hot`
+/// reads the largest label on the host first.)
 fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
-    labels.one_hot(logits.size()[1]).to_kind(logits.kind())
+    logits.detach().zeros_like().scatter_value(1, &labels.unsqueeze(1), 1.0)
 }
 
 /// The weight w_y of each sample, `[b]`; `None` while all classes weigh 1.

@@ -12,6 +12,11 @@
 //! }
 //! ```
 
+#[cfg(feature = "host-reads")]
+mod host_reads;
+
+#[cfg(feature = "host-reads")]
+pub use host_reads::host_reads;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
 /// What became of libtorch's GPU support when this process asked for it.

@@ -1,0 +1,174 @@
+//! Nothing between the first and the last step of an epoch waits for the device: twice the steps, as many host reads.
+
+use datasets::{Dataset, Split};
+use methods::{
+    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Experts, Head, Images, LearningRate, Loss, Method,
+    Mix, Mixup, Model, Policy, RandAugment, Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sade, Sampler,
+    Training,
+};
+use models::Backbone;
+use tch::{Device, Kind, Tensor};
+use torch_shim::host_reads;
+
+const BATCH: i64 = 8;
+
+/// `steps` batches of 8 × 8 images of three classes, of sizes 5 : 2 : 1.
+fn images(steps: i64) -> Images {
+    let labels: Vec<i64> = (0..steps).flat_map(|_| [0, 0, 0, 0, 0, 1, 1, 2]).collect();
+    let split = Split {
+        images: Tensor::randint(256, [steps * BATCH, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::from_slice(&labels),
+        classes: 3,
+    };
+    Images::new(&split, &Dataset::Shapes.normalization(), Device::Cpu)
+}
+
+/// Host reads of one epoch of `steps` steps, with all that comes before and after them.
+fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
+    let recipe = Recipe {
+        backbone: Backbone::Resnet8,
+        epochs: 1,
+        batch_size: BATCH,
+        momentum: 0.9,
+        weight_decay: 5e-4,
+        warmup_epochs: 0,
+        learning_rate: LearningRate::Cosine { initial: 0.01 },
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (train, test) = (images(steps), images(2));
+    let mut model = Model::new(recipe.backbone, method, 3, Kind::Float, Device::Cpu);
+    let training = Training {
+        method,
+        recipe: &recipe,
+        train: &train,
+        test: &test,
+        validation: None,
+        seed: 0,
+        metrics_every: 1,
+        checkpoint: &folder.path().join("checkpoint.safetensors"),
+    };
+    let (trained, reads) = host_reads(|| training.run(&mut model, &mut |_| Ok(())));
+    trained.expect("it trains");
+    reads
+}
+
+fn of_loss(loss: Loss) -> Method {
+    let reweight = Some(Reweight::ClassBalanced {
+        beta: 0.9999,
+        start_epoch: 0,
+    });
+    Method {
+        loss,
+        reweight,
+        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        ..Method::default()
+    }
+}
+
+fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
+    let augmentation = Augmentation {
+        policy,
+        cutout: Some(Cutout { side: 4 }),
+        mix: Some(mix),
+        ..Augmentation::default()
+    };
+    Method {
+        augmentation,
+        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        ..Method::default()
+    }
+}
+
+fn of_experts(experts: Experts) -> Method {
+    Method {
+        head: Head::ScaledCosine { scale: 30.0 },
+        experts: Some(experts),
+        ..Method::default()
+    }
+}
+
+#[test]
+fn a_read_of_a_value_is_counted() {
+    let value = Tensor::from_slice(&[1.0, 2.0]);
+    let (sum, reads) = host_reads(|| value.double_value(&[0]) + value.double_value(&[1]));
+    assert_eq!((sum, reads), (3.0, 2));
+    let (_, reads) = host_reads(|| value.masked_select(&value.gt(1.0)).sum(Kind::Double));
+    assert!(reads >= 1);
+    let (_, reads) = host_reads(|| &value * 2.0 + value.sum(Kind::Double));
+    assert_eq!(reads, 0);
+}
+
+#[test]
+fn a_step_reads_nothing_on_the_host() {
+    tch::set_num_threads(1);
+    let resampled = Method {
+        sampler: Sampler::ClassBalanced,
+        resample: Some(Resample {
+            sampler: Sampler::SquareRoot,
+            start_epoch: 0,
+        }),
+        ..Method::default()
+    };
+    let contrasted = Method {
+        head: Head::ScaledCosine { scale: 30.0 },
+        contrast: Some(Contrast::Balanced(BalancedContrast::default())),
+        ..Method::default()
+    };
+    let losses = [
+        Loss::CrossEntropy,
+        Loss::LabelSmoothing { smoothing: 0.1 },
+        Loss::SigmoidFocal { gamma: 2.0 },
+        Loss::BalancedSoftmax,
+        Loss::VectorScaling { gamma: 0.3, tau: 1.0 },
+        Loss::Equalization {
+            rare_share: 0.2,
+            probability: 0.9,
+        },
+        Loss::SigmoidEqualization { rare_count: 20 },
+        Loss::Seesaw {
+            mitigation: 0.8,
+            compensation: 2.0,
+            least_probability: 0.01,
+        },
+        Loss::InfluenceBalanced {
+            alpha: 1000.0,
+            start_epoch: 0,
+        },
+        Loss::Lade {
+            alpha: 0.1,
+            lambda: 0.01,
+        },
+        Loss::MeanSquaredError,
+        Loss::AttractionRepulsion,
+    ];
+    let ldam = Method {
+        head: Head::Cosine,
+        ..of_loss(Loss::Ldam {
+            max_margin: 0.5,
+            scale: 30.0,
+        })
+    };
+    let cmo = Cmo {
+        start_epoch: 0,
+        last_plain_epochs: 0,
+        ..Cmo::default()
+    };
+    let mut methods = vec![resampled, contrasted, ldam];
+    methods.extend(losses.map(of_loss));
+    methods.extend([
+        of_augmentation(Some(Policy::AutoAugment), Mix::Mixup(Mixup { alpha: 0.2 })),
+        of_augmentation(
+            Some(Policy::RandAugment(RandAugment::default())),
+            Mix::Remix(Remix::default()),
+        ),
+        of_augmentation(None, Mix::CutMix(CutMix::default())),
+        of_augmentation(None, Mix::Cmo(cmo)),
+        of_augmentation(None, Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
+        of_experts(Experts::Ride(Ride::default())),
+        of_experts(Experts::Sade(Sade::default())),
+    ]);
+    for method in methods {
+        let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));
+        assert_eq!(short, long, "host reads of 4 and of 8 steps of {method:?}");
+    }
+}
