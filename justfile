@@ -49,9 +49,13 @@ lint: _libtorch
 # Everything that CI runs.
 check: lint test
 
-# Measure speed: just bench --save-baseline main
-bench *options: _libtorch
-    cargo bench --workspace --bench '*' -- "$@"
+# Measure speed, as the baseline of later comparisons: just bench, just bench step
+bench *filter: _libtorch
+    OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --save-baseline main "$@"
+
+# Measure speed again and say what became slower or faster than in the last `just bench`: just bench-compare step
+bench-compare *filter: _libtorch
+    OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --baseline main "$@"
 
 _libtorch:
     @scripts/libtorch
