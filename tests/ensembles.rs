@@ -34,6 +34,19 @@ fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
     assert_eq!(plain[0], joined[0]);
     assert_ne!(plain[1], joined[1]);
 
+    let aggregation = sandbox.read(&format!("{sade}/aggregation.csv"));
+    let of_expert = |name| {
+        let weights = column(&aggregation, name).into_iter();
+        weights
+            .map(|weight| weight.parse().expect("a number"))
+            .collect::<Vec<f64>>()
+    };
+    let [long_tailed, balanced, reversed] = ["long_tailed", "balanced", "reversed"].map(of_expert);
+    assert_eq!(long_tailed.len(), 11, "test priors");
+    for ((long_tailed, balanced), reversed) in long_tailed.iter().zip(balanced).zip(reversed) {
+        assert!((long_tailed + balanced + reversed - 1.0).abs() < 1e-6);
+    }
+
     let [ride, with_nc, sade] = [ride, with_nc, sade].map(|run_dir| outcome(&sandbox, &run_dir));
     assert_eq!(ride["parameters"], with_nc["parameters"]);
     assert!(
