@@ -18,12 +18,13 @@ fn grid() -> String {
             "sade",
             "head = { scaled-cosine = { scale = 30.0 } }\nexperts = { sade = {} }",
         )
+        + &ensemble("bbn", "experts = { bilateral = { epochs = 2 } }")
 }
 
 #[test]
 fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
     let sandbox = Sandbox::new(&grid());
-    let methods = ["--methods", "ride,ride+nc,sade"];
+    let methods = ["--methods", "ride,ride+nc,sade,bbn"];
     let plan = sandbox.reproduce("plan", &methods).stdout;
     assert!(plan.contains("RIDE of 2 experts (diversity 0.45"), "{plan}");
     sandbox.run(&methods).succeeded();
@@ -53,7 +54,8 @@ fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
         ride["parameters"].as_u64() < sade["parameters"].as_u64(),
         "two and three"
     );
-    for outcome in [ride, with_nc, sade] {
+    let bbn = outcome(&sandbox, &sandbox.run_dir("bbn"));
+    for outcome in [ride, with_nc, sade, bbn] {
         assert!(
             outcome["accuracy_last"].is_f64() && outcome["nc3"].is_f64(),
             "{outcome}"
