@@ -344,6 +344,37 @@ mod tests {
             parts(&sade),
             "cross-entropy, SADE of 3 experts (τ 2), cosine head (scale 30)"
         );
+        let others = |experts| Method {
+            experts: Some(experts),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&others(Experts::Ncl(methods::Ncl::default()))),
+            "cross-entropy, NCL of 3 networks (hard share 0.3, collaboration 0.6)"
+        );
+        assert_eq!(
+            parts(&others(Experts::Bilateral(methods::Bilateral::default()))),
+            "cross-entropy, BBN of 2 branches (the second by reverse sampling, cumulative over 200 epochs)"
+        );
+    }
+
+    #[test]
+    fn contrast_is_named_beside_the_loss_or_in_its_place() {
+        let contrasted = |contrast| Method {
+            contrast: Some(contrast),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&contrasted(Contrast::KPositive(methods::KPositiveContrast::default()))),
+            "cross-entropy, features by k-positive contrastive learning alone (6 positives, temperature 0.07, 128 \
+             dimensions)"
+        );
+        assert_eq!(
+            parts(&contrasted(
+                Contrast::Parametric(methods::ParametricContrast::default())
+            )),
+            "parametric contrastive learning (α 0.01, temperature 0.05, 32 dimensions)"
+        );
     }
 
     #[test]
