@@ -54,7 +54,7 @@ pub enum MethodError {
     /// Two branches on one sampling.
     #[error(
         "experts `bilateral` draw the second branch's images by sampler `reverse`, and the first branch would too; leave out \
-         `sampler`, or `experts`"
+         `sampler` and `resample`, or choose other experts"
     )]
     SameSamplerInBranches,
     /// A mixed batch as a view of its images.

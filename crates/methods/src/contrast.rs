@@ -113,9 +113,9 @@ impl ContrastiveBranch {
     }
 }
 
-/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij: how surprised anchors i are by their positives, the keys j of weight w_ij > 0, out
-/// of log-shares and weights `[n, m]`. → scalar.
-fn surprise(log_shares: &Tensor, weights: &Tensor) -> Tensor {
+/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij over anchors i and their positives, the keys j of weight w_ij > 0, from the logarithms
+/// of the shares s and the weights, `[n, m]`. → scalar.
+fn negative_log_likelihood(log_shares: &Tensor, weights: &Tensor) -> Tensor {
     let total = |values: Tensor| values.sum_dim_intlist(1_i64, false, None::<Kind>);
     let weighted = log_shares.masked_fill(&weights.le(0.0), 0.0) * weights; // of what is no key, −∞ is no number
     -(total(weighted) / total(weights.shallow_clone())).mean(None::<Kind>)

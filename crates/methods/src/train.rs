@@ -164,7 +164,7 @@ impl Training<'_> {
                 let (features, target) = augmenter.mix_features(features, target); // manifold mixup
                 let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
                 model.count_labels(target.first());
-                let seen_by_loss = LossInput {
+                let loss_input = LossInput {
                     logits: &logits,
                     labels: &labels,
                     features: &features,
@@ -173,8 +173,8 @@ impl Training<'_> {
                     labels_seen: model.labels_seen.as_ref(),
                     epoch,
                 };
-                let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..seen_by_loss }));
-                if let Some(contrast) = model.contrastive_loss(&seen_by_loss, view_features.as_ref()) {
+                let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
+                if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
                     loss += contrast;
                 }
                 if let Some(nc) = &model.regularizer {

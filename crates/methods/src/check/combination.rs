@@ -19,7 +19,8 @@ impl Method {
                 if self.augmentation.mix.is_some() {
                     return Err(MethodError::MixedBranches);
                 }
-                if self.sampler == Sampler::Reverse {
+                let later = self.resample.map(|later| later.sampler);
+                if [Some(self.sampler), later].contains(&Some(Sampler::Reverse)) {
                     return Err(MethodError::SameSamplerInBranches);
                 }
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::surprise;
+use super::negative_log_likelihood;
 
 /// Balanced contrastive learning (Zhu et al. 2022): `weight` · [`balanced_contrast`], beside a logit-adjusted loss on a
 /// scaled cosine head there.
@@ -50,7 +50,7 @@ pub fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Tensor, t
     let denominator = (&similarity - averaged_over.log())
         .masked_fill(&itself, f64::NEG_INFINITY)
         .logsumexp([1_i64].as_slice(), true);
-    surprise(&(similarity - denominator), &positive)
+    negative_log_likelihood(&(similarity - denominator), &positive)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::surprise;
+use super::negative_log_likelihood;
 
 /// K-positive contrastive learning (Kang et al. 2021): [`k_positive_contrast`] alone teaches the features. The classifier
 /// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew, as there.
@@ -53,7 +53,7 @@ pub fn k_positive_contrast(views: &Tensor, labels: &Tensor, positives: i64, temp
     let log_shares = similarity
         .masked_fill(&itself, f64::NEG_INFINITY)
         .log_softmax(1, None::<Kind>);
-    surprise(&log_shares, &weights)
+    negative_log_likelihood(&log_shares, &weights)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::surprise;
+use super::negative_log_likelihood;
 
 /// Parametric contrastive learning (Cui et al. 2021): [`parametric_contrast`] of logits z + ln π, in place of the loss.
 ///
@@ -45,7 +45,7 @@ pub fn parametric_contrast(logits: &Tensor, views: &Tensor, labels: &Tensor, alp
     let similarity = views.narrow(0, 0, anchors).matmul(&views.tr()) / temperature;
     let similarity = similarity.masked_fill(&itself, f64::NEG_INFINITY);
     let log_shares = Tensor::cat(&[logits, &similarity], 1).log_softmax(1, None::<Kind>);
-    surprise(&log_shares, &Tensor::cat(&[own_class, same_class * alpha], 1))
+    negative_log_likelihood(&log_shares, &Tensor::cat(&[own_class, same_class * alpha], 1))
 }
 
 #[cfg(test)]
