@@ -18,12 +18,13 @@ fn grid() -> String {
             "sade",
             "head = { scaled-cosine = { scale = 30.0 } }\nexperts = { sade = {} }",
         )
+        + &ensemble("bbn", "experts = { bilateral = { epochs = 2 } }")
 }
 
 #[test]
 fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
     let sandbox = Sandbox::new(&grid());
-    let methods = ["--methods", "ride,ride+nc,sade"];
+    let methods = ["--methods", "ride,ride+nc,sade,bbn"];
     let plan = sandbox.reproduce("plan", &methods).stdout;
     assert!(plan.contains("RIDE of 2 experts (diversity 0.45"), "{plan}");
     sandbox.run(&methods).succeeded();
@@ -34,13 +35,27 @@ fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
     assert_eq!(plain[0], joined[0]);
     assert_ne!(plain[1], joined[1]);
 
+    let aggregation = sandbox.read(&format!("{sade}/aggregation.csv"));
+    let of_expert = |name| {
+        let weights = column(&aggregation, name).into_iter();
+        weights
+            .map(|weight| weight.parse().expect("a number"))
+            .collect::<Vec<f64>>()
+    };
+    let [long_tailed, balanced, reversed] = ["long_tailed", "balanced", "reversed"].map(of_expert);
+    assert_eq!(long_tailed.len(), 11, "test priors");
+    for ((long_tailed, balanced), reversed) in long_tailed.iter().zip(balanced).zip(reversed) {
+        assert!((long_tailed + balanced + reversed - 1.0).abs() < 1e-6);
+    }
+
     let [ride, with_nc, sade] = [ride, with_nc, sade].map(|run_dir| outcome(&sandbox, &run_dir));
     assert_eq!(ride["parameters"], with_nc["parameters"]);
     assert!(
         ride["parameters"].as_u64() < sade["parameters"].as_u64(),
         "two and three"
     );
-    for outcome in [ride, with_nc, sade] {
+    let bbn = outcome(&sandbox, &sandbox.run_dir("bbn"));
+    for outcome in [ride, with_nc, sade, bbn] {
         assert!(
             outcome["accuracy_last"].is_f64() && outcome["nc3"].is_f64(),
             "{outcome}"

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bad_input;
+mod contrast;
 mod damaged_results;
 mod ensembles;
 mod failed_run;

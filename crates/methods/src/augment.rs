@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::Images;
-use crop_flip::crop_and_flip;
 use keys::Keys;
 use policy::PolicyTables;
+
+pub(crate) use crop_flip::crop_and_flip;
 
 pub use boxes::Cutout;
 pub use mix::{Cmo, CutMix, Mix, Mixup, Remix};
@@ -97,10 +98,11 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// Raw images `[b, 3, h, w]` u8 → two normalised views of each, unmixed, all first ones before all second ones,
-    /// `[2b, 3, h, w]`. Draws from libtorch's generator.
-    pub fn two_views(&self, images: &Tensor) -> Tensor {
-        Tensor::cat(&[self.transform(images), self.transform(images)], 0)
+    /// Raw images `[b, 3, h, w]` u8 → `count` normalised views of each, unmixed, all first ones before all second ones,
+    /// `[count · b, 3, h, w]`. Draws from libtorch's generator.
+    pub fn views(&self, images: &Tensor, count: usize) -> Tensor {
+        let views: Vec<Tensor> = (0..count).map(|_| self.transform(images)).collect();
+        Tensor::cat(&views, 0)
     }
 
     /// Features `[b, …]` and the target of their images → the same, or, under manifold mixup, mixed features and their

@@ -45,6 +45,30 @@ pub enum MethodError {
         "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
     )]
     ContrastOfExperts,
+    /// Images of two samplings, mixed.
+    #[error(
+        "experts `bilateral` tell two samplings of images apart, but `augmentation` mixes them; set augmentation = {{ \
+         crop_and_flip = true }}, or choose other experts"
+    )]
+    MixedBranches,
+    /// Two branches on one sampling.
+    #[error(
+        "experts `bilateral` draw the second branch's images by sampler `reverse`, and the first branch would too; leave out \
+         `sampler` and `resample`, or choose other experts"
+    )]
+    SameSamplerInBranches,
+    /// A mixed batch as a view of its images.
+    #[error(
+        "this contrast takes the batch for a view of its images, but `augmentation` mixes them; set augmentation = \
+         {{ crop_and_flip = true }}, or choose contrast `balanced`"
+    )]
+    ContrastOfMixedImages,
+    /// A loss beside the contrast that takes its place.
+    #[error(
+        "contrast `parametric` takes the place of the loss and adjusts for the class sizes itself, so `{0}` would do \
+         nothing; leave it out, or choose contrast `balanced`"
+    )]
+    LossOfParametricContrast(&'static str),
     /// A second stage, which changes one classifier, after several.
     #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
     StageAfterExperts,
@@ -66,13 +90,13 @@ pub enum MethodError {
     CentresAlone,
     /// A prior that is taken out twice.
     #[error(
-        "the loss adjusts logits for the class sizes while it trains, and second stage `logit-adjustment` would do so again; \
-         choose loss \"cross-entropy\", or leave out the second stage"
+        "the loss, or the contrast in its place, adjusts logits for the class sizes while it trains, and second stage \
+         `logit-adjustment` would do so again; choose loss \"cross-entropy\" alone, or leave out the second stage"
     )]
     PriorTwice,
     /// The same, while it trains.
     #[error(
-        "experts `sade` adjust logits for the class sizes, and the loss would do so again; choose loss \"cross-entropy\" or \
+        "these experts adjust logits for the class sizes, and the loss would do so again; choose loss \"cross-entropy\" or \
          other experts"
     )]
     PriorTwiceInExperts,
@@ -124,10 +148,12 @@ impl MethodError {
                 "head"
             }
             MethodError::ContrastOfExperts => "contrast",
+            MethodError::ContrastOfMixedImages | MethodError::MixedBranches => "augmentation",
+            MethodError::SameSamplerInBranches => "sampler",
             MethodError::StageAfterExperts => "second_stage",
             MethodError::SameSampler => "resample",
             MethodError::CentresAlone => "lambda_1",
-            MethodError::FrozenClassifier(key) => key,
+            MethodError::FrozenClassifier(key) | MethodError::LossOfParametricContrast(key) => key,
         }
     }
 }
@@ -157,11 +183,8 @@ impl Method {
         if let Some(experts) = self.experts {
             experts.check()?;
         }
-        if let Some(Contrast::Balanced(contrast)) = self.contrast {
-            positive("contrast.weight", contrast.weight)?;
-            positive("contrast.temperature", contrast.temperature)?;
-            let name = "contrast.dimension";
-            require(name, contrast.dimension as f64, contrast.dimension >= 1, "1 or more")?;
+        if let Some(contrast) = self.contrast {
+            contrast.check()?;
         }
         if let Some(second_stage) = &self.second_stage
             && let Some(retraining) = second_stage.retraining()
@@ -197,6 +220,33 @@ impl Retraining {
     }
 }
 
+impl Contrast {
+    fn check(self) -> Result<(), MethodError> {
+        let (temperature, dimension) = match self {
+            Contrast::Balanced(balanced) => {
+                positive("balanced.weight", balanced.weight)?;
+                (balanced.temperature, balanced.dimension)
+            }
+            Contrast::KPositive(k_positive) => {
+                let name = "k-positive.positives";
+                require(
+                    name,
+                    k_positive.positives as f64,
+                    k_positive.positives >= 0,
+                    "0 or more",
+                )?;
+                (k_positive.temperature, k_positive.dimension)
+            }
+            Contrast::Parametric(parametric) => {
+                positive("parametric.alpha", parametric.alpha)?;
+                (parametric.temperature, parametric.dimension)
+            }
+        };
+        positive("contrast.temperature", temperature)?;
+        require("contrast.dimension", dimension as f64, dimension >= 1, "1 or more")
+    }
+}
+
 impl Experts {
     fn check(self) -> Result<(), MethodError> {
         match self {
@@ -215,6 +265,17 @@ impl Experts {
                 )
             }
             Experts::Sade(sade) => not_negative("sade.tau", sade.tau),
+            Experts::Bilateral(bilateral) => {
+                let epochs = bilateral.epochs;
+                require("bilateral.epochs", epochs as f64, epochs >= 1, "1 or more")
+            }
+            Experts::Ncl(ncl) => {
+                let expected = "2 or more, or leave out `experts`";
+                require("ncl.experts", ncl.experts as f64, ncl.experts >= 2, expected)?;
+                let (name, share) = ("ncl.hard_share", ncl.hard_share);
+                require(name, share, share > 0.0 && share < 1.0, "a number above 0, below 1")?;
+                not_negative("ncl.collaboration", ncl.collaboration)
+            }
         }
     }
 }

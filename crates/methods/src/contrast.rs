@@ -1,55 +1,177 @@
 //! Contrastive terms: projected features of a batch's views against each other.
 
 mod balanced;
+mod k_positive;
+mod parametric;
 mod projection;
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 use tch::nn::Path;
+use tch::{Kind, Tensor};
 
+use crate::LossInput;
+use crate::loss::prior_adjustment;
 use projection::Projection;
 
 pub use balanced::{BalancedContrast, balanced_contrast};
+pub use k_positive::{KPositiveContrast, k_positive_contrast};
+pub use parametric::{ParametricContrast, parametric_contrast};
 
-/// The closed set of contrastive terms. Each sees two more views of every image, augmented like the batch but unmixed,
-/// which pass the network with it, and learns networks of its own, which no prediction needs.
+/// The closed set of contrastive terms. Each sees more views of every image, augmented like the batch but unmixed, which
+/// pass the network with it, and learns networks of its own, which no prediction needs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Contrast {
-    /// Balanced contrastive learning (BCL), Zhu et al. 2022.
+    /// Balanced contrastive learning (BCL), Zhu et al. 2022: a term beside the loss.
     Balanced(BalancedContrast),
+    /// K-positive contrastive learning (KCL), Kang et al. 2021: it alone teaches the features.
+    KPositive(KPositiveContrast),
+    /// Parametric contrastive learning (`PaCo`), Cui et al. 2021: in place of the loss.
+    Parametric(ParametricContrast),
 }
 
 /// A contrastive term at work: its settings beside what it learns.
 #[derive(Debug)]
-pub(crate) struct ContrastiveBranch {
-    settings: BalancedContrast,
-    /// Of features, `[2b, d]` → `[2b, p]`.
-    features: Projection,
-    /// Of the classifier's rows, `[k, d]` → `[k, p]`: the classes' prototypes.
-    classes: Projection,
+pub(crate) enum ContrastiveBranch {
+    Balanced {
+        settings: BalancedContrast,
+        /// Of features, `[2b, d]` → `[2b, p]`.
+        features: Projection,
+        /// Of the classifier's rows, `[k, d]` → `[k, p]`: the classes' prototypes.
+        classes: Projection,
+    },
+    KPositive {
+        settings: KPositiveContrast,
+        features: Projection,
+    },
+    Parametric {
+        settings: ParametricContrast,
+        features: Projection,
+    },
 }
 
 impl Contrast {
+    /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
+    pub(crate) fn more_views(self) -> usize {
+        match self {
+            Contrast::Balanced(_) => 2,
+            Contrast::KPositive(_) | Contrast::Parametric(_) => 1,
+        }
+    }
+
     /// Builds what it learns under `path`, for features of `dimension`.
     pub(crate) fn build(self, path: &Path, dimension: i64) -> ContrastiveBranch {
-        let Contrast::Balanced(settings) = self;
-        ContrastiveBranch {
-            settings,
-            features: Projection::new(&(path / "features"), dimension, settings.dimension),
-            classes: Projection::new(&(path / "classes"), dimension, settings.dimension),
+        let projection = |name, outputs| Projection::new(&(path / name), dimension, outputs);
+        match self {
+            Contrast::Balanced(settings) => ContrastiveBranch::Balanced {
+                settings,
+                features: projection("features", settings.dimension),
+                classes: projection("classes", settings.dimension),
+            },
+            Contrast::KPositive(settings) => ContrastiveBranch::KPositive {
+                settings,
+                features: projection("features", settings.dimension),
+            },
+            Contrast::Parametric(settings) => ContrastiveBranch::Parametric {
+                settings,
+                features: projection("features", settings.dimension),
+            },
         }
     }
 }
 
 impl ContrastiveBranch {
-    /// Its share of a batch's loss, a scalar: features of the views `[2b, d]`, all first ones before all second ones,
-    /// labels of their images `[b]` and the classifier's rows `[k, d]`.
-    pub(crate) fn forward(&self, features: &Tensor, labels: &Tensor, rows: &Tensor) -> Tensor {
-        let (views, prototypes) = (self.features.forward(features), self.classes.forward(rows));
-        let BalancedContrast {
-            weight, temperature, ..
-        } = self.settings;
-        balanced_contrast(&views, &prototypes, &labels.repeat([2]), temperature) * weight
+    /// Its share of a batch's loss, a scalar: the batch with the labels of its images, unmixed, features of the further
+    /// views `[vb, d]`, all first ones before all second ones, and the classifier's rows `[k, d]`.
+    pub(crate) fn forward(&self, batch: &LossInput<'_>, view_features: &Tensor, rows: &Tensor) -> Tensor {
+        let labels = batch.labels.repeat([2]);
+        let with_batch = || Tensor::cat(&[batch.features, view_features], 0); // [2b, d]
+        match self {
+            ContrastiveBranch::Balanced {
+                settings,
+                features,
+                classes,
+            } => {
+                let (views, prototypes) = (features.forward(view_features), classes.forward(rows));
+                balanced_contrast(&views, &prototypes, &labels, settings.temperature) * settings.weight
+            }
+            ContrastiveBranch::KPositive { settings, features } => {
+                let views = features.forward(&with_batch());
+                k_positive_contrast(&views, &labels, settings.positives, settings.temperature)
+            }
+            ContrastiveBranch::Parametric { settings, features } => {
+                let views = features.forward(&with_batch());
+                let logits = batch.logits + prior_adjustment(batch.class_counts, 1.0);
+                parametric_contrast(&logits, &views, &labels, settings.alpha, settings.temperature)
+            }
+        }
+    }
+
+    /// Whether the classifier learns on features that it has no hand in.
+    pub(crate) fn teaches_alone(&self) -> bool {
+        matches!(self, ContrastiveBranch::KPositive { .. })
+    }
+}
+
+/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij over anchors i and their positives, the keys j of weight w_ij > 0, from the logarithms
+/// of the shares s and the weights, `[n, m]`. → scalar.
+fn negative_log_likelihood(log_shares: &Tensor, weights: &Tensor) -> Tensor {
+    let total = |values: Tensor| values.sum_dim_intlist(1_i64, false, None::<Kind>);
+    let weighted = log_shares.masked_fill(&weights.le(0.0), 0.0) * weights; // of what is no key, −∞ is no number
+    -(total(weighted) / total(weights.shallow_clone())).mean(None::<Kind>)
+}
+
+#[cfg(test)]
+mod tests {
+    use models::Backbone;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::{Method, Model};
+
+    /// Gradients of the loss and of the contrastive term at the features of a batch, summed without sign.
+    fn gradients(contrast: Contrast) -> (f64, f64) {
+        tch::manual_seed(4);
+        let method = Method {
+            contrast: Some(contrast),
+            ..Method::default()
+        };
+        let model = Model::new(Backbone::Resnet8, &method, 3, Kind::Double, Device::Cpu);
+        let reaching = |term: &dyn Fn(&LossInput<'_>, &Tensor) -> Tensor| {
+            let features = |images| Tensor::randn([images, 64], (Kind::Double, Device::Cpu)).set_requires_grad(true);
+            let (features, more) = (features(2), features(4).narrow(0, 0, 2 * contrast.more_views() as i64));
+            let logits = model.training_logits(&features);
+            let batch = LossInput {
+                logits: &logits,
+                labels: &Tensor::from_slice(&[0_i64, 2]),
+                features: &features,
+                class_counts: &Tensor::from_slice(&[5.0, 3.0, 2.0]),
+                class_weights: None,
+                labels_seen: None,
+                epoch: 0,
+            };
+            let value = term(&batch, &more) + (&features + 0.0).sum(Kind::Double) * 0.0; // so that there is a gradient
+            value.backward();
+            features.grad().abs().sum(Kind::Double).double_value(&[])
+        };
+        let of_loss = reaching(&|batch, _| method.objective(batch));
+        let of_contrast = reaching(&|batch, more| model.contrastive_loss(batch, Some(more)).unwrap());
+        (of_loss, of_contrast)
+    }
+
+    #[test]
+    fn features_learn_by_the_loss_or_by_the_contrast_or_by_both_of_their_views() {
+        let (of_loss, of_contrast) = gradients(Contrast::Balanced(BalancedContrast::default()));
+        assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
+        for alone in [
+            Contrast::KPositive(KPositiveContrast::default()),
+            Contrast::Parametric(ParametricContrast::default()),
+        ] {
+            let (of_loss, of_contrast) = gradients(alone);
+            assert!(
+                of_loss < 1e-12 && of_contrast > 1e-6,
+                "{alone:?}: {of_loss} {of_contrast}"
+            );
+        }
     }
 }

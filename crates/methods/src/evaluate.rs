@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use crate::augment::crop_and_flip;
 use crate::{Images, Model};
 
 /// Images of an evaluation step: large enough to keep the device busy, small enough for its memory.
@@ -104,6 +105,11 @@ pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tens
         let pixels = pixels.to_kind(Kind::Float);
         (&pixels + pixels.randn_like() * (deviation * 255.0)).clamp(0.0, 255.0)
     })
+}
+
+/// As [`features_of`], of images padded, cropped and flipped at random. Draws from libtorch's generator.
+pub fn view_features_of(model: &Model, images: &Images) -> Tensor {
+    features_with(model, images, |pixels| crop_and_flip(pixels, 4))
 }
 
 /// Features of all images after `change`, which is given raw batches on the scale 0..255.

@@ -1,5 +1,8 @@
-//! Ensembles: experts on one shared beginning, which learn side by side.
+//! Ensembles: experts that learn side by side.
 
+mod aggregation;
+mod bilateral;
+mod ncl;
 mod ride;
 mod sade;
 
@@ -10,6 +13,9 @@ use tch::nn::{ModuleT, Path};
 
 use crate::{Loss, LossInput};
 
+pub use aggregation::{stable_weights, weighted};
+pub use bilateral::Bilateral;
+pub use ncl::{Ncl, hard_classes, mutual_divergence};
 pub use ride::{Ride, diversity, diversity_temperatures};
 pub use sade::{Sade, reversed_counts};
 
@@ -22,6 +28,10 @@ pub enum Experts {
     Ride(Ride),
     /// An expert each for long-tailed, balanced and reversely long-tailed classes, Zhang et al. 2022.
     Sade(Sade),
+    /// Two branches that learn on two samplings, Zhou et al. 2020.
+    Bilateral(Bilateral),
+    /// Whole networks that learn from each other, Li et al. 2022.
+    Ncl(Ncl),
 }
 
 impl Experts {
@@ -30,12 +40,26 @@ impl Experts {
         match self {
             Experts::Ride(ride) => ride.experts,
             Experts::Sade(_) => 3,
+            Experts::Bilateral(_) => 2,
+            Experts::Ncl(ncl) => ncl.experts,
+        }
+    }
+
+    /// Width d of the features of each.
+    pub(crate) fn dimension(self, backbone: Backbone) -> i64 {
+        match self {
+            Experts::Ride(_) | Experts::Sade(_) => backbone.expert_dimension(),
+            Experts::Bilateral(_) | Experts::Ncl(_) => backbone.dimension(),
         }
     }
 
     /// Builds their networks under `path`: images `[b, 3, h, w]` → features `[b, e, d]`.
     pub(crate) fn build(self, backbone: Backbone, path: &Path) -> Box<dyn ModuleT> {
-        backbone.build_experts(path, self.count())
+        match self {
+            Experts::Ride(_) | Experts::Sade(_) => backbone.build_experts(path, self.count()),
+            Experts::Bilateral(_) => backbone.build_branches(path, self.count()),
+            Experts::Ncl(_) => backbone.build_side_by_side(path, self.count()),
+        }
     }
 
     /// Loss of a batch, a scalar, of logits `[b, e, k]` and features `[b, e, d]`: the sum over the experts of `loss`, with
@@ -44,6 +68,8 @@ impl Experts {
         match self {
             Experts::Ride(ride) => ride.forward(loss, batch),
             Experts::Sade(sade) => sade.forward(loss, batch),
+            Experts::Bilateral(bilateral) => bilateral.forward(loss, batch),
+            Experts::Ncl(ncl) => ncl.forward(loss, batch),
         }
     }
 }
@@ -75,11 +101,11 @@ fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Reduction};
 
     use super::*;
 
-    /// `objective` on six samples with these logits.
+    /// `objective` on six samples with these logits, which get its gradient where they ask for one.
     fn value(logits: &Tensor, objective: impl Fn(&LossInput<'_>) -> Tensor) -> f64 {
         let batch = LossInput {
             logits,
@@ -90,7 +116,11 @@ mod tests {
             labels_seen: None,
             epoch: 0,
         };
-        objective(&batch).double_value(&[])
+        let value = objective(&batch);
+        if logits.requires_grad() {
+            value.backward();
+        }
+        value.double_value(&[])
     }
 
     /// Of three experts, `[6, 3, 4]`.
@@ -124,5 +154,50 @@ mod tests {
             .map(|(expert, loss)| value(&logits().select(1, expert), |batch| loss.forward(batch)))
             .sum();
         assert!((together - sum).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ncl_of_no_easy_class_and_no_collaboration_is_balanced_softmax_twice() {
+        let ncl = Experts::Ncl(Ncl {
+            hard_share: 0.99,
+            collaboration: 0.0,
+            ..Ncl::default()
+        });
+        let together = value(&logits(), |batch| ncl.forward(Loss::CrossEntropy, batch));
+        let alone = |expert| {
+            value(&logits().select(1, expert), |batch| {
+                Loss::BalancedSoftmax.forward(batch)
+            })
+        };
+        let sum: f64 = (0..3).map(alone).sum();
+        assert!((together - 2.0 * sum).abs() < 1e-12);
+    }
+
+    #[test]
+    fn each_branch_learns_on_its_half_of_the_batch() {
+        let towards_end = |epoch| {
+            let logits = logits().narrow(1, 0, 2).copy().set_requires_grad(true);
+            let bilateral = Experts::Bilateral(Bilateral { epochs: 10 });
+            let of_epoch =
+                |batch: &LossInput<'_>| bilateral.forward(Loss::CrossEntropy, &LossInput { epoch, ..*batch });
+            let loss = value(&logits, of_epoch);
+            let gradient = logits.grad().abs().sum_dim_intlist(2_i64, false, Kind::Double); // [6, 2]
+            (loss, gradient.gt(0.0).to_kind(Kind::Int64))
+        };
+        let doubled = |half: i64, branch: i64| {
+            let (logits, labels) = (logits(), Tensor::from_slice(&[0_i64, 0, 0, 1, 2, 3]));
+            let logits = logits.narrow(0, 3 * half, 3).select(1, branch) * 2.0;
+            let labels = labels.narrow(0, 3 * half, 3);
+            let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.0);
+            loss.double_value(&[])
+        };
+        let (first, learning) = towards_end(0);
+        assert!((first - doubled(0, 0)).abs() < 1e-12);
+        let rows = |rows: [[i64; 2]; 6]| Tensor::from_slice2(&rows);
+        assert_eq!(learning, rows([[1, 0], [1, 0], [1, 0], [0, 0], [0, 0], [0, 0]]));
+        let (middle, learning) = towards_end(5);
+        assert!(middle.is_finite());
+        assert_eq!(learning, rows([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1], [0, 1]]));
+        assert!((towards_end(10).0 - doubled(1, 1)).abs() < 1e-12);
     }
 }

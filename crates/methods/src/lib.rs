@@ -34,9 +34,15 @@ pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Poli
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
-pub use contrast::{BalancedContrast, Contrast, balanced_contrast};
-pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
-pub use experts::{Experts, Ride, Sade, diversity, diversity_temperatures, reversed_counts};
+pub use contrast::{
+    BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, balanced_contrast, k_positive_contrast,
+    parametric_contrast,
+};
+pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of, view_features_of};
+pub use experts::{
+    Bilateral, Experts, Ncl, Ride, Sade, diversity, diversity_temperatures, hard_classes, mutual_divergence,
+    reversed_counts, stable_weights, weighted,
+};
 pub use head::Head;
 pub use images::Images;
 pub use loss::{

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{Augmentation, Contrast, Experts, Head, Loss, LossInput, Mix, Resample, Reweight, Sampler, SecondStage};
+use crate::{
+    Augmentation, Contrast, Experts, Head, Loss, LossInput, Mix, Recipe, Resample, Reweight, Sampler, SecondStage,
+};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,11 +54,13 @@ impl Method {
         }
     }
 
-    /// Loss of a batch, a scalar: of the one network's logits, or of all experts'.
+    /// Loss of a batch, a scalar: of the one network's logits, or of all experts'; 0 where a contrastive term takes its
+    /// place.
     pub fn objective(&self, batch: &LossInput<'_>) -> Tensor {
-        match self.experts {
-            None => self.loss.forward(batch),
-            Some(experts) => experts.forward(self.loss, batch),
+        match (self.experts, self.contrast) {
+            (Some(experts), _) => experts.forward(self.loss, batch),
+            (None, Some(Contrast::Parametric(_))) => Tensor::zeros([], (batch.logits.kind(), batch.logits.device())),
+            (None, _) => self.loss.forward(batch),
         }
     }
 
@@ -65,6 +69,26 @@ impl Method {
         match self.resample {
             Some(later) if epoch >= later.start_epoch => later.sampler,
             _ => self.sampler,
+        }
+    }
+
+    /// What an epoch's steps see: indices `[b]` of images in the order of its sampler, beside which [`Experts::Bilateral`]
+    /// has as many again in that of [`Sampler::Reverse`], `[2b]`. Labels `[n]`, class counts `[k]`; draws from libtorch's
+    /// generator.
+    pub fn batches(&self, epoch: i64, recipe: &Recipe, labels: &Tensor, class_counts: &Tensor) -> Vec<Tensor> {
+        let batches_of = |sampler: Sampler| {
+            let order = sampler.epoch_order(labels, class_counts, recipe.progress(epoch)); // [n]
+            order.split(recipe.batch_size, 0)
+        };
+        let batches = batches_of(self.sampler_at(epoch));
+        match self.experts {
+            Some(Experts::Bilateral(_)) => {
+                let pairs = batches.iter().zip(batches_of(Sampler::Reverse));
+                pairs
+                    .map(|(batch, reverse)| Tensor::cat(&[batch, &reverse], 0))
+                    .collect()
+            }
+            _ => batches,
         }
     }
 
@@ -94,6 +118,9 @@ impl Method {
             *start_epoch = scale_epoch(*start_epoch, factor);
         }
         method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
+        if let Some(Experts::Bilateral(bilateral)) = &mut method.experts {
+            bilateral.epochs = scale_epoch(bilateral.epochs, factor).max(1);
+        }
         if let Some(Mix::Cmo(cmo)) = &mut method.augmentation.mix {
             cmo.start_epoch = scale_epoch(cmo.start_epoch, factor);
             cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
@@ -153,5 +180,41 @@ mod tests {
         let method = deferred();
         assert_eq!(method.sampler_at(159), Sampler::InstanceBalanced);
         assert_eq!(method.sampler_at(160), Sampler::ClassBalanced);
+    }
+
+    #[test]
+    fn two_branches_see_as_many_images_again_and_most_of_them_rare() {
+        tch::manual_seed(5);
+        let labels = Tensor::from_slice(&[[0_i64; 90].as_slice(), &[1; 10]].concat());
+        let recipe = Recipe {
+            batch_size: 30,
+            ..crate::Protocol::Paper.recipe()
+        };
+        let batches = |experts| {
+            let method = Method {
+                experts,
+                ..Method::default()
+            };
+            method.batches(0, &recipe, &labels, &Tensor::from_slice(&[90.0_f32, 10.0]))
+        };
+        let sizes = |batches: &[Tensor]| batches.iter().map(|batch| batch.size()[0]).collect::<Vec<_>>();
+        assert_eq!(sizes(&batches(None)), [30, 30, 30, 10]);
+        let bilateral = batches(Some(Experts::Bilateral(crate::Bilateral::default())));
+        assert_eq!(sizes(&bilateral), [60, 60, 60, 20]);
+        let rare_of = |start| {
+            let half = labels.index_select(0, &bilateral[0].narrow(0, start, 30));
+            half.sum(tch::Kind::Int64).int64_value(&[])
+        };
+        assert!(rare_of(0) <= 10 && rare_of(30) > 15, "{} {}", rare_of(0), rare_of(30));
+    }
+
+    #[test]
+    fn cumulative_learning_scales_with_the_length_of_training() {
+        let method = Method {
+            experts: Some(Experts::Bilateral(crate::Bilateral { epochs: 200 })),
+            ..Method::default()
+        };
+        let scaled = method.scaled(0.15).experts;
+        assert_eq!(scaled, Some(Experts::Bilateral(crate::Bilateral { epochs: 30 })));
     }
 }

@@ -5,7 +5,7 @@ use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_n
 use tch::{Device, Kind, Tensor};
 
 use crate::contrast::ContrastiveBranch;
-use crate::{BackboneMode, Classifier, Head, MaxNorm, Method, Precision, Regularizer};
+use crate::{BackboneMode, Classifier, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -52,7 +52,7 @@ impl Model {
                 (backbone.build(&root), dimension, head(&root / CLASSIFIER, dimension))
             }
             Some(experts) => {
-                let dimension = backbone.expert_dimension();
+                let dimension = experts.dimension(backbone);
                 let heads = (0..experts.count()).map(|expert| head(&root / EXPERT_CLASSIFIERS / expert, dimension));
                 let heads = Classifier::Experts(heads.collect());
                 (experts.build(backbone, &root), dimension, heads)
@@ -215,9 +215,13 @@ impl Model {
         }
     }
 
-    /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`.
+    /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`. Their gradient ends at
+    /// the features where contrast alone teaches those.
     pub fn training_logits(&self, features: &Tensor) -> Tensor {
-        self.classifier.forward_each(features)
+        match &self.contrast {
+            Some(branch) if branch.teaches_alone() => self.classifier.forward_each(&features.detach()),
+            _ => self.classifier.forward_each(features),
+        }
     }
 
     /// Logits `[b, k]` of features, by which a sample is classified: of experts the mean.
@@ -225,11 +229,11 @@ impl Model {
         self.classifier.forward(features)
     }
 
-    /// The contrastive term's share of a batch's loss, a scalar, where there is one: features of two views of each image
-    /// `[2b, d]`, labels of the images `[b]`.
-    pub(crate) fn contrastive_loss(&self, view_features: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
+    /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own
+    /// labels, features of v further views of each image `[vb, d]`.
+    pub(crate) fn contrastive_loss(&self, batch: &LossInput<'_>, view_features: Option<&Tensor>) -> Option<Tensor> {
         let (branch, features) = (self.contrast.as_ref()?, view_features?);
-        Some(branch.forward(features, labels, &self.classifier.rows()))
+        Some(branch.forward(batch, features, &self.classifier.rows()))
     }
 
     /// Whether the classifier's logits are meant as log-probabilities.

@@ -92,20 +92,27 @@ pub enum TestPrior {
     Backward(f64),
 }
 
+impl TestPrior {
+    /// How frequent each of `classes` classes is, relative to the most frequent one, above 0 and at most 1.
+    pub fn frequencies(self, classes: usize) -> Vec<f64> {
+        let last = (classes as f64 - 1.0).max(1.0);
+        let frequency = |class: usize| match self {
+            TestPrior::Forward(ratio) => ratio.powf(-(class as f64) / last),
+            TestPrior::Uniform => 1.0,
+            TestPrior::Backward(ratio) => ratio.powf(class as f64 / last - 1.0),
+        };
+        (0..classes).map(frequency).collect()
+    }
+}
+
 impl Evaluation {
     /// Accuracy expected on a test split with these class frequencies, 0..1: the class accuracies averaged with them. The
     /// splits of Hong et al. (2021) are draws from this split, so theirs differ from it by the chance of the draw.
     pub fn accuracy_under(&self, prior: TestPrior) -> f64 {
-        let last = (self.per_class.len() as f64 - 1.0).max(1.0);
-        let weighted = self.per_class.iter().enumerate().filter_map(|(class, accuracy)| {
-            let position = class as f64 / last;
-            let weight = match prior {
-                TestPrior::Forward(ratio) => ratio.powf(-position),
-                TestPrior::Uniform => 1.0,
-                TestPrior::Backward(ratio) => ratio.powf(position),
-            };
-            accuracy.map(|accuracy| (weight, accuracy))
-        });
+        let frequencies = prior.frequencies(self.per_class.len()).into_iter();
+        let weighted = frequencies
+            .zip(&self.per_class)
+            .filter_map(|(weight, accuracy)| accuracy.map(|accuracy| (weight, accuracy)));
         let (total, sum) = weighted.fold((0.0, 0.0), |(total, sum), (weight, accuracy)| {
             (total + weight, sum + weight * accuracy)
         });

@@ -149,9 +149,7 @@ impl Training<'_> {
                 .reweight
                 .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
-            let sampler = method.sampler_at(epoch);
-            let order = sampler.epoch_order(train.labels(), &class_counts, recipe.progress(epoch)); // [n]
-            let batches = order.split(recipe.batch_size, 0);
+            let batches = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; of two branches [2b]
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
             let mut seen = Vec::new(); // features and labels of the train pass
@@ -159,23 +157,24 @@ impl Training<'_> {
             for (step, batch) in batches.iter().enumerate() {
                 let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
                 let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
-                let views = method.contrast.map(|_| augmenter.two_views(&raw)); // [2b, 3, h, w]
+                let views = method
+                    .contrast
+                    .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
                 let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
                 let (features, target) = augmenter.mix_features(features, target); // manifold mixup
                 let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
                 model.count_labels(target.first());
-                let mut loss = target.blend(|labels| {
-                    method.objective(&LossInput {
-                        logits: &logits,
-                        labels,
-                        features: &features,
-                        class_counts: &class_counts,
-                        class_weights: class_weights.as_ref(),
-                        labels_seen: model.labels_seen.as_ref(),
-                        epoch,
-                    })
-                });
-                if let Some(contrast) = model.contrastive_loss(view_features.as_ref(), &labels) {
+                let loss_input = LossInput {
+                    logits: &logits,
+                    labels: &labels,
+                    features: &features,
+                    class_counts: &class_counts,
+                    class_weights: class_weights.as_ref(),
+                    labels_seen: model.labels_seen.as_ref(),
+                    epoch,
+                };
+                let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
+                if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
                     loss += contrast;
                 }
                 if let Some(nc) = &model.regularizer {

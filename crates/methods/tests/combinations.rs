@@ -1,7 +1,8 @@
 //! Random sums of parts on random features: finite, and no part is without effect.
 
 use methods::{
-    Head, Loss, LossInput, Method, Regularizer, Resample, Reweight, Sampler, SmoothingShape, Target, cosine_logits,
+    Bilateral, Experts, Head, Loss, LossInput, Method, Ncl, Regularizer, Resample, Reweight, Ride, Sade, Sampler,
+    SmoothingShape, Target, cosine_logits,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -80,6 +81,23 @@ const REWEIGHTS: [Option<Reweight>; 4] = [
     }),
 ];
 
+const EXPERTS: [Option<Experts>; 5] = [
+    None,
+    Some(Experts::Ride(Ride {
+        experts: 2,
+        diversity: 0.45,
+        temperature: 1.0,
+        frequency: 0.05,
+    })),
+    Some(Experts::Sade(Sade { tau: 2.0 })),
+    Some(Experts::Bilateral(Bilateral { epochs: 6 })),
+    Some(Experts::Ncl(Ncl {
+        experts: 2,
+        hard_share: 0.4,
+        collaboration: 0.6,
+    })),
+];
+
 /// One of `options`, drawn from libtorch's generator.
 fn any<T: Clone>(options: &[T]) -> T {
     let index = Tensor::randint(options.len() as i64, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
@@ -125,15 +143,23 @@ impl Problem {
         } else {
             (inputs, Target::Labels(first))
         };
-        let features = inputs.matmul(&weights[0]).relu();
-        let logits = match method.head {
-            Head::Linear => features.matmul(&weights[1]),
-            Head::Cosine | Head::ScaledCosine { .. } | Head::FixedEtf => cosine_logits(&features, &weights[1]),
+        let feature = inputs.matmul(&weights[0]).relu(); // [b, d]
+        let logits_of = |feature: &Tensor| match method.head {
+            Head::Linear => feature.matmul(&weights[1]),
+            Head::Cosine | Head::ScaledCosine { .. } | Head::FixedEtf => cosine_logits(feature, &weights[1]),
+        };
+        let (features, logits) = match method.experts {
+            None => (feature.shallow_clone(), logits_of(&feature)),
+            Some(experts) => {
+                let of_experts: Vec<Tensor> = (0..experts.count()).map(|expert| feature.roll(expert, 1)).collect();
+                let logits: Vec<Tensor> = of_experts.iter().map(logits_of).collect();
+                (Tensor::stack(&of_experts, 1), Tensor::stack(&logits, 1)) // [b, e, d], [b, e, k]
+            }
         };
         tch::manual_seed(98); // what the loss draws must not depend on the sampler
         let labels_seen = nc::batch_counts(target.first(), 5).to_kind(Kind::Double);
         let mut loss = target.blend(|labels| {
-            method.loss.forward(&LossInput {
+            method.objective(&LossInput {
                 logits: &logits,
                 labels,
                 features: &features,
@@ -146,7 +172,7 @@ impl Problem {
         if let Some(Regularizer::Nc(config)) = &method.regularizer {
             tch::manual_seed(97); // nor the centres on the loss
             let regularizer = nc::Regularizer::new(*config, 5, 8, Kind::Double, Device::Cpu);
-            loss += regularizer.forward(EPOCH, &features, target.first());
+            loss += regularizer.forward(EPOCH, &feature, target.first());
         }
         loss.backward();
         let [first, second] = weights.map(|weight| weight.grad().view([-1]));
@@ -171,7 +197,8 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
             sampler: any(&SAMPLERS),
             start_epoch: any(&[1, EPOCH]),
         };
-        let method = Method {
+        let mixed = any(&[false, true]);
+        let plain = Method {
             sampler,
             resample: any(&[None, Some(later)]).filter(|later| later.sampler != sampler),
             loss,
@@ -180,7 +207,15 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
             head,
             ..Method::default()
         };
-        let mixed = any(&[false, true]);
+        let with_experts = Method {
+            experts: any(&EXPERTS),
+            ..plain.clone()
+        };
+        let mixes_branches = mixed && matches!(with_experts.experts, Some(Experts::Bilateral(_)));
+        let method = match with_experts.check() {
+            Ok(()) if !mixes_branches => with_experts,
+            _ => plain,
+        };
         method.check().unwrap_or_else(|error| panic!("{method:?}: {error}"));
 
         let whole = problem.step(&method, mixed);
@@ -207,10 +242,15 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
                 regularizer: None,
                 ..method.clone()
             },
+            Method {
+                experts: None,
+                ..method.clone()
+            },
         ] {
             let same_draws = without.sampler_at(EPOCH) == method.sampler_at(EPOCH);
             let same_objective = without.loss == method.loss
                 && without.reweight == method.reweight
+                && without.experts == method.experts
                 && without.regularizer == method.regularizer;
             if !(same_draws && same_objective) {
                 others.push((without, mixed));

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use datasets::{Dataset, Split};
 use methods::{
-    BalancedContrast, Contrast, Experts, Head, Images, LearningRate, Loss, Method, Model, Progress, Recipe,
-    Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError, Training,
+    BalancedContrast, Bilateral, Contrast, Experts, Head, Images, KPositiveContrast, LearningRate, Loss, Method, Model,
+    Ncl, ParametricContrast, Progress, Recipe, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
+    Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -74,7 +75,24 @@ fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
                 Experts::Sade(Sade::default()),
             ),
         ),
+        (
+            "bbn",
+            of_experts(
+                Head::Linear,
+                Loss::CrossEntropy,
+                Experts::Bilateral(Bilateral { epochs: 3 }),
+            ),
+        ),
+        (
+            "ncl",
+            of_experts(Head::Linear, Loss::CrossEntropy, Experts::Ncl(Ncl::default())),
+        ),
         ("bcl", contrasted()),
+        ("kcl", contrasted_by(Contrast::KPositive(KPositiveContrast::default()))),
+        (
+            "paco",
+            contrasted_by(Contrast::Parametric(ParametricContrast::default())),
+        ),
     ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
@@ -123,6 +141,13 @@ fn contrasted() -> Method {
         regularizer: Some(Regularizer::Nc(nc::Config::default())),
         contrast: Some(Contrast::Balanced(contrast)),
         head: Head::ScaledCosine { scale: 30.0 },
+        ..Method::default()
+    }
+}
+
+fn contrasted_by(contrast: Contrast) -> Method {
+    Method {
+        contrast: Some(contrast),
         ..Method::default()
     }
 }

@@ -6,8 +6,10 @@
 
 mod init;
 mod resnet_cifar;
+mod side_by_side;
 
 use serde::{Deserialize, Serialize};
+use side_by_side::SideBySide;
 use tch::nn::{ModuleT, Path};
 
 pub use init::{kaiming_normal, linear_bias};
@@ -36,6 +38,19 @@ impl Backbone {
     /// and named as in the public code of RIDE (Wang et al. 2021; `layer2s.<expert>.0.conv1.weight`).
     pub fn build_experts(self, path: &Path, experts: i64) -> Box<dyn ModuleT> {
         Box::new(resnet_cifar::experts(path, self.blocks(), experts))
+    }
+
+    /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
+    /// the [`Backbone::dimension`].
+    pub fn build_branches(self, path: &Path, branches: i64) -> Box<dyn ModuleT> {
+        Box::new(resnet_cifar::branches(path, self.blocks(), branches))
+    }
+
+    /// Builds `networks` whole networks under `path`, which share nothing: images `[b, 3, h, w]` → features `[b, networks,
+    /// d]`, d the [`Backbone::dimension`]; the parameters of each are named as those of one, after `networks.<network>.`.
+    pub fn build_side_by_side(self, path: &Path, networks: i64) -> Box<dyn ModuleT> {
+        let network = |network| self.build(&(path / "networks" / network));
+        Box::new(SideBySide((0..networks).map(network).collect()))
     }
 
     /// Blocks of a stage.
@@ -85,5 +100,16 @@ mod tests {
             let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();
             assert_eq!(count, parameters, "{}", backbone.name());
         }
+    }
+
+    #[test]
+    fn networks_side_by_side_are_as_many_times_one() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let networks = Backbone::Resnet8.build_side_by_side(&store.root(), 3);
+        let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();
+        assert_eq!(count, 3 * 74_640);
+        assert!(store.variables().contains_key("networks.2.layer3.0.conv1.weight"));
+        let images = tch::Tensor::zeros([2, 3, 8, 8], (tch::Kind::Float, Device::Cpu));
+        assert_eq!(networks.forward_t(&images, true).size(), [2, 3, 64]);
     }
 }

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 use crate::init::kaiming_normal;
 
-pub(crate) use experts::{EXPERT_WIDTHS, experts};
+pub(crate) use experts::{EXPERT_WIDTHS, branches, experts};
 
 pub(crate) const WIDTHS: [i64; 3] = [16, 32, 64];
 

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 /// Zero-pads by `padding`, crops each image back at its own offset, mirrors half of them: `[b, c, h, w]` → the same
 /// shape, channels-last in memory. Offsets are uniform over all 2 · `padding` + 1 positions of both axes.
-pub(super) fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
+pub(crate) fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
     let [batch, _, height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())
     };

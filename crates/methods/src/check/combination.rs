@@ -3,7 +3,7 @@
 use nc::NormPenalty;
 
 use super::MethodError;
-use crate::{Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retraining, SecondStage};
+use crate::{Contrast, Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retraining, Sampler, SecondStage};
 
 impl Method {
     /// Refuses parts that do not go together.
@@ -15,10 +15,20 @@ impl Method {
             if self.contrast.is_some() {
                 return Err(MethodError::ContrastOfExperts);
             }
-            if matches!(self.experts, Some(Experts::Sade(_))) && self.loss.adjusts_for_class_sizes() {
+            if matches!(self.experts, Some(Experts::Bilateral(_))) {
+                if self.augmentation.mix.is_some() {
+                    return Err(MethodError::MixedBranches);
+                }
+                let later = self.resample.map(|later| later.sampler);
+                if [Some(self.sampler), later].contains(&Some(Sampler::Reverse)) {
+                    return Err(MethodError::SameSamplerInBranches);
+                }
+            }
+            if matches!(self.experts, Some(Experts::Sade(_) | Experts::Ncl(_))) && self.loss.adjusts_for_class_sizes() {
                 return Err(MethodError::PriorTwiceInExperts);
             }
         }
+        self.check_contrast()?;
         self.loss.check_head(self.head)?;
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
             return Err(MethodError::SameSampler);
@@ -33,6 +43,25 @@ impl Method {
             None => Ok(()),
             Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
             Some(second_stage) => self.check_second_stage(second_stage),
+        }
+    }
+
+    fn check_contrast(&self) -> Result<(), MethodError> {
+        let Some(contrast) = self.contrast else {
+            return Ok(());
+        };
+        if !matches!(contrast, Contrast::Balanced(_)) && self.augmentation.mix.is_some() {
+            return Err(MethodError::ContrastOfMixedImages);
+        }
+        let idle = [
+            ("loss", self.loss != Loss::CrossEntropy),
+            ("reweight", self.reweight.is_some()),
+        ];
+        match idle.into_iter().find(|(_, is_stated)| *is_stated) {
+            Some((key, _)) if matches!(contrast, Contrast::Parametric(_)) => {
+                Err(MethodError::LossOfParametricContrast(key))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -74,7 +103,7 @@ impl Method {
                 self.loss,
                 Loss::SigmoidFocal { .. } | Loss::SigmoidEqualization { .. } | Loss::MeanSquaredError
             );
-            if self.loss.adjusts_for_class_sizes() {
+            if self.loss.adjusts_for_class_sizes() || matches!(self.contrast, Some(Contrast::Parametric(_))) {
                 return Err(MethodError::PriorTwice);
             } else if !is_softmax {
                 return Err(MethodError::NoSoftmax);
@@ -134,7 +163,10 @@ impl Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Protocol, Resample, Reweight, Sade, Sampler, Sweep};
+    use crate::{
+        BalancedContrast, Bilateral, KPositiveContrast, Ncl, ParametricContrast, Protocol, Resample, Reweight, Sade,
+        Sweep,
+    };
 
     const LDAM: Loss = Loss::Ldam {
         max_margin: 0.5,
@@ -196,17 +228,77 @@ mod tests {
     }
 
     #[test]
-    fn experts_that_adjust_for_class_sizes_learn_by_a_loss_that_does_not() {
-        let sade = |loss| Method {
-            loss,
-            experts: Some(Experts::Sade(Sade::default())),
+    fn contrast_asks_for_unmixed_images_and_parametric_contrast_for_no_other_loss() {
+        let contrasted = |contrast| Method {
+            contrast: Some(contrast),
             ..Method::default()
         };
-        assert_eq!(sade(Loss::CrossEntropy).check(), Ok(()));
+        let mixed = |contrast| Method {
+            augmentation: Protocol::Paper.augmentation(),
+            ..contrasted(contrast)
+        };
+        let k_positive = Contrast::KPositive(KPositiveContrast::default());
+        let parametric = Contrast::Parametric(ParametricContrast::default());
+        assert_eq!(contrasted(k_positive).check(), Ok(()));
+        assert_eq!(mixed(k_positive).check(), Err(MethodError::ContrastOfMixedImages));
+        assert_eq!(mixed(parametric).check(), Err(MethodError::ContrastOfMixedImages));
+        let balanced = Contrast::Balanced(BalancedContrast::default());
+        assert_eq!(mixed(balanced).check(), Ok(()));
+
+        assert_eq!(contrasted(parametric).check(), Ok(()));
+        let with_loss = Method {
+            loss: Loss::BalancedSoftmax,
+            ..contrasted(parametric)
+        };
+        assert_eq!(with_loss.check(), Err(MethodError::LossOfParametricContrast("loss")));
+        let reweighted = Method {
+            reweight: Some(Protocol::Paper.deferred_reweighting()),
+            ..contrasted(parametric)
+        };
         assert_eq!(
-            sade(Loss::BalancedSoftmax).check(),
-            Err(MethodError::PriorTwiceInExperts)
+            reweighted.check(),
+            Err(MethodError::LossOfParametricContrast("reweight"))
         );
+        let adjusted = Method {
+            second_stage: Some(SecondStage::LogitAdjustment(Sweep::default())),
+            ..contrasted(parametric)
+        };
+        assert_eq!(adjusted.check(), Err(MethodError::PriorTwice));
+    }
+
+    #[test]
+    fn experts_that_adjust_for_class_sizes_learn_by_a_loss_that_does_not() {
+        for experts in [Experts::Sade(Sade::default()), Experts::Ncl(Ncl::default())] {
+            let of_experts = |loss| Method {
+                loss,
+                experts: Some(experts),
+                ..Method::default()
+            };
+            assert_eq!(of_experts(Loss::CrossEntropy).check(), Ok(()));
+            assert_eq!(
+                of_experts(Loss::BalancedSoftmax).check(),
+                Err(MethodError::PriorTwiceInExperts)
+            );
+        }
+    }
+
+    #[test]
+    fn two_branches_learn_on_two_samplings_of_unmixed_images() {
+        let bilateral = || Method {
+            experts: Some(Experts::Bilateral(Bilateral::default())),
+            ..Method::default()
+        };
+        assert_eq!(bilateral().check(), Ok(()));
+        let mixed = Method {
+            augmentation: Protocol::Paper.augmentation(),
+            ..bilateral()
+        };
+        assert_eq!(mixed.check(), Err(MethodError::MixedBranches));
+        let reverse = Method {
+            sampler: Sampler::Reverse,
+            ..bilateral()
+        };
+        assert_eq!(reverse.check(), Err(MethodError::SameSamplerInBranches));
     }
 
     #[test]

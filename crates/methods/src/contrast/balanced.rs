@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::negative_log_likelihood;
+
 /// Balanced contrastive learning (Zhu et al. 2022): `weight` · [`balanced_contrast`], beside a logit-adjusted loss on a
 /// scaled cosine head there.
 ///
@@ -48,10 +50,7 @@ pub fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Tensor, t
     let denominator = (&similarity - averaged_over.log())
         .masked_fill(&itself, f64::NEG_INFINITY)
         .logsumexp([1_i64].as_slice(), true);
-    let log_share = (similarity - denominator) * &positive;
-    let of_anchor =
-        log_share.sum_dim_intlist(1_i64, false, None::<Kind>) / positive.sum_dim_intlist(1_i64, false, None::<Kind>);
-    -of_anchor.mean(None::<Kind>)
+    negative_log_likelihood(&(similarity - denominator), &positive)
 }
 
 #[cfg(test)]

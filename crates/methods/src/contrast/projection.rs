@@ -10,7 +10,7 @@ use crate::model::batch_norm_from_one;
 /// A perceptron of two layers onto the unit sphere, `[n, d]` → `[n, p]`: linear, batch norm, ReLU, linear, unit rows; as
 /// wide between as its inputs, initialised as PyTorch does (public code of Zhu et al. 2022). It is in training mode always.
 #[derive(Debug)]
-pub(super) struct Projection {
+pub(crate) struct Projection {
     layers: [Linear; 2],
     norm: BatchNorm,
 }

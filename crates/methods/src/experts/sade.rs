@@ -12,8 +12,7 @@ use crate::{Loss, LossInput};
 /// these are its softmax, balanced softmax and inverse softmax losses.
 ///
 /// Default: the authors' on CIFAR-100-LT and ImageNet-LT (1 on iNaturalist and Places-LT); their head is the scaled
-/// cosine one. Their weights of the experts,
-/// learnt at test time, are left out: a prediction is by the plain mean.
+/// cosine one. A prediction is by the plain mean; [`stable_weights`](super::stable_weights) are those learnt at test time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sade {

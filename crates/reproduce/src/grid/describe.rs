@@ -7,7 +7,10 @@ use methods::{
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
-    let mut parts = vec![loss(method.loss)];
+    let mut parts = match method.contrast {
+        Some(Contrast::Parametric(_)) => Vec::new(), // in place of the loss
+        _ => vec![loss(method.loss)],
+    };
     parts.extend(method.experts.map(experts));
     match method.head {
         Head::Linear => {}
@@ -55,12 +58,7 @@ pub(crate) fn parts(method: &Method) -> String {
             "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
         ));
     }
-    if let Some(Contrast::Balanced(contrast)) = method.contrast {
-        parts.push(format!(
-            "balanced contrastive learning (weight {}, temperature {}, {} dimensions)",
-            contrast.weight, contrast.temperature, contrast.dimension
-        ));
-    }
+    parts.extend(method.contrast.map(contrast));
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
 }
@@ -78,6 +76,26 @@ pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
     }
 }
 
+/// What views are compared by, such as `balanced contrastive learning (…)`.
+fn contrast(contrast: Contrast) -> String {
+    match contrast {
+        Contrast::Balanced(balanced) => format!(
+            "balanced contrastive learning (weight {}, temperature {}, {} dimensions)",
+            balanced.weight, balanced.temperature, balanced.dimension
+        ),
+        Contrast::KPositive(k_positive) => format!(
+            "features by k-positive contrastive learning alone ({}, temperature {}, {} dimensions)",
+            count(k_positive.positives, "positive"),
+            k_positive.temperature,
+            k_positive.dimension
+        ),
+        Contrast::Parametric(parametric) => format!(
+            "parametric contrastive learning (α {}, temperature {}, {} dimensions)",
+            parametric.alpha, parametric.temperature, parametric.dimension
+        ),
+    }
+}
+
 /// Who learns side by side, such as `RIDE of 3 experts (…)`.
 fn experts(experts: Experts) -> String {
     match experts {
@@ -89,6 +107,16 @@ fn experts(experts: Experts) -> String {
             ride.frequency
         ),
         Experts::Sade(sade) => format!("SADE of 3 experts (τ {})", sade.tau),
+        Experts::Bilateral(bilateral) => format!(
+            "BBN of 2 branches (the second by reverse sampling, cumulative over {})",
+            count(bilateral.epochs, "epoch")
+        ),
+        Experts::Ncl(ncl) => format!(
+            "NCL of {} (hard share {}, collaboration {})",
+            count(ncl.experts, "network"),
+            ncl.hard_share,
+            ncl.collaboration
+        ),
     }
 }
 
@@ -315,6 +343,37 @@ mod tests {
         assert_eq!(
             parts(&sade),
             "cross-entropy, SADE of 3 experts (τ 2), cosine head (scale 30)"
+        );
+        let others = |experts| Method {
+            experts: Some(experts),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&others(Experts::Ncl(methods::Ncl::default()))),
+            "cross-entropy, NCL of 3 networks (hard share 0.3, collaboration 0.6)"
+        );
+        assert_eq!(
+            parts(&others(Experts::Bilateral(methods::Bilateral::default()))),
+            "cross-entropy, BBN of 2 branches (the second by reverse sampling, cumulative over 200 epochs)"
+        );
+    }
+
+    #[test]
+    fn contrast_is_named_beside_the_loss_or_in_its_place() {
+        let contrasted = |contrast| Method {
+            contrast: Some(contrast),
+            ..Method::default()
+        };
+        assert_eq!(
+            parts(&contrasted(Contrast::KPositive(methods::KPositiveContrast::default()))),
+            "cross-entropy, features by k-positive contrastive learning alone (6 positives, temperature 0.07, 128 \
+             dimensions)"
+        );
+        assert_eq!(
+            parts(&contrasted(
+                Contrast::Parametric(methods::ParametricContrast::default())
+            )),
+            "parametric contrastive learning (α 0.01, temperature 0.05, 32 dimensions)"
         );
     }
 

@@ -129,7 +129,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
 
     tch::manual_seed(epoch_seed(run.seed, -3));
-    let scores = score(&model, &test, &Shots::new(&train.class_counts()), &run_dir)?;
+    let shots = Shots::new(&train.class_counts());
+    let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
     let outcome = sum_up(
         job,
         &run,

@@ -1,0 +1,74 @@
+//! Test-time aggregation: how much each expert counts, learnt from test images without their labels.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::Sgd;
+
+const EPOCHS: usize = 5;
+const BATCH: i64 = 128;
+const LEARNING_RATE: f64 = 0.1;
+/// An expert that counts less than this ends the learning, before it is forgotten.
+const LEAST_WEIGHT: f64 = 0.05;
+
+/// Weights of the experts `[e]`, above 0 and 1 together, under which two views of an image are classified most alike:
+/// softmax of scores that maximise the cosine of softmax(Σ_e w_e z_e) and softmax(Σ_e w_e z'_e), averaged over images (Zhang
+/// et al. 2022, §4.2, and their code: 5 epochs of SGD in batches of 128). Views are logits z and z' `[n, e, k]`. Draws
+/// the order from libtorch's generator.
+///
+/// Deviations: views are drawn once, not in every epoch, and momentum is not Nesterov's.
+pub fn stable_weights(views: [&Tensor; 2]) -> Tensor {
+    let (images, experts) = (views[0].size()[0], views[0].size()[1]);
+    let options = (views[0].kind(), views[0].device());
+    let scores = Tensor::zeros([experts], options).set_requires_grad(true);
+    let mut optimizer = Sgd::new(&[(scores.shallow_clone(), 1.0)], 0.9, 5e-4);
+    for _ in 0..EPOCHS {
+        for batch in Tensor::randperm(images, (Kind::Int64, options.1)).split(BATCH, 0) {
+            let [first, second] = views.map(|logits| logits.index_select(0, &batch));
+            tch::with_grad(|| {
+                let weights = scores.softmax(0, options.0);
+                let [first, second] = [first, second].map(|logits| weighted(&logits, &weights).softmax(1, options.0));
+                (-Tensor::cosine_similarity(&first, &second, 1, 1e-6).mean(options.0)).backward();
+            });
+            optimizer.step(LEARNING_RATE);
+        }
+        let least = scores.detach().softmax(0, options.0).min();
+        if least.to_device(Device::Cpu).double_value(&[]) < LEAST_WEIGHT {
+            break;
+        }
+    }
+    scores.detach().softmax(0, options.0)
+}
+
+/// Logits of experts `[n, e, k]`, averaged with weights `[e]`: `[n, k]`.
+pub fn weighted(logits: &Tensor, weights: &Tensor) -> Tensor {
+    (logits * weights.view([1, -1, 1])).sum_dim_intlist(1_i64, false, None::<Kind>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_expert_that_sees_both_views_alike_gets_the_largest_weight() {
+        tch::manual_seed(8);
+        let double = (Kind::Double, Device::Cpu);
+        let logits = Tensor::randn([640, 3, 4], double) * 3.0;
+        let noise = Tensor::from_slice(&[2.0, 0.1, 2.0]).view([1, 3, 1]); // of the experts, between the views
+        let other = &logits + Tensor::randn([640, 3, 4], double) * noise;
+        let weights = Vec::<f64>::try_from(stable_weights([&logits, &other])).unwrap();
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(weights[1] > 0.4, "{weights:?}");
+        assert!((weights[0] - weights[2]).abs() < 0.1, "{weights:?}");
+    }
+
+    #[test]
+    fn views_that_are_one_leave_the_experts_alike() {
+        tch::manual_seed(9);
+        let logits = Tensor::randn([200, 3, 4], (Kind::Double, Device::Cpu));
+        let weights = stable_weights([&logits, &logits]);
+        assert!(
+            weights.allclose(&weights.full_like(1.0 / 3.0), 1e-6, 1e-6, false),
+            "{weights}"
+        );
+    }
+}
