@@ -8,7 +8,7 @@ use crate::{Images, Model};
 const EVALUATION_BATCH: i64 = 500;
 
 /// Classes of the training split by their number of images, after Liu et al. (2019): many > 100, few < 20, medium between.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shots {
     /// Classes with more than 100 training images.
     pub many: Vec<usize>,

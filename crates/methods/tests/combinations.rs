@@ -1,7 +1,8 @@
 //! Random sums of parts on random features: finite, and no part is without effect.
 
 use methods::{
-    Head, Loss, LossInput, Method, Regularizer, Resample, Reweight, Sampler, SmoothingShape, Target, cosine_logits,
+    Distillation, Head, Loss, LossInput, Method, Regularizer, Resample, Reweight, Sampler, SmoothingShape, Target,
+    cosine_logits,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -80,6 +81,15 @@ const REWEIGHTS: [Option<Reweight>; 4] = [
     }),
 ];
 
+fn distillation(power: f64) -> Distillation {
+    Distillation {
+        teacher: String::new(),
+        temperature: 3.0,
+        weight: 0.5,
+        power,
+    }
+}
+
 /// One of `options`, drawn from libtorch's generator.
 fn any<T: Clone>(options: &[T]) -> T {
     let index = Tensor::randint(options.len() as i64, [1], (Kind::Int64, Device::Cpu)).int64_value(&[0]);
@@ -143,6 +153,9 @@ impl Problem {
                 epoch: EPOCH,
             })
         });
+        if let Some(distillation) = &method.distillation {
+            loss = distillation.blend(&loss, &logits, &inputs.narrow(1, 0, 5));
+        }
         if let Some(Regularizer::Nc(config)) = &method.regularizer {
             tch::manual_seed(97); // nor the centres on the loss
             let regularizer = nc::Regularizer::new(*config, 5, 8, Kind::Double, Device::Cpu);
@@ -178,6 +191,9 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
             reweight: any(&REWEIGHTS),
             regularizer: any(&[None, Some(Regularizer::Nc(nc::Config::default()))]),
             head,
+            distillation: any(&[None, Some(1.0), Some(0.5)])
+                .filter(|_| head == Head::Linear)
+                .map(distillation),
             ..Method::default()
         };
         let mixed = any(&[false, true]);
@@ -207,11 +223,16 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
                 regularizer: None,
                 ..method.clone()
             },
+            Method {
+                distillation: None,
+                ..method.clone()
+            },
         ] {
             let same_draws = without.sampler_at(EPOCH) == method.sampler_at(EPOCH);
             let same_objective = without.loss == method.loss
                 && without.reweight == method.reweight
-                && without.regularizer == method.regularizer;
+                && without.regularizer == method.regularizer
+                && without.distillation == method.distillation;
             if !(same_draws && same_objective) {
                 others.push((without, mixed));
             }
