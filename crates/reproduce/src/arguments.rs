@@ -10,6 +10,7 @@ use tch::Device;
 use crate::analyze::{Source, Split};
 use crate::bench::Bench;
 use crate::grid::Options;
+use crate::run_dir::RunDir;
 use crate::select::Select;
 use crate::submit::JobArray;
 use crate::worker::Job;
@@ -306,6 +307,10 @@ pub(crate) struct WorkerArguments {
     #[arg(long)]
     first_stage: Option<PathBuf>,
     #[arg(long)]
+    initial: Option<PathBuf>,
+    #[arg(long)]
+    teacher: Option<PathBuf>,
+    #[arg(long)]
     data: Option<PathBuf>,
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
@@ -324,6 +329,8 @@ impl WorkerArguments {
         let WorkerArguments {
             run_dir,
             first_stage,
+            initial,
+            teacher,
             data,
             device,
             threads,
@@ -331,9 +338,12 @@ impl WorkerArguments {
             metrics_every,
             command,
         } = self;
+        let at = |path: Option<PathBuf>| path.map(|path| RunDir::at(&path));
         Job {
             run_dir,
-            first_stage,
+            first_stage: at(first_stage),
+            initial: at(initial),
+            teacher: at(teacher),
             data,
             device,
             threads,

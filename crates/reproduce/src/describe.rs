@@ -1,13 +1,18 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, Contrast, Experts, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe,
-    Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
+    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, LearningRate, Loss, Method, Mix,
+    Nearness, Policy, Pretext, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
+
+use crate::run::Run;
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
-    let mut parts = vec![loss(method.loss)];
+    let mut parts = vec![match method.pretext {
+        None => loss(method.loss),
+        Some(Pretext::Rotation) => "rotation prediction".to_owned(),
+    }];
     parts.extend(method.experts.map(experts));
     match method.head {
         Head::Linear => {}
@@ -61,6 +66,8 @@ pub(crate) fn parts(method: &Method) -> String {
             contrast.weight, contrast.temperature, contrast.dimension
         ));
     }
+    parts.extend(method.distillation.as_ref().map(distillation));
+    parts.extend(method.initial.as_ref().map(initial));
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
 }
@@ -75,6 +82,26 @@ pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
             parts(method),
             augmentation(&method.augmentation)
         )
+    }
+}
+
+/// Whose answers are learnt, such as `distilled from ce (…)`.
+fn distillation(distillation: &Distillation) -> String {
+    format!(
+        "distilled from {} (weight {}, temperature {}, power {})",
+        Run::method_of(&distillation.teacher),
+        distillation.weight,
+        distillation.temperature,
+        distillation.power
+    )
+}
+
+/// What the network begins with, such as `starting from ce`.
+fn initial(initial: &Initial) -> String {
+    match initial {
+        Initial::Checkpoint { path, .. } => format!("starting from {}", path.display()),
+        Initial::Method(run) => format!("starting from {}", Run::method_of(run)),
+        Initial::Rotation => "pre-trained by rotation prediction".to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ mod markdown;
 mod measured;
 mod message;
 mod metrics;
+mod network;
 mod plan;
 mod preflight;
 mod process;

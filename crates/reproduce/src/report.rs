@@ -43,13 +43,13 @@ pub(crate) fn write_report(
     Ok(text)
 }
 
-/// The outcomes of planned runs and of their first stages, a first stage before the first run that needs it.
+/// The outcomes of planned runs and of those they need, each before the first run that needs it.
 fn in_order_of_plan<'a>(planned: &[Planned], outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
     let mut by_id: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), outcome)).collect();
-    let runs = planned
-        .iter()
-        .flat_map(|planned| planned.first_stage.iter().chain([&planned.run]));
-    runs.filter_map(|run| by_id.remove(run.id().as_str())).collect()
+    let needed_first = planned.iter().flat_map(Planned::in_order);
+    needed_first
+        .filter_map(|planned| by_id.remove(planned.run.id().as_str()))
+        .collect()
 }
 
 fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
@@ -187,7 +187,7 @@ Not in the table:
     #[test]
     fn files_hold_every_finished_run_and_nothing_else_is_left() {
         let planned = plan(&cifar10(), &["nc-drw-crt"], None);
-        let first_stage = planned[0].first_stage.as_ref().expect("cRT has one");
+        let first_stage = planned[0].needed(Role::FirstStage).expect("cRT has one");
         let stranger = outcome("ldam", 100.0, 0, 0.9);
         let outcomes = [finished(&planned[0].run, 0.8), finished(first_stage, 0.79), stranger];
         let (out, text) = report(&planned, &outcomes, &[]);

@@ -47,6 +47,13 @@ impl Run {
         format!("{}.{imbalance}.s{}.{digest:08x}", self.name, self.seed)
     }
 
+    /// Name of the method in a run's [`Run::id`].
+    pub(crate) fn method_of(id: &str) -> &str {
+        let (before_seed, _) = id.rsplit_once(".s").unwrap_or((id, ""));
+        let imbalance = before_seed.rfind(".r").max(before_seed.rfind(".step"));
+        imbalance.map_or(id, |imbalance| &before_seed[..imbalance])
+    }
+
     /// What this run trains itself: its second stage, if it has one.
     pub(crate) fn stage(&self) -> (Recipe, Method) {
         match &self.method.second_stage {

@@ -121,17 +121,16 @@ fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summ
     })
 }
 
-/// Why a run has no outcome: its own failure, that of its first stage, or neither.
+/// Why a run has no outcome: its own failure, that of a run it needs, or neither.
 fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String {
-    let first_stage = planned.first_stage.as_ref().map(crate::run::Run::id);
-    match (
-        failures.get(id),
-        first_stage
-            .as_deref()
-            .and_then(|id| failures.get(id).map(|why| (id, why))),
-    ) {
+    let failed = planned.needs.iter().find_map(|(role, needed)| {
+        let id = needed.run.id();
+        let why = failures.get(id.as_str())?;
+        Some(format!("its {} {id} failed: {why}", role.name()))
+    });
+    match (failures.get(id), failed) {
         (Some(why), _) => (*why).to_owned(),
-        (None, Some((id, why))) => format!("its first stage {id} failed: {why}"),
+        (None, Some(why)) => why,
         (None, None) => "not run to its end; the same command goes on from where it stopped".to_owned(),
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, Model, features_of};
-use tch::{Device, Kind};
+use methods::{Checkpoint, Images, features_of};
+use tch::Device;
 
 use super::features::Features;
 use crate::metrics::{self, MetricsRow};
+use crate::network;
 use crate::run::Run;
 use crate::run_dir::RunDir;
 use crate::splits::Splits;
@@ -83,9 +84,7 @@ impl Trained {
         let train = Splits::new(&run, &data)?.train;
 
         let device = Device::cuda_if_available();
-        let (_, method) = run.stage();
-        let mut model = Model::new(run.recipe.backbone, &method, run.dataset.classes(), Kind::Float, device);
-        checkpoint.restore_model(&mut model)?;
+        let model = network::restored(&run, &checkpoint, device)?;
         let images = match split {
             Split::Test => &data.test,
             Split::Train => &train,

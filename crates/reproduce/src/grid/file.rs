@@ -1,7 +1,10 @@
 //! A grid as a person writes it.
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
-use methods::{Augmentation, Contrast, Experts, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
+use methods::{
+    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, Loss, Nearness, Protocol, Resample,
+    Sampler,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -74,6 +77,8 @@ pub(super) struct Uses {
     #[serde(default)]
     pub(super) head: Head,
     pub(super) experts: Option<Experts>,
+    pub(super) distillation: Option<Distillation>,
+    pub(super) initial: Option<Initial>,
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 

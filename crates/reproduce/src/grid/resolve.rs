@@ -124,6 +124,9 @@ impl GridFile {
             contrast: uses.contrast,
             head: uses.head,
             experts: uses.experts,
+            distillation: uses.distillation.clone(),
+            initial: uses.initial.clone(),
+            pretext: None,
             second_stage,
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
