@@ -39,7 +39,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
 pub use contrast::{BalancedContrast, Contrast, balanced_contrast};
 pub use distillation::Distillation;
-pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of};
+pub use evaluate::{Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of};
 pub use experts::{Experts, Ride, Sade, diversity, diversity_temperatures, reversed_counts};
 pub use head::Head;
 pub use images::Images;

@@ -78,6 +78,15 @@ impl Method {
         })
     }
 
+    /// Whether it is nothing but cross-entropy, whatever happens to images.
+    pub fn is_plain(&self) -> bool {
+        *self
+            == Method {
+                augmentation: self.augmentation.clone(),
+                ..Method::default()
+            }
+    }
+
     /// Number of labels that it learns of a data set's `classes`.
     pub fn classes(&self, classes: i64) -> i64 {
         self.pretext.map_or(classes, Pretext::classes)

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
+use models::Backbone;
 use toml::Spanned;
 
 use crate::published::{self, Published};
@@ -45,6 +46,8 @@ pub(crate) struct Grid {
 pub(crate) struct Options {
     /// What is trained on.
     pub(crate) dataset: Option<Dataset>,
+    /// The network.
+    pub(crate) backbone: Option<Backbone>,
     /// Where defaults come from.
     pub(crate) protocol: Option<Protocol>,
     /// Length of the first stage; every schedule and start epoch scales with it.
@@ -130,7 +133,8 @@ impl Grid {
     pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
-        let (recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
+        let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
+        recipe.backbone = options.backbone.unwrap_or(recipe.backbone);
         let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
             named.name.clone()
         })?;
@@ -160,6 +164,7 @@ impl Grid {
                         selection: self.file.selection,
                         imbalance: *imbalance.get_ref(),
                         validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
+                        shots: self.file.shots,
                         recipe: recipe.clone(),
                         method,
                     };

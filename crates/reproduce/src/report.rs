@@ -64,7 +64,7 @@ fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
 mod tests {
     use super::*;
     use crate::collect::tests::outcome;
-    use crate::grid::Options;
+    use crate::grid::{Options, Role};
     use crate::run::Run;
 
     fn cifar10() -> Grid {
@@ -227,6 +227,40 @@ Not in the table:
             "{page}"
         );
         assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn accuracy_is_set_beside_that_of_the_same_images_in_equal_shares() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/relative-accuracy.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["ce", "nc"], None);
+        let accuracies = [0.7, 0.7, 0.8, 0.8, 0.72, 0.72, 0.9, 0.9]; // method × long tail, balanced × seeds
+        let outcomes: Vec<Outcome> = planned
+            .iter()
+            .zip(accuracies)
+            .map(|(planned, accuracy)| Outcome {
+                imbalance: planned.run.imbalance.to_string().replace(" 100", ""),
+                ..finished(&planned.run, accuracy)
+            })
+            .collect();
+        let relative = |outcomes: &[Outcome]| {
+            let (out, text) = report(&planned, outcomes, &[]);
+            let csv = fs::read_to_string(out.path().join("summary.csv")).expect("a written file");
+            let rows = csv::Reader::from_reader(csv.as_bytes())
+                .into_deserialize()
+                .map(Result::unwrap);
+            let rows: Vec<HashMap<String, String>> = rows.collect();
+            let values = rows.iter().map(|row| row["relative"].parse::<f64>().ok());
+            (values.collect::<Vec<_>>(), text)
+        };
+        let (values, text) = relative(&outcomes);
+        assert!((values[0].expect("both are finished") - 0.7 / 0.8).abs() < 1e-12);
+        assert!((values[2].expect("all are finished") - 0.72 / 0.9).abs() < 1e-12);
+        assert_eq!((values[1], values[3]), (None, None));
+        assert!(text.contains("| relative % |") && text.contains(" 87.50 |"), "{text}");
+        let (values, text) = relative(&outcomes[..2]);
+        assert_eq!(values[0], None, "no balanced run is finished");
+        assert!(!text.contains("relative"), "{text}");
     }
 
     #[test]

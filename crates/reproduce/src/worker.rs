@@ -76,7 +76,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
     let (train, test) = (images(&splits.train), evaluated(images(&data.test)));
     let shots = match method.pretext {
-        None => Shots::new(&train.class_counts()),
+        None => run.shots.shots(&train.class_counts()),
         Some(_) => Shots::default(), // its classes are all of one size
     };
     let mut validation = None;
@@ -142,9 +142,13 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Progress::Epoch(row) => record(&run_dir, row),
     })?;
     let measured = match &run.method.second_stage {
-        Some(second_stage) if second_stage.retraining().is_none() => {
-            Measured::adjusted(second_stage, &mut model, (&train, validation.as_ref(), &test), &run_dir)?
-        }
+        Some(second_stage) if second_stage.retraining().is_none() => Measured::adjusted(
+            second_stage,
+            &mut model,
+            (&train, validation.as_ref(), &test),
+            &shots,
+            &run_dir,
+        )?,
         _ => Measured::trained(&run_dir)?,
     };
 

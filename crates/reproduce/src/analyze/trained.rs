@@ -90,12 +90,16 @@ impl Trained {
             Split::Train => &train,
         };
         let images = Images::new(images, &run.dataset.normalization(), device);
+        let (images, class_counts) = match run.method.pretext {
+            None => (images, Some(train.class_counts())),
+            Some(pretext) => (images.posed(pretext), None),
+        };
         let (weight, bias) = model.classifier();
         let features = Features {
             vectors: features_of(&model, &images),
             labels: images.labels().shallow_clone(),
             classifier: Some(nc::Classifier { weight, bias }),
-            class_counts: Some(train.class_counts()),
+            class_counts,
         };
         let epochs = if run_dir.metrics().exists() {
             metrics::read(&run_dir.metrics())?

@@ -158,6 +158,11 @@ pub(crate) enum Refusal {
         /// The file's.
         found: String,
     },
+    /// Experts of a network that has no version for them.
+    #[error(
+        "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the method out with `--methods`"
+    )]
+    NoExperts(&'static str),
     /// A choice of epochs on images that nobody held out.
     #[error(
         "grid {0} holds no images out, so `--select val` has nothing to select with; state `validation = {{ per_class = 50 \

@@ -3,7 +3,7 @@
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
     Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, Loss, Nearness, Protocol, Resample,
-    Sampler,
+    Sampler, ShotSplit,
 };
 use serde::Deserialize;
 use toml::Spanned;
@@ -25,6 +25,9 @@ pub(super) struct GridFile {
     pub(super) selection: Selection,
     /// Which images are held out before that.
     pub(super) validation: Option<Spanned<Validation>>,
+    /// Which classes count as many-, medium- and few-shot.
+    #[serde(default)]
+    pub(super) shots: ShotSplit,
     /// How many are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
     /// One run each.

@@ -102,7 +102,7 @@ impl Planner<'_> {
         }
         let run = (self.run)(&named.name, method);
         named.check_starts(run.recipe.epochs)?;
-        named.check_head(run.dataset.classes(), run.recipe.backbone.dimension())?;
+        named.check_network(run.dataset.classes(), run.recipe.backbone)?;
         Ok(Planned { run, needs })
     }
 
@@ -207,7 +207,13 @@ mod tests {
         let planned = planned(TAUGHT, "").expect("a sound grid");
         let teacher = planned[0].needed(Role::Teacher).expect("it has one");
         assert_eq!(teacher.name, "ce");
-        assert_eq!(Run::method_of(&teacher.id()), "ce");
+        for id in [
+            teacher.id(),
+            "ce.step100.s0.12345678".into(),
+            "ce.balanced50.s0.12345678".into(),
+        ] {
+            assert_eq!(Run::method_of(&id), "ce", "{id}");
+        }
         let named = format!("teacher = \"{}\"", teacher.id());
         assert!(planned[0].run.config().contains(&named), "{}", planned[0].run.config());
         let order: Vec<&str> = planned[0]
