@@ -647,7 +647,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("seeds =", "sedes ="),
-            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `imbalance`, `seeds`, \
+            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `imbalance`, `seeds`, \
              `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
         );
     }
@@ -883,9 +883,11 @@ second_stage = { crt = { epochs = 20 } }
             ("paper-figures-2-and-3", 8),
             ("paper-table-5", 12),
             ("paper-table-5-ride", 18),
+            ("paper-table-6", 6),
             ("paper-table-7", 30),
+            ("relative-accuracy", 24),
             ("shapes-lt", 5),
-            ("survey", 129),
+            ("survey", 138),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")
