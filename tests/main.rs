@@ -10,3 +10,4 @@ mod kill_and_resume;
 mod main_job;
 mod sandbox;
 mod second_stages;
+mod warm_starts;

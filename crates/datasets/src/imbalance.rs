@@ -19,13 +19,19 @@ pub enum Imbalance {
         /// Images of a large class / images of a small one, at least 1.
         ratio: f64,
     },
+    /// Every class has as many images, and all together about as many as under an exponential imbalance: what a long tail is
+    /// compared with (the balanced set of Zhang et al. 2023, §4.1).
+    Balanced {
+        /// That imbalance's ratio, at least 1.
+        ratio: f64,
+    },
 }
 
 impl Imbalance {
-    /// Images of the largest class / images of the smallest.
+    /// Images of the largest class / images of the smallest; of a balanced set, those of the long tail that it stands beside.
     pub fn ratio(self) -> f64 {
         match self {
-            Imbalance::Exponential { ratio } | Imbalance::Step { ratio } => ratio,
+            Imbalance::Exponential { ratio } | Imbalance::Step { ratio } | Imbalance::Balanced { ratio } => ratio,
         }
     }
 
@@ -48,7 +54,9 @@ impl Imbalance {
         }
         let (m, factor) = (largest as f64, 1.0 / self.ratio());
         let count = |class: i64| match self {
-            Imbalance::Exponential { .. } => m * factor.powf(class as f64 / (classes as f64 - 1.0)),
+            Imbalance::Exponential { .. } | Imbalance::Balanced { .. } => {
+                m * factor.powf(class as f64 / (classes as f64 - 1.0))
+            }
             Imbalance::Step { .. } if class < classes / 2 => m,
             Imbalance::Step { .. } => m * factor,
         };
@@ -59,7 +67,10 @@ impl Imbalance {
                 class,
                 largest,
             }),
-            None => Ok(counts),
+            None => Ok(match self {
+                Imbalance::Balanced { .. } => vec![counts.iter().sum::<i64>() / classes; counts.len()],
+                Imbalance::Exponential { .. } | Imbalance::Step { .. } => counts,
+            }),
         }
     }
 }
@@ -70,6 +81,7 @@ impl fmt::Display for Imbalance {
         match self {
             Imbalance::Exponential { ratio } => write!(formatter, "exponential {ratio}"),
             Imbalance::Step { ratio } => write!(formatter, "step {ratio}"),
+            Imbalance::Balanced { ratio } => write!(formatter, "balanced {ratio}"),
         }
     }
 }
@@ -109,6 +121,12 @@ mod tests {
             exponential(200.0, 5000, 10),
             [5000, 2775, 1540, 854, 474, 263, 146, 81, 45, 25]
         );
+    }
+
+    #[test]
+    fn a_balanced_set_has_the_images_of_a_long_tail_shared_out_alike() {
+        let counts = Imbalance::Balanced { ratio: 100.0 }.class_counts(5000, 10).unwrap();
+        assert_eq!(counts, [1240; 10]); // of 12,406
     }
 
     #[test]

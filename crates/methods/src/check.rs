@@ -2,7 +2,7 @@
 
 mod combination;
 
-use crate::{Contrast, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+use crate::{Contrast, Distillation, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -72,6 +72,23 @@ pub enum MethodError {
     /// A second stage, which changes one classifier, after several.
     #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
     StageAfterExperts,
+    /// Several answers to compare with one.
+    #[error(
+        "distillation compares one network's logits with the teacher's, but experts have several; leave out `distillation` or `experts`"
+    )]
+    DistillationOfExperts,
+    /// Answers that are no probabilities.
+    #[error(
+        "distillation compares probabilities, but this head's logits are cosines, at most 1; set head = {{ scaled-cosine = \
+         {{ scale = 30 }} }}, or leave out `head` or `distillation`"
+    )]
+    DistillationOfCosines,
+    /// Mixed features beside a teacher that sees no mixed images.
+    #[error(
+        "manifold mixup mixes the student's features, but the teacher sees unmixed images; choose mixup of images, or \
+         leave out `distillation`"
+    )]
+    DistillationOfMixedFeatures,
     /// Cosines as they are, where a loss expects logits of any size.
     #[error(
         "this head's logits are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
@@ -150,6 +167,9 @@ impl MethodError {
             MethodError::ContrastOfExperts => "contrast",
             MethodError::ContrastOfMixedImages | MethodError::MixedBranches => "augmentation",
             MethodError::SameSamplerInBranches => "sampler",
+            MethodError::DistillationOfExperts
+            | MethodError::DistillationOfCosines
+            | MethodError::DistillationOfMixedFeatures => "distillation",
             MethodError::StageAfterExperts => "second_stage",
             MethodError::SameSampler => "resample",
             MethodError::CentresAlone => "lambda_1",
@@ -185,6 +205,9 @@ impl Method {
         }
         if let Some(contrast) = self.contrast {
             contrast.check()?;
+        }
+        if let Some(distillation) = &self.distillation {
+            distillation.check()?;
         }
         if let Some(second_stage) = &self.second_stage
             && let Some(retraining) = second_stage.retraining()
@@ -277,6 +300,22 @@ impl Experts {
                 not_negative("ncl.collaboration", ncl.collaboration)
             }
         }
+    }
+}
+
+impl Distillation {
+    fn check(&self) -> Result<(), MethodError> {
+        let &Distillation {
+            temperature,
+            weight,
+            power,
+            ..
+        } = self;
+        positive("distillation.temperature", temperature)?;
+        let between = weight > 0.0 && weight < 1.0;
+        require("distillation.weight", weight, between, "a number above 0 and below 1")?;
+        let expected = "a number above 0, at most 1";
+        require("distillation.power", power, power > 0.0 && power <= 1.0, expected)
     }
 }
 

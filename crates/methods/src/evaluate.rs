@@ -1,5 +1,6 @@
 //! Accuracy: all, many, medium, few, per class.
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::augment::crop_and_flip;
@@ -8,14 +9,41 @@ use crate::{Images, Model};
 /// Images of an evaluation step: large enough to keep the device busy, small enough for its memory.
 const EVALUATION_BATCH: i64 = 500;
 
-/// Classes of the training split by their number of images, after Liu et al. (2019): many > 100, few < 20, medium between.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The closed set of meanings of many-, medium- and few-shot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShotSplit {
+    /// By a class's training images: [`Shots::new`].
+    #[default]
+    Images,
+    /// By a class's place, whatever its images: [`Shots::by_index`].
+    Index,
+}
+
+impl ShotSplit {
+    /// The groups of classes with these training images, the largest class first.
+    pub fn shots(self, class_counts: &[i64]) -> Shots {
+        match self {
+            ShotSplit::Images => Shots::new(class_counts),
+            ShotSplit::Index => Shots::by_index(class_counts.len()),
+        }
+    }
+
+    /// Whether it is the usual one.
+    pub fn is_by_images(&self) -> bool {
+        *self == ShotSplit::Images
+    }
+}
+
+/// Three groups of classes, the usual ones by their number of training images, after Liu et al. (2019): many > 100, few < 20,
+/// medium between.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shots {
-    /// Classes with more than 100 training images.
+    /// Many-shot classes.
     pub many: Vec<usize>,
-    /// Classes with 20 to 100 training images.
+    /// Medium-shot classes.
     pub medium: Vec<usize>,
-    /// Classes with fewer than 20 training images.
+    /// Few-shot classes.
     pub few: Vec<usize>,
 }
 
@@ -34,6 +62,18 @@ impl Shots {
             many: classes(|count| count > 100),
             medium: classes(|count| (20..=100).contains(&count)),
             few: classes(|count| count < 20),
+        }
+    }
+
+    /// Groups the first 36 %, the next 35 % and the last 29 % of classes that are sorted from the largest to the smallest: of 100
+    /// classes 36, 35 and 29, of ten 3, 4 and 3, as the public code of Zhong et al. (2021) and Yang et al. (2022) does on
+    /// CIFAR-LT at every imbalance.
+    pub fn by_index(classes: usize) -> Shots {
+        let (medium, few) = (classes * 36 / 100, classes * 71 / 100);
+        Shots {
+            many: (0..medium).collect(),
+            medium: (medium..few).collect(),
+            few: (few..classes).collect(),
         }
     }
 }
@@ -143,6 +183,23 @@ mod tests {
                 few: vec![4, 5]
             }
         );
+    }
+
+    #[test]
+    fn a_split_by_index_is_that_of_the_public_cifar_code_whatever_the_counts() {
+        let hundred = ShotSplit::Index.shots(&[500; 100]);
+        assert_eq!(
+            (hundred.many.len(), hundred.medium.len(), hundred.few.len()),
+            (36, 35, 29)
+        );
+        assert_eq!((hundred.medium[0], hundred.few[0]), (36, 71));
+        let ten = Shots::by_index(10);
+        assert_eq!(
+            (ten.many.as_slice(), ten.medium[0], ten.few[0]),
+            ([0, 1, 2].as_slice(), 3, 7)
+        );
+        let counts = [500, 101, 100, 20, 19, 5];
+        assert_eq!(ShotSplit::Images.shots(&counts), Shots::new(&counts));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use datasets::{Normalization, Split};
 use tch::{Device, Kind, Tensor};
 
+use crate::Pretext;
+
 /// A split on the training device, and how its pixels become numbers. Indices in, a batch on the device out: the only
 /// thing the training loop asks of its data.
 #[derive(Debug)]
@@ -25,6 +27,21 @@ impl Images {
             split: split.to_device(device),
             mean: channels(normalization.mean),
             deviation: channels(normalization.deviation),
+        }
+    }
+
+    /// The split under a pretext task: posed images with its labels in place of their own.
+    #[must_use]
+    pub fn posed(&self, pretext: Pretext) -> Images {
+        let (images, labels) = pretext.pose(&self.split.images);
+        Images {
+            split: Split {
+                images,
+                labels,
+                classes: pretext.classes(),
+            },
+            mean: self.mean.shallow_clone(),
+            deviation: self.deviation.shallow_clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How a network is trained on long-tailed data.
 //!
 //! A [`Method`] is a sum of orthogonal parts: sampler, augmentation, loss, re-weighting, regularizer, contrast, head,
-//! experts, second stage. Any part may be swapped without touching another, so the neural-collapse regularizer plugs into
+//! experts, distillation, initial network, second stage. Any part may be swapped without touching another, so the neural-collapse regularizer plugs into
 //! all of them.
 //! [`Recipe`] says for how long and how fast; [`Protocol`] holds the two named readings of the paper's set-up. A batch's
 //! whole life is one function, [`Training::run`].
@@ -11,10 +11,12 @@ mod check;
 mod checkpoint;
 mod classifier;
 mod contrast;
+mod distillation;
 mod evaluate;
 mod experts;
 mod head;
 mod images;
+mod initial;
 mod loss;
 mod max_norm;
 mod method;
@@ -22,6 +24,7 @@ mod model;
 mod optimizer;
 mod posthoc;
 mod precision;
+mod pretext;
 mod protocol;
 mod recipe;
 mod reweight;
@@ -38,13 +41,15 @@ pub use contrast::{
     BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, balanced_contrast, k_positive_contrast,
     parametric_contrast,
 };
-pub use evaluate::{Evaluation, Shots, evaluate, features_of, noisy_features_of, view_features_of};
+pub use distillation::Distillation;
+pub use evaluate::{Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of};
 pub use experts::{
     Bilateral, Experts, Ncl, Ride, Sade, diversity, diversity_temperatures, hard_classes, mutual_divergence,
     reversed_counts, stable_weights, weighted,
 };
 pub use head::Head;
 pub use images::Images;
+pub use initial::{Initial, InitialError};
 pub use loss::{
     Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
     prior_adjustment,
@@ -55,6 +60,7 @@ pub use model::Model;
 pub use optimizer::Sgd;
 pub use posthoc::{ClassMeans, FeatureTransform, Nearness, logit_adjusted, tau_normalized};
 pub use precision::Precision;
+pub use pretext::Pretext;
 pub use protocol::Protocol;
 pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;

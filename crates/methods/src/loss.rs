@@ -263,7 +263,7 @@ impl Loss {
 
 /// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits. (libtorch's `one_hot`
 /// reads the largest label on the host first.)
-fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
+pub(crate) fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
     logits.detach().zeros_like().scatter_value(1, &labels.unsqueeze(1), 1.0)
 }
 

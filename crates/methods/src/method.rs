@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::{
-    Augmentation, Contrast, Experts, Head, Loss, LossInput, Mix, Recipe, Resample, Reweight, Sampler, SecondStage,
+    Augmentation, Contrast, Distillation, Experts, Head, Initial, Loss, LossInput, Mix, Pretext, Recipe, Resample,
+    Reweight, Sampler, SecondStage,
 };
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
@@ -33,6 +34,12 @@ pub struct Method {
     pub head: Head,
     /// Several networks in one that learn side by side; `None`: one.
     pub experts: Option<Experts>,
+    /// A finished network's answers, learnt beside the labels.
+    pub distillation: Option<Distillation>,
+    /// What the network begins with; `None`: random weights.
+    pub initial: Option<Initial>,
+    /// What is learnt in place of the labels; `None`: they are.
+    pub pretext: Option<Pretext>,
     /// What is retrained afterwards, on the finished first stage.
     pub second_stage: Option<SecondStage>,
 }
@@ -52,6 +59,37 @@ impl Method {
             second_stage: None,
             ..self.clone()
         }
+    }
+
+    /// The method that a network is pre-trained by, where that is what [`Method::initial`] asks for: `pretext` on images
+    /// augmented as the method's own but unmixed.
+    pub fn pre_training(&self) -> Option<Method> {
+        let pretext = match self.initial {
+            Some(Initial::Rotation) => Pretext::Rotation,
+            _ => return None,
+        };
+        Some(Method {
+            augmentation: Augmentation {
+                mix: None,
+                ..self.augmentation.clone()
+            },
+            pretext: Some(pretext),
+            ..Method::default()
+        })
+    }
+
+    /// Whether it is nothing but cross-entropy, whatever happens to images.
+    pub fn is_plain(&self) -> bool {
+        *self
+            == Method {
+                augmentation: self.augmentation.clone(),
+                ..Method::default()
+            }
+    }
+
+    /// Number of labels that it learns of a data set's `classes`.
+    pub fn classes(&self, classes: i64) -> i64 {
+        self.pretext.map_or(classes, Pretext::classes)
     }
 
     /// Loss of a batch, a scalar: of the one network's logits, or of all experts'; 0 where a contrastive term takes its

@@ -12,6 +12,11 @@ const CLASSIFIER: &str = "linear";
 /// Where those of several experts are, as in the public code of RIDE.
 const EXPERT_CLASSIFIERS: &str = "linears";
 
+/// Batch norm of the features before a fixed ETF.
+const FEATURE_NORM: &str = "feature_norm";
+/// What contrastive learning has beside the classifier.
+const CONTRAST: &str = "contrast";
+
 /// One network with everything it has learnt.
 #[derive(Debug)]
 pub struct Model {
@@ -59,10 +64,10 @@ impl Model {
             }
         };
         let feature_norm =
-            (method.head == Head::FixedEtf).then(|| batch_norm_from_one(&(store.root() / "feature_norm"), dimension));
+            (method.head == Head::FixedEtf).then(|| batch_norm_from_one(&(store.root() / FEATURE_NORM), dimension));
         let contrast = method
             .contrast
-            .map(|contrast| contrast.build(&(&root / "contrast"), dimension));
+            .map(|contrast| contrast.build(&(&root / CONTRAST), dimension));
         if kind == Kind::Double {
             store.double();
         }
@@ -98,6 +103,13 @@ impl Model {
     /// From now on the classifier as it is does not learn; what is added to it afterwards does.
     pub fn freeze_classifier(&mut self) {
         self.stop_learning(|name| name.starts_with(CLASSIFIER));
+    }
+
+    /// Whether the tensor of that name is not the backbone's, but of what turns its features into logits or projections.
+    pub(crate) fn is_in_head(name: &str) -> bool {
+        [CLASSIFIER, FEATURE_NORM, CONTRAST]
+            .iter()
+            .any(|head| name.starts_with(head)) // experts' too
     }
 
     fn stop_learning(&self, stops: impl Fn(&str) -> bool) {
@@ -227,6 +239,11 @@ impl Model {
     /// Logits `[b, k]` of features, by which a sample is classified: of experts the mean.
     pub fn logits(&self, features: &Tensor) -> Tensor {
         self.classifier.forward(features)
+    }
+
+    /// Logits `[b, k]` of normalised images in evaluation mode, without gradients: what a teacher says.
+    pub(crate) fn answers(&self, images: &Tensor) -> Tensor {
+        tch::no_grad(|| self.logits(&self.features(images)))
     }
 
     /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own

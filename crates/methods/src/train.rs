@@ -20,10 +20,14 @@ pub struct Training<'a> {
     pub method: &'a Method,
     /// For how long and how fast.
     pub recipe: &'a Recipe,
+    /// The finished network that [`Method::distillation`] learns from.
+    pub teacher: Option<&'a Model>,
     /// The long-tailed training split.
     pub train: &'a Images,
-    /// The balanced test split. It picks no epoch and stops nothing.
+    /// The balanced test split, under a pretext task posed. It picks no epoch and stops nothing.
     pub test: &'a Images,
+    /// Classes whose accuracies are reported as means.
+    pub shots: &'a Shots,
     /// A balanced part of the training images that is not trained on. It changes nothing but what is reported.
     pub validation: Option<&'a Images>,
     /// Every draw follows from this and the epoch.
@@ -114,12 +118,16 @@ impl Training<'_> {
     ///
     /// # Errors
     /// [`TrainError`]; whatever was checkpointed before stays.
+    ///
+    /// # Panics
+    /// If the method distils and there is no teacher: a bug of the caller.
     pub fn run(&self, model: &mut Model, observe: Observer<'_>) -> Result<(), TrainError> {
         let Training {
             method,
             recipe,
             train,
             test,
+            shots,
             ..
         } = self;
         if recipe.batch_size > train.samples() {
@@ -128,11 +136,13 @@ impl Training<'_> {
                 samples: train.samples(),
             });
         }
-        let shots = Shots::new(&train.class_counts());
         let class_counts = Tensor::from_slice(&train.class_counts())
             .to_kind(Kind::Float)
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
+        let taught = "a method that distils is given its teacher";
+        let distillation = method.distillation.as_ref();
+        let distillation = distillation.map(|distillation| (distillation, self.teacher.expect(taught)));
         let mut first_epoch = 0;
         if let Some(checkpoint) = Checkpoint::load(self.checkpoint)? {
             checkpoint.restore_model(model)?;
@@ -157,6 +167,13 @@ impl Training<'_> {
             for (step, batch) in batches.iter().enumerate() {
                 let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
                 let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
+                let (images, target) = match method.pretext {
+                    None => (images, target),
+                    Some(pretext) => {
+                        let (images, labels) = pretext.pose(&images);
+                        (images, Target::Labels(labels))
+                    }
+                };
                 let views = method
                     .contrast
                     .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
@@ -174,6 +191,9 @@ impl Training<'_> {
                     epoch,
                 };
                 let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
+                if let Some((distillation, teacher)) = distillation {
+                    loss = distillation.blend(&loss, &logits, &teacher.answers(&images));
+                }
                 if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
                     loss += contrast;
                 }
@@ -201,13 +221,13 @@ impl Training<'_> {
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
             }
-            let (evaluation, features) = evaluate(model, test, &shots);
+            let (evaluation, features) = evaluate(model, test, shots);
             observe(Progress::Epoch(&EpochRow {
                 epoch,
                 learning_rate,
                 train_loss,
                 test: evaluation,
-                validation: self.validation.map(|images| evaluate(model, images, &shots).0),
+                validation: self.validation.map(|images| evaluate(model, images, shots).0),
                 train_pass: measured.then(|| collapse_of_batches(model, &seen)).flatten(),
                 test_pass: measured.then(|| model.collapse(&features, test.labels())).flatten(),
                 seconds: started.elapsed().as_secs_f64(),

@@ -1,8 +1,8 @@
 //! Random sums of parts on random features: finite, and no part is without effect.
 
 use methods::{
-    Bilateral, Experts, Head, Loss, LossInput, Method, Ncl, Regularizer, Resample, Reweight, Ride, Sade, Sampler,
-    SmoothingShape, Target, cosine_logits,
+    Bilateral, Distillation, Experts, Head, Loss, LossInput, Method, Ncl, Regularizer, Resample, Reweight, Ride, Sade,
+    Sampler, SmoothingShape, Target, cosine_logits,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -97,6 +97,14 @@ const EXPERTS: [Option<Experts>; 5] = [
         collaboration: 0.6,
     })),
 ];
+fn distillation(power: f64) -> Distillation {
+    Distillation {
+        teacher: String::new(),
+        temperature: 3.0,
+        weight: 0.5,
+        power,
+    }
+}
 
 /// One of `options`, drawn from libtorch's generator.
 fn any<T: Clone>(options: &[T]) -> T {
@@ -169,6 +177,9 @@ impl Problem {
                 epoch: EPOCH,
             })
         });
+        if let Some(distillation) = &method.distillation {
+            loss = distillation.blend(&loss, &logits, &inputs.narrow(1, 0, 5));
+        }
         if let Some(Regularizer::Nc(config)) = &method.regularizer {
             tch::manual_seed(97); // nor the centres on the loss
             let regularizer = nc::Regularizer::new(*config, 5, 8, Kind::Double, Device::Cpu);
@@ -205,6 +216,9 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
             reweight: any(&REWEIGHTS),
             regularizer: any(&[None, Some(Regularizer::Nc(nc::Config::default()))]),
             head,
+            distillation: any(&[None, Some(1.0), Some(0.5)])
+                .filter(|_| head == Head::Linear)
+                .map(distillation),
             ..Method::default()
         };
         let with_experts = Method {
@@ -246,11 +260,16 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
                 experts: None,
                 ..method.clone()
             },
+            Method {
+                distillation: None,
+                ..method.clone()
+            },
         ] {
             let same_draws = without.sampler_at(EPOCH) == method.sampler_at(EPOCH);
             let same_objective = without.loss == method.loss
                 && without.reweight == method.reweight
                 && without.experts == method.experts
+                && without.distillation == method.distillation
                 && without.regularizer == method.regularizer;
             if !(same_draws && same_objective) {
                 others.push((without, mixed));

@@ -2,9 +2,9 @@
 
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Experts, Head, Images, LearningRate, Loss, Method,
-    Mix, Mixup, Model, Policy, RandAugment, Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sade, Sampler,
-    Training,
+    Augmentation, BalancedContrast, Bilateral, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, Head, Images,
+    KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, Ncl, ParametricContrast, Policy, RandAugment,
+    Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sade, Sampler, Shots, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -36,12 +36,15 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let (train, test) = (images(steps), images(2));
-    let mut model = Model::new(recipe.backbone, method, 3, Kind::Float, Device::Cpu);
+    let network = |method: &Method| Model::new(recipe.backbone, method, 3, Kind::Float, Device::Cpu);
+    let (teacher, mut model) = (network(&Method::default()), network(method));
     let training = Training {
         method,
         recipe: &recipe,
+        teacher: Some(&teacher),
         train: &train,
         test: &test,
+        shots: &Shots::default(),
         validation: None,
         seed: 0,
         metrics_every: 1,
@@ -79,6 +82,14 @@ fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
     }
 }
 
+fn of_contrast(contrast: Contrast) -> Method {
+    Method {
+        head: Head::ScaledCosine { scale: 30.0 },
+        contrast: Some(contrast),
+        ..Method::default()
+    }
+}
+
 fn of_experts(experts: Experts) -> Method {
     Method {
         head: Head::ScaledCosine { scale: 30.0 },
@@ -109,9 +120,13 @@ fn a_step_reads_nothing_on_the_host() {
         }),
         ..Method::default()
     };
-    let contrasted = Method {
-        head: Head::ScaledCosine { scale: 30.0 },
-        contrast: Some(Contrast::Balanced(BalancedContrast::default())),
+    let distilled = Method {
+        distillation: Some(Distillation {
+            teacher: "the network beside it".into(),
+            temperature: 3.0,
+            weight: 0.5,
+            power: 0.5,
+        }),
         ..Method::default()
     };
     let losses = [
@@ -153,7 +168,7 @@ fn a_step_reads_nothing_on_the_host() {
         last_plain_epochs: 0,
         ..Cmo::default()
     };
-    let mut methods = vec![resampled, contrasted, ldam];
+    let mut methods = vec![resampled, distilled, ldam];
     methods.extend(losses.map(of_loss));
     methods.extend([
         of_augmentation(Some(Policy::AutoAugment), Mix::Mixup(Mixup { alpha: 0.2 })),
@@ -164,8 +179,13 @@ fn a_step_reads_nothing_on_the_host() {
         of_augmentation(None, Mix::CutMix(CutMix::default())),
         of_augmentation(None, Mix::Cmo(cmo)),
         of_augmentation(None, Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
+        of_contrast(Contrast::Balanced(BalancedContrast::default())),
+        of_contrast(Contrast::KPositive(KPositiveContrast::default())),
+        of_contrast(Contrast::Parametric(ParametricContrast::default())),
         of_experts(Experts::Ride(Ride::default())),
         of_experts(Experts::Sade(Sade::default())),
+        of_experts(Experts::Bilateral(Bilateral { epochs: 1 })),
+        of_experts(Experts::Ncl(Ncl::default())),
     ]);
     for method in methods {
         let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));

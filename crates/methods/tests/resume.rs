@@ -5,9 +5,9 @@ use std::path::Path;
 
 use datasets::{Dataset, Split};
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Experts, Head, Images, KPositiveContrast, LearningRate, Loss, Method, Model,
-    Ncl, ParametricContrast, Progress, Recipe, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
-    Training,
+    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Images, Initial, KPositiveContrast,
+    LearningRate, Loss, Method, Model, Ncl, ParametricContrast, Progress, Recipe, Regularizer, Resample, Reweight,
+    Ride, Sade, Sampler, Shots, TrainError, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -29,6 +29,16 @@ fn images() -> Images {
 
 /// Trains to the end, or until the first step of epoch `stop`; everything the network has learnt by name.
 fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(String, Tensor)>, TrainError> {
+    train_from(None, method, checkpoint, stop)
+}
+
+/// As [`train`], from the backbone in the file `initial` on.
+fn train_from(
+    initial: Option<&Path>,
+    method: &Method,
+    checkpoint: &Path,
+    stop: Option<i64>,
+) -> Result<Vec<(String, Tensor)>, TrainError> {
     let recipe = Recipe {
         backbone: Backbone::Resnet8,
         epochs: 3,
@@ -39,13 +49,25 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
         learning_rate: LearningRate::Cosine { initial: 0.1 },
     };
     let images = images();
-    tch::manual_seed(2);
-    let mut model = Model::new(recipe.backbone, method, 3, Kind::Float, Device::Cpu);
+    let network = |seed, method: &Method| {
+        tch::manual_seed(seed);
+        Model::new(recipe.backbone, method, method.classes(3), Kind::Float, Device::Cpu)
+    };
+    let teacher = network(5, &Method::default());
+    let mut model = network(2, method);
+    if let Some(initial) = initial {
+        model.start_from(initial).unwrap();
+    }
+    let test = method
+        .pretext
+        .map_or_else(self::images, |pretext| images.posed(pretext));
     let training = Training {
         method,
         recipe: &recipe,
+        teacher: Some(&teacher),
         train: &images,
-        test: &images,
+        test: &test,
+        shots: &Shots::default(),
         validation: None,
         seed: 3,
         metrics_every: 1,
@@ -60,7 +82,7 @@ fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(S
 
 /// Draws are those of one generator a process, so this is one test, which trains one network after the other.
 #[test]
-fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
+fn every_part_resumes_bit_for_bit() {
     tch::set_num_threads(1);
     let folder = tempfile::tempdir().unwrap();
     for (name, method) in [
@@ -93,6 +115,8 @@ fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
             "paco",
             contrasted_by(Contrast::Parametric(ParametricContrast::default())),
         ),
+        ("dive", taught()),
+        ("rotation", pre_trained()),
     ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
@@ -103,6 +127,15 @@ fn losses_samplers_experts_and_contrast_resume_bit_for_bit() {
             assert!(straight.equal(resumed), "{name}: {tensor} differs");
         }
     }
+
+    let initial = folder.path().join("rotation.straight"); // of four classes
+    let path = |ending: &str| folder.path().join(format!("initial.{ending}"));
+    let from_there = |path: &Path, stop| train_from(Some(&initial), &Method::default(), path, stop);
+    let straight = from_there(&path("straight"), None).unwrap();
+    from_there(&path("resumed"), Some(1)).unwrap_err();
+    assert_eq!(from_there(&path("resumed"), None).unwrap(), straight);
+    let from_random = train(&Method::default(), &path("random"), None).unwrap();
+    assert_ne!(from_random, straight);
 }
 
 const SEESAW: Loss = Loss::Seesaw {
@@ -118,6 +151,28 @@ const LDAM: Loss = Loss::Ldam {
     max_margin: 0.5,
     scale: 30.0,
 };
+
+fn taught() -> Method {
+    Method {
+        loss: Loss::BalancedSoftmax,
+        distillation: Some(Distillation {
+            teacher: "the network beside it".into(),
+            temperature: 3.0,
+            weight: 0.5,
+            power: 0.5,
+        }),
+        ..Method::default()
+    }
+}
+
+fn pre_trained() -> Method {
+    let initial = Some(Initial::Rotation);
+    let method = Method {
+        initial,
+        ..Method::default()
+    };
+    method.pre_training().expect("it asks for one")
+}
 
 fn stateful(loss: Loss) -> Method {
     Method {

@@ -18,6 +18,14 @@ pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
     )
 }
 
+/// PyTorch's default weight of a convolution: U(−1/√fan-in, 1/√fan-in), as `kaiming_uniform_` with a = √5 comes to. Shape
+/// `[out, in, height, width]`, fan-in = product of all but `out`.
+pub(crate) fn pytorch_convolution(path: &Path, name: &str, shape: &[i64]) -> Tensor {
+    let fan_in: i64 = shape[1..].iter().product();
+    let bound = 1.0 / (fan_in as f64).sqrt();
+    path.var(name, shape, Init::Uniform { lo: -bound, up: bound })
+}
+
 /// PyTorch's default bias of a linear layer: U(−1/√in, 1/√in), shape `[out]`.
 pub fn linear_bias(path: &Path, name: &str, inputs: i64, outputs: i64) -> Tensor {
     let bound = 1.0 / (inputs as f64).sqrt();

@@ -5,6 +5,7 @@
 //! second network.
 
 mod init;
+mod resnet_18;
 mod resnet_cifar;
 mod side_by_side;
 
@@ -25,25 +26,43 @@ pub enum Backbone {
     /// CIFAR ResNet with five blocks a stage (He et al. 2016, §4.2), option-A shortcuts: the field's "ResNet-32".
     #[default]
     Resnet32,
+    /// ResNet-18 with the stem of CIFAR's networks: 24 times the parameters of ResNet-32, and no ensembles of it.
+    Resnet18,
 }
 
 impl Backbone {
+    /// From few layers to many.
+    pub const ALL: [Backbone; 4] = [
+        Backbone::Resnet8,
+        Backbone::Resnet18,
+        Backbone::Resnet20,
+        Backbone::Resnet32,
+    ];
+
     /// Builds the network's parameters under `path`, named as in the public PyTorch code (`layer1.0.conv1.weight`).
     pub fn build(self, path: &Path) -> Box<dyn ModuleT> {
-        Box::new(resnet_cifar::resnet(path, self.blocks()))
+        match self.blocks() {
+            Some(blocks) => Box::new(resnet_cifar::resnet(path, blocks)),
+            None => Box::new(resnet_18::resnet_18(path)),
+        }
     }
 
     /// Builds `experts` networks that share the stem and the first stage: images `[b, 3, h, w]` → features
     /// `[b, experts, d]`, d the [`Backbone::expert_dimension`]. What an expert has for itself is three quarters as wide,
     /// and named as in the public code of RIDE (Wang et al. 2021; `layer2s.<expert>.0.conv1.weight`).
+    ///
+    /// # Panics
+    /// If the backbone [has no experts](Backbone::has_experts).
     pub fn build_experts(self, path: &Path, experts: i64) -> Box<dyn ModuleT> {
-        Box::new(resnet_cifar::experts(path, self.blocks(), experts))
+        let blocks = self.blocks().expect("whoever names experts checks the backbone");
+        Box::new(resnet_cifar::experts(path, blocks, experts))
     }
 
     /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
     /// the [`Backbone::dimension`].
     pub fn build_branches(self, path: &Path, branches: i64) -> Box<dyn ModuleT> {
-        Box::new(resnet_cifar::branches(path, self.blocks(), branches))
+        let blocks = self.blocks().expect("whoever names experts checks the backbone");
+        Box::new(resnet_cifar::branches(path, blocks, branches))
     }
 
     /// Builds `networks` whole networks under `path`, which share nothing: images `[b, 3, h, w]` → features `[b, networks,
@@ -53,12 +72,18 @@ impl Backbone {
         Box::new(SideBySide((0..networks).map(network).collect()))
     }
 
-    /// Blocks of a stage.
-    fn blocks(self) -> i64 {
+    /// Whether there is a version of it for [several experts](Backbone::build_experts).
+    pub fn has_experts(self) -> bool {
+        self.blocks().is_some()
+    }
+
+    /// Blocks of a stage, of CIFAR's own networks.
+    fn blocks(self) -> Option<i64> {
         match self {
-            Backbone::Resnet8 => 1,
-            Backbone::Resnet20 => 3,
-            Backbone::Resnet32 => 5,
+            Backbone::Resnet8 => Some(1),
+            Backbone::Resnet20 => Some(3),
+            Backbone::Resnet32 => Some(5),
+            Backbone::Resnet18 => None,
         }
     }
 
@@ -66,14 +91,13 @@ impl Backbone {
     pub fn dimension(self) -> i64 {
         match self {
             Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => resnet_cifar::WIDTHS[2],
+            Backbone::Resnet18 => resnet_18::WIDTHS[3],
         }
     }
 
-    /// Width d of the features of each of several experts.
+    /// Width d of the features of each of several experts, where the backbone [has them](Backbone::has_experts).
     pub fn expert_dimension(self) -> i64 {
-        match self {
-            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => resnet_cifar::EXPERT_WIDTHS[2],
-        }
+        resnet_cifar::EXPERT_WIDTHS[2]
     }
 
     /// Name as papers print it.
@@ -82,6 +106,7 @@ impl Backbone {
             Backbone::Resnet8 => "ResNet-8",
             Backbone::Resnet20 => "ResNet-20",
             Backbone::Resnet32 => "ResNet-32",
+            Backbone::Resnet18 => "ResNet-18",
         }
     }
 }
@@ -94,7 +119,11 @@ mod tests {
 
     #[test]
     fn resnet_parameter_counts_are_those_of_the_public_code() {
-        for (backbone, parameters) in [(Backbone::Resnet8, 74_640), (Backbone::Resnet32, 463_504)] {
+        for (backbone, parameters) in [
+            (Backbone::Resnet8, 74_640),
+            (Backbone::Resnet32, 463_504),
+            (Backbone::Resnet18, 11_168_832), // 11,173,962 with its classifier of ten classes
+        ] {
             let store = nn::VarStore::new(Device::Cpu);
             backbone.build(&store.root());
             let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();

@@ -42,7 +42,7 @@ impl ModuleT for ResnetCifar {
 
 /// Means over the pixels: maps `[b, d, h, w]` → features `[b, d]`. They leave a reduced-precision network in f32:
 /// classifier, losses and metrics are computed there.
-fn pooled(maps: &Tensor) -> Tensor {
+pub(crate) fn pooled(maps: &Tensor) -> Tensor {
     let kind = if maps.kind() == Kind::Double {
         Kind::Double
     } else {
@@ -105,12 +105,13 @@ impl BasicBlock {
     }
 }
 
-/// 3×3 convolution without bias, padding 1, then batch normalisation as in PyTorch: weight 1, bias 0, momentum 0.1, ε
+/// Convolution without bias, padded to keep the size of its maps but for the stride, then batch normalisation as in PyTorch: weight 1, bias 0, momentum 0.1, ε
 /// 1e-5. Computes in the kind of its input.
 #[derive(Debug)]
-struct NormalizedConvolution {
+pub(crate) struct NormalizedConvolution {
     kernel: Tensor,
     stride: i64,
+    padding: i64,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -121,12 +122,19 @@ const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
 impl NormalizedConvolution {
-    /// Parameters `conv<number>.*` and `bn<number>.*` under `path`.
+    /// 3×3, with parameters `conv<number>.*` and `bn<number>.*` under `path`.
     fn new(path: &Path, number: i64, inputs: i64, outputs: i64, stride: i64) -> NormalizedConvolution {
-        let norm = path / format!("bn{number}");
+        let kernel = kaiming_normal(&(path / format!("conv{number}")), "weight", &[outputs, inputs, 3, 3]);
+        NormalizedConvolution::of_kernel(kernel, &(path / format!("bn{number}")), stride)
+    }
+
+    /// With a `kernel [out, in, side, side]` of odd side, and the batch norm's parameters under `norm`.
+    pub(crate) fn of_kernel(kernel: Tensor, norm: &Path, stride: i64) -> NormalizedConvolution {
+        let (outputs, side) = (kernel.size()[0], kernel.size()[2]);
         NormalizedConvolution {
-            kernel: kaiming_normal(&(path / format!("conv{number}")), "weight", &[outputs, inputs, 3, 3]),
+            kernel,
             stride,
+            padding: side / 2,
             weight: norm.var("weight", &[outputs], Init::Const(1.0)),
             bias: norm.var("bias", &[outputs], Init::Const(0.0)),
             running_mean: norm.zeros_no_train("running_mean", &[outputs]),
@@ -134,7 +142,7 @@ impl NormalizedConvolution {
         }
     }
 
-    fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
+    pub(crate) fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
         if train {
             self.forward_train(maps)
         } else {
@@ -144,7 +152,8 @@ impl NormalizedConvolution {
 
     /// Normalises by the batch's statistics and moves the running ones.
     fn forward_train(&self, maps: &Tensor) -> Tensor {
-        let convolved = maps.conv2d(&self.kernel.to_kind(maps.kind()), None::<&Tensor>, self.stride, 1, 1, 1);
+        let kernel = self.kernel.to_kind(maps.kind());
+        let convolved = maps.conv2d(&kernel, None::<&Tensor>, self.stride, self.padding, 1, 1);
         convolved.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
@@ -163,7 +172,7 @@ impl NormalizedConvolution {
         let scale = &self.weight / (&self.running_var + EPSILON).sqrt();
         let kernel = (&self.kernel * scale.view([-1, 1, 1, 1])).to_kind(maps.kind());
         let bias = (&self.bias - &self.running_mean * &scale).to_kind(maps.kind());
-        maps.conv2d(&kernel, Some(&bias), self.stride, 1, 1, 1)
+        maps.conv2d(&kernel, Some(&bias), self.stride, self.padding, 1, 1)
     }
 }
 

@@ -77,11 +77,14 @@ impl Bench {
         model.precision = self.precision;
         let folder = std::env::temp_dir().join(format!("longtail-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        let shots = Shots::new(&train.class_counts());
         let training = Training {
             method,
             recipe: &recipe,
+            teacher: None,
             train: &train,
             test: &test,
+            shots: &shots,
             validation: None,
             seed: 0,
             metrics_every: 1,
@@ -97,7 +100,7 @@ impl Bench {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         trained?;
         let started = Instant::now();
-        let _evaluated = evaluate(&model, &test, &Shots::new(&train.class_counts()));
+        let _evaluated = evaluate(&model, &test, &shots);
         let evaluated_per_second = EVALUATION_IMAGES as f64 / started.elapsed().as_secs_f64();
         let images_per_second = median(&mut speeds[usize::from(self.epochs > 1)..]);
         Ok(format!(

@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod describe;
 mod error;
 mod file;
+mod needs;
 mod overrides;
 pub(crate) mod published;
 mod resolve;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
+use models::Backbone;
 use toml::Spanned;
 
 use crate::grid::published::Published;
@@ -29,6 +31,8 @@ use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
 use file::GridFile;
+use needs::Planner;
+pub(crate) use needs::Role;
 use resolve::Named;
 
 /// A grid file that has been read and checked.
@@ -45,6 +49,8 @@ pub(crate) struct Grid {
 pub(crate) struct Options {
     /// What is trained on.
     pub(crate) dataset: Option<Dataset>,
+    /// The network.
+    pub(crate) backbone: Option<Backbone>,
     /// Where defaults come from.
     pub(crate) protocol: Option<Protocol>,
     /// Length of the first stage; every schedule and start epoch scales with it.
@@ -57,14 +63,28 @@ pub(crate) struct Options {
     pub(crate) imbalance: Option<Vec<f64>>,
 }
 
-/// A run, and the one it starts from.
+/// A run, and those that it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Planned {
     /// What is asked for.
     pub(crate) run: Run,
-    /// The run whose finished network the second stage starts from; `None` without a second stage. If the grid has that
-    /// very method, this is its run to the letter, so both share a directory, even if it was not asked for itself.
-    pub(crate) first_stage: Option<Run>,
+    /// What must be finished before: of a second stage the first one, else what it begins with and who teaches it.
+    pub(crate) needs: Vec<(Role, Planned)>,
+}
+
+impl Planned {
+    /// The run that it needs as its `role`.
+    #[cfg(test)]
+    pub(crate) fn needed(&self, role: Role) -> Option<&Run> {
+        let found = self.needs.iter().find(|(other, _)| *other == role);
+        found.map(|(_, planned)| &planned.run)
+    }
+
+    /// Itself and all that it needs, directly or not, each after what it needs.
+    pub(crate) fn in_order(&self) -> Vec<&Planned> {
+        let needed = self.needs.iter().flat_map(|(_, planned)| planned.in_order());
+        needed.chain([self]).collect()
+    }
 }
 
 impl Grid {
@@ -116,16 +136,11 @@ impl Grid {
     pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
-        let (recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
+        let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
+        recipe.backbone = options.backbone.unwrap_or(recipe.backbone);
         let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
             named.name.clone()
         })?;
-        for named in &chosen {
-            named.check_starts(recipe.epochs).map_err(|fault| self.place(fault))?;
-            named
-                .check_head(dataset.classes(), recipe.backbone.dimension())
-                .map_err(|fault| self.place(fault))?;
-        }
         let ratios = options.imbalance.as_deref();
         let imbalances = self.choose("imbalance of ratio", ratios, self.file.imbalance.get_ref(), |entry| {
             entry.get_ref().ratio()
@@ -142,26 +157,27 @@ impl Grid {
         };
         let mut planned = Vec::new();
         for named in chosen {
-            let first = first_stage_of(named, &methods);
             for imbalance in &imbalances {
                 for &seed in &seeds {
-                    let run = |named: &Named| Run {
-                        name: named.name.clone(),
+                    let run = |name: &str, method| Run {
+                        name: name.to_owned(),
                         dataset,
                         protocol,
                         seed,
                         selection: self.file.selection,
                         imbalance: *imbalance.get_ref(),
                         validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
+                        shots: self.file.shots,
                         recipe: recipe.clone(),
-                        method: named.method.clone(),
+                        method,
                     };
-                    let run_of_it = run(named);
-                    self.check_class_counts(&run_of_it, named, imbalance)?;
-                    planned.push(Planned {
-                        run: run_of_it,
-                        first_stage: first.as_ref().map(run),
-                    });
+                    let planner = Planner {
+                        methods: &methods,
+                        run: &run,
+                    };
+                    let of_it = planner.plan(named).map_err(|fault| self.place(fault))?;
+                    self.check_class_counts(&of_it.run, named, imbalance)?;
+                    planned.push(of_it);
                 }
             }
         }
@@ -266,24 +282,6 @@ impl Grid {
             refusal: Box::new(fault.refusal),
         }
     }
-}
-
-/// What `named`'s second stage starts from, under the name of the grid's method with exactly those parts; if there is
-/// none, named after the first method that needs it, so that others with the same first stage share it.
-fn first_stage_of(named: &Named, methods: &[Named]) -> Option<Named> {
-    named.method.second_stage.as_ref()?;
-    let method = named.method.first_stage();
-    let itself = methods.iter().find(|other| other.method == method);
-    let sharing = methods.iter().find(|other| other.method.first_stage() == method);
-    let name = match (itself, sharing) {
-        (Some(itself), _) => itself.name.clone(),
-        (None, sharing) => format!("{}~stage1", sharing.map_or(&named.name, |sharing| &sharing.name)),
-    };
-    Some(Named {
-        name,
-        span: named.span.clone(),
-        method,
-    })
 }
 
 #[cfg(test)]
@@ -451,7 +449,7 @@ second_stage = { crt = { epochs = 20 } }
         };
         assert_eq!(planned[1].run.method.regularizer, Some(Regularizer::Nc(config)));
         assert_eq!(
-            planned[5].first_stage.as_ref().map(|run| run.name.as_str()),
+            planned[5].needed(Role::FirstStage).map(|run| run.name.as_str()),
             Some("ce-drw+nc")
         );
     }
@@ -459,8 +457,8 @@ second_stage = { crt = { epochs = 20 } }
     #[test]
     fn first_stage_is_the_run_of_the_method_with_those_parts_to_the_letter() {
         let planned = runs(GRID, &Options::default());
-        assert_eq!(planned[0].first_stage, None);
-        assert_eq!(planned[8].first_stage.as_ref(), Some(&planned[4].run));
+        assert_eq!(planned[0].needs, []);
+        assert_eq!(planned[8].needed(Role::FirstStage), Some(&planned[4].run));
         let alone = runs(
             GRID,
             &Options {
@@ -469,7 +467,7 @@ second_stage = { crt = { epochs = 20 } }
             },
         );
         assert_eq!(
-            alone[0].first_stage.as_ref().map(Run::config),
+            alone[0].needed(Role::FirstStage).map(Run::config),
             Some(planned[4].run.config())
         );
     }
@@ -489,10 +487,10 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(names(&planned), ["ce", "ce", "a", "a", "ce-drw-crt", "ce-drw-crt"]);
         assert_eq!(
-            planned[2].first_stage.as_ref().map(|run| run.name.as_str()),
+            planned[2].needed(Role::FirstStage).map(|run| run.name.as_str()),
             Some("a~stage1")
         );
-        assert_eq!(planned[2].first_stage, planned[4].first_stage);
+        assert_eq!(planned[2].needs, planned[4].needs);
     }
 
     #[test]
@@ -501,7 +499,8 @@ second_stage = { crt = { epochs = 20 } }
             epochs: Some(30),
             ..Options::default()
         };
-        let Planned { run, first_stage } = runs(GRID, &options).remove(8);
+        let planned = runs(GRID, &options).remove(8);
+        let run = &planned.run;
         assert_eq!((run.recipe.epochs, run.recipe.warmup_epochs), (30, 1));
         let steps = LearningRate::MultiStep {
             initial: 0.1,
@@ -517,7 +516,10 @@ second_stage = { crt = { epochs = 20 } }
             })
         );
         assert_eq!(run.epochs(), 20);
-        assert_eq!(first_stage.map(|run| run.name).as_deref(), Some("ce-drw"));
+        assert_eq!(
+            planned.needed(Role::FirstStage).map(|run| run.name.as_str()),
+            Some("ce-drw")
+        );
     }
 
     #[test]
@@ -648,7 +650,7 @@ second_stage = { crt = { epochs = 20 } }
         );
         assert_eq!(
             with("seeds =", "sedes ="),
-            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `imbalance`, `seeds`, \
+            "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `imbalance`, `seeds`, \
              `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
         );
     }
@@ -818,7 +820,7 @@ second_stage = { crt = { epochs = 20 } }
             let planned = planned.iter().find(|planned| planned.run.name == name).expect(name);
             assert_eq!(planned.run.epochs(), epochs);
             assert_eq!(
-                planned.first_stage.as_ref(),
+                planned.needed(Role::FirstStage),
                 Some(&runs(&text, &Options::default())[0].run)
             );
         }
@@ -884,9 +886,11 @@ second_stage = { crt = { epochs = 20 } }
             ("paper-figures-2-and-3", 8),
             ("paper-table-5", 12),
             ("paper-table-5-ride", 18),
+            ("paper-table-6", 6),
             ("paper-table-7", 30),
+            ("relative-accuracy", 24),
             ("shapes-lt", 5),
-            ("survey", 129),
+            ("survey", 138),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")

@@ -6,12 +6,13 @@ pub(crate) mod environment;
 pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod metrics;
+pub(crate) mod network;
 pub(crate) mod scores;
 pub(crate) mod splits;
 pub(crate) mod worker;
 
 use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
-use methods::{Method, Protocol, Recipe};
+use methods::{Method, Protocol, Recipe, ShotSplit};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +35,9 @@ pub(crate) struct Run {
     pub(crate) imbalance: Imbalance,
     /// Which images are held out of each class before that; `None`: none.
     pub(crate) validation: Option<Validation>,
+    /// Which classes count as many-, medium- and few-shot.
+    #[serde(default, skip_serializing_if = "ShotSplit::is_by_images")]
+    pub(crate) shots: ShotSplit,
     /// Network, length and speed.
     pub(crate) recipe: Recipe,
     /// What is done with them.
@@ -46,15 +50,28 @@ impl Run {
         toml::to_string(self).expect("a run holds only numbers, words and tables of them")
     }
 
-    /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`.
+    /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set
+    /// `balanced100`.
     pub(crate) fn id(&self) -> String {
         let imbalance = match self.imbalance {
             Imbalance::Exponential { ratio } => format!("r{ratio}"),
             Imbalance::Step { ratio } => format!("step{ratio}"),
+            Imbalance::Balanced { ratio } => format!("balanced{ratio}"),
         };
         let digest = Sha256::digest(self.config());
         let digest = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
         format!("{}.{imbalance}.s{}.{digest:08x}", self.name, self.seed)
+    }
+
+    /// Name of the method in a run's [`Run::id`].
+    pub(crate) fn method_of(id: &str) -> &str {
+        let (before_seed, _) = id.rsplit_once(".s").unwrap_or((id, ""));
+        let imbalance = [".r", ".step", ".balanced"].map(|kind| before_seed.rfind(kind));
+        imbalance
+            .into_iter()
+            .max()
+            .flatten()
+            .map_or(id, |imbalance| &before_seed[..imbalance])
     }
 
     /// What this run trains itself: its second stage, if it has one.
@@ -99,7 +116,7 @@ pub(crate) struct Outcome {
     pub(crate) dataset: String,
     /// `paper` or `code`.
     pub(crate) protocol: String,
-    /// `exponential` or `step`.
+    /// `exponential`, `step` or `balanced`.
     pub(crate) imbalance: String,
     /// Largest class over smallest.
     pub(crate) ratio: f64,
@@ -126,11 +143,12 @@ pub(crate) struct Outcome {
     pub(crate) selected_epoch: Option<i64>,
     /// Strength of a post-hoc adjustment: the one stated or, of several, the one chosen on the validation split.
     pub(crate) tau: Option<f64>,
-    /// Mean class accuracy after the last epoch, classes with more than 100 training images.
+    /// Mean class accuracy after the last epoch, many-shot classes: of more than 100 training images, or as the config's
+    /// `shots` says.
     pub(crate) many: Option<f64>,
-    /// 20 to 100 training images.
+    /// Medium-shot classes: 20 to 100 training images.
     pub(crate) medium: Option<f64>,
-    /// Fewer than 20 training images.
+    /// Few-shot classes: fewer than 20 training images.
     pub(crate) few: Option<f64>,
     /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
     /// outcomes from before it was measured.

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::grid::Planned;
+use crate::grid::{Planned, Role};
 use crate::run::Run;
 
 /// One thing to train, and what must be finished before.
@@ -20,8 +20,15 @@ use crate::run::Run;
 pub(crate) struct Task {
     /// What is trained.
     pub(crate) run: Run,
-    /// The run whose network it starts from.
-    pub(crate) first_stage: Option<Run>,
+    /// The runs that must be finished before, and what for.
+    pub(crate) needs: Vec<(Role, Run)>,
+}
+
+impl Task {
+    /// Whether it needs the run in directory `id`.
+    fn needs(&self, id: &str) -> bool {
+        self.needs.iter().any(|(_, run)| run.id() == id)
+    }
 }
 
 /// Why a run is not finished, for people to read.
@@ -48,23 +55,17 @@ pub(crate) trait Launcher: Sync {
 /// How long a slot rests before it asks again for a run that somebody else trains.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Everything that must be trained for `planned`, each run once, first stages before what needs them.
+/// Everything that must be trained for `planned`, each run once, after those that it needs.
 pub(crate) fn tasks(planned: &[Planned]) -> Vec<Task> {
     let mut seen = HashSet::new();
     let mut tasks = Vec::new();
-    let mut add = |run: &Run, first_stage: Option<&Run>| {
+    for Planned { run, needs } in planned.iter().flat_map(Planned::in_order) {
         if seen.insert(run.id()) {
             tasks.push(Task {
                 run: run.clone(),
-                first_stage: first_stage.cloned(),
+                needs: needs.iter().map(|(role, needed)| (*role, needed.run.clone())).collect(),
             });
         }
-    };
-    for Planned { run, first_stage } in planned {
-        if let Some(first_stage) = first_stage {
-            add(first_stage, None);
-        }
-        add(run, first_stage.as_ref());
     }
     tasks
 }
@@ -83,24 +84,25 @@ struct Queue {
 }
 
 impl Queue {
-    /// The next task whose first stage is neither waiting nor running.
+    /// The next task that needs none of those that wait or run.
     fn next(&mut self) -> Option<Task> {
         let waiting: HashSet<String> = self.waiting.iter().map(|task| task.run.id()).collect();
         let ready = self.waiting.iter().position(|task| {
-            let first_stage = task.first_stage.as_ref().map(Run::id);
-            first_stage
-                .is_none_or(|first_stage| !waiting.contains(&first_stage) && !self.running.contains(&first_stage))
+            let mut needed = task.needs.iter().map(|(_, run)| run.id());
+            needed.all(|needed| !waiting.contains(&needed) && !self.running.contains(&needed))
         })?;
         let task = self.waiting.remove(ready);
         self.running.insert(task.run.id());
         Some(task)
     }
 
-    /// Why a task that is ready cannot run: its first stage failed.
+    /// Why a task that is ready cannot run: one that it needs failed.
     fn blocked(&self, task: &Task) -> Option<String> {
-        let first_stage = task.first_stage.as_ref()?.id();
-        let failed = self.failures.iter().any(|(run, _)| *run == first_stage);
-        failed.then(|| format!("its first stage {first_stage} failed"))
+        task.needs.iter().find_map(|(role, needed)| {
+            let needed = needed.id();
+            let failed = self.failures.iter().any(|(run, _)| *run == needed);
+            failed.then(|| format!("its {} {needed} failed", role.name()))
+        })
     }
 
     /// Files how a task ended. A run that crashed gets one more try; true: the slot is to close, so that its neighbours have
@@ -111,13 +113,15 @@ impl Queue {
         match ended {
             Ok(()) => false,
             Err(Ended::Elsewhere) if self.leave_others => {
-                // Whoever trains a first stage goes on with what starts from it.
-                self.waiting.retain(|waiting| {
-                    waiting
-                        .first_stage
-                        .as_ref()
-                        .is_none_or(|first_stage| first_stage.id() != run)
-                });
+                // Whoever trains it goes on with what needs it, and with what needs that.
+                let mut left = vec![run];
+                while let Some(run) = left.pop() {
+                    self.waiting.retain(|waiting| {
+                        let needs_it = waiting.needs(&run);
+                        left.extend(needs_it.then(|| waiting.run.id()));
+                        !needs_it
+                    });
+                }
                 false
             }
             Err(Ended::Elsewhere) => {
@@ -172,7 +176,7 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: 
     let mut state = queue.lock().expect("no slot panicked");
     while !state.waiting.is_empty() {
         let Some(task) = state.next() else {
-            state = changed.wait(state).expect("no slot panicked"); // its first stage is still running
+            state = changed.wait(state).expect("no slot panicked"); // what the others need is still running
             continue;
         };
         let blocked = state.blocked(&task);

@@ -3,7 +3,9 @@
 use nc::NormPenalty;
 
 use super::MethodError;
-use crate::{Contrast, Experts, Head, InitialClassifier, Loss, Method, Regularizer, Retraining, Sampler, SecondStage};
+use crate::{
+    Contrast, Experts, Head, InitialClassifier, Loss, Method, Mix, Regularizer, Retraining, Sampler, SecondStage,
+};
 
 impl Method {
     /// Refuses parts that do not go together.
@@ -30,6 +32,9 @@ impl Method {
         }
         self.check_contrast()?;
         self.loss.check_head(self.head)?;
+        if self.distillation.is_some() {
+            self.check_distillation()?;
+        }
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
             return Err(MethodError::SameSampler);
         }
@@ -90,6 +95,19 @@ impl Method {
                     limit,
                 });
             }
+        }
+        Ok(())
+    }
+
+    fn check_distillation(&self) -> Result<(), MethodError> {
+        if self.experts.is_some() {
+            return Err(MethodError::DistillationOfExperts);
+        }
+        if matches!(self.head, Head::Cosine | Head::FixedEtf) {
+            return Err(MethodError::DistillationOfCosines);
+        }
+        if matches!(self.augmentation.mix, Some(Mix::ManifoldMixup(_))) {
+            return Err(MethodError::DistillationOfMixedFeatures);
         }
         Ok(())
     }
@@ -164,8 +182,8 @@ impl Loss {
 mod tests {
     use super::*;
     use crate::{
-        BalancedContrast, Bilateral, KPositiveContrast, Ncl, ParametricContrast, Protocol, Resample, Reweight, Sade,
-        Sweep,
+        Augmentation, BalancedContrast, Bilateral, Distillation, KPositiveContrast, Mixup, Ncl, ParametricContrast,
+        Protocol, Resample, Reweight, Sade, Sweep,
     };
 
     const LDAM: Loss = Loss::Ldam {
@@ -327,6 +345,59 @@ mod tests {
             ..centres_alone
         };
         assert_eq!(regularized(short_features).check(), Ok(()));
+    }
+
+    #[test]
+    fn distillation_compares_one_networks_probabilities_of_the_teachers_images() {
+        let distillation = Some(Distillation {
+            teacher: "ce".into(),
+            temperature: 3.0,
+            weight: 0.5,
+            power: 0.5,
+        });
+        let student = Method {
+            distillation,
+            ..Method::default()
+        };
+        assert_eq!(student.check(), Ok(()));
+        let experts = Some(Experts::Sade(Sade::default()));
+        let refusal = |student: Method| student.check().unwrap_err();
+        assert_eq!(
+            refusal(Method {
+                experts,
+                ..student.clone()
+            }),
+            MethodError::DistillationOfExperts
+        );
+        let cosines = Method {
+            loss: LDAM,
+            head: Head::Cosine,
+            ..student.clone()
+        };
+        assert_eq!(refusal(cosines), MethodError::DistillationOfCosines);
+        let augmentation = Augmentation {
+            mix: Some(Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
+            ..Augmentation::default()
+        };
+        assert_eq!(
+            refusal(Method {
+                augmentation,
+                ..student.clone()
+            }),
+            MethodError::DistillationOfMixedFeatures
+        );
+        let distillation = student.distillation.map(|distillation| Distillation {
+            weight: 1.0,
+            ..distillation
+        });
+        let unlabelled = Method {
+            distillation,
+            ..Method::default()
+        };
+        assert_eq!(
+            refusal(unlabelled).to_string(),
+            "`distillation.weight` is 1; set it to a number above 0 and below 1"
+        );
     }
 
     #[test]

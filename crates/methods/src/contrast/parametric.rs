@@ -1,5 +1,6 @@
 //! `PaCo`: contrast among views and classes at once.
 
+use crate::loss::one_hot;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -35,12 +36,12 @@ impl Default for ParametricContrast {
 /// itself, by s, the inner products of unit views `[2b, p]` with labels `[2b]` i64, of which the first b are the anchors.
 /// w is 1 for i's class, `alpha` for views of it, else 0 (Cui et al. 2021, Eq. 4, and their code). → scalar.
 pub fn parametric_contrast(logits: &Tensor, views: &Tensor, labels: &Tensor, alpha: f64, temperature: f64) -> Tensor {
-    let (anchors, classes) = (logits.size()[0], logits.size()[1]);
+    let anchors = logits.size()[0];
     let anchor_labels = labels.narrow(0, 0, anchors);
     let itself = Tensor::eye_m(anchors, views.size()[0], (Kind::Bool, views.device()));
     let same_class = anchor_labels.unsqueeze(1).eq_tensor(labels);
     let same_class = same_class.logical_and(&itself.logical_not()).to_kind(logits.kind());
-    let own_class = anchor_labels.one_hot(classes).to_kind(logits.kind());
+    let own_class = one_hot(logits, &anchor_labels);
 
     let similarity = views.narrow(0, 0, anchors).matmul(&views.tr()) / temperature;
     let similarity = similarity.masked_fill(&itself, f64::NEG_INFINITY);

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, Model, features_of};
-use tch::{Device, Kind};
+use methods::{Checkpoint, Images, features_of};
+use tch::Device;
 
 use super::features::Features;
 use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
+use crate::run::network;
 use crate::run::splits::Splits;
 use crate::schedule::view::show_download;
 
@@ -83,20 +84,22 @@ impl Trained {
         let train = Splits::new(&run, &data)?.train;
 
         let device = Device::cuda_if_available();
-        let (_, method) = run.stage();
-        let mut model = Model::new(run.recipe.backbone, &method, run.dataset.classes(), Kind::Float, device);
-        checkpoint.restore_model(&mut model)?;
+        let model = network::restored(&run, &checkpoint, device)?;
         let images = match split {
             Split::Test => &data.test,
             Split::Train => &train,
         };
         let images = Images::new(images, &run.dataset.normalization(), device);
+        let (images, class_counts) = match run.method.pretext {
+            None => (images, Some(train.class_counts())),
+            Some(pretext) => (images.posed(pretext), None),
+        };
         let (weight, bias) = model.classifier();
         let features = Features {
             vectors: features_of(&model, &images),
             labels: images.labels().shallow_clone(),
             classifier: Some(nc::Classifier { weight, bias }),
-            class_counts: Some(train.class_counts()),
+            class_counts,
         };
         let epochs = if run_dir.metrics().exists() {
             metrics::read(&run_dir.metrics())?

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use datasets::Dataset;
 use methods::{Precision, Protocol};
+use models::Backbone;
 use tch::Device;
 
 use crate::analyze::{Source, Split};
@@ -12,6 +13,7 @@ use crate::bench::Bench;
 use crate::command_line::submit::JobArray;
 use crate::grid::Options;
 use crate::grid::select::Select;
+use crate::run::directory::RunDir;
 use crate::run::worker::Job;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
@@ -76,6 +78,9 @@ pub(crate) struct GridArguments {
     /// Another data set than the grid's, with the protocol's defaults for it
     #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
     dataset: Option<Dataset>,
+    /// Another network than the grid's
+    #[arg(long, value_parser = backbone, value_name = "resnet8|resnet18|resnet20|resnet32")]
+    backbone: Option<Backbone>,
     /// Length of training in epochs: every schedule and start epoch scales with it
     #[arg(long)]
     epochs: Option<i64>,
@@ -91,7 +96,7 @@ pub(crate) struct GridArguments {
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
     #[arg(long, value_parser = protocol, value_name = "paper|code")]
     protocol: Option<Protocol>,
-    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -code or -30-epochs where that is asked for]
+    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -resnet18, -code or -30-epochs where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -101,6 +106,7 @@ impl GridArguments {
     pub(crate) fn options(&self) -> Options {
         let GridArguments {
             dataset,
+            backbone,
             epochs,
             seeds,
             methods,
@@ -110,6 +116,7 @@ impl GridArguments {
         } = self.clone();
         Options {
             dataset,
+            backbone,
             protocol,
             epochs,
             seeds,
@@ -121,6 +128,10 @@ impl GridArguments {
     /// Where results go: a grid that is trained otherwise than its file says has a folder of its own.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         let dataset = self.dataset.map(|dataset| format!("-{dataset}")).unwrap_or_default();
+        let backbone = self
+            .backbone
+            .map(|backbone| format!("-{}", spelt(backbone)))
+            .unwrap_or_default();
         let protocol = self
             .protocol
             .map(|protocol| format!("-{}", protocol.name()))
@@ -131,7 +142,7 @@ impl GridArguments {
             .unwrap_or_default();
         self.out
             .clone()
-            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{dataset}{protocol}{epochs}")))
+            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{dataset}{backbone}{protocol}{epochs}")))
     }
 
     /// The command that asks for the same, without its choice of runs.
@@ -139,6 +150,10 @@ impl GridArguments {
         let dataset = self
             .dataset
             .map(|dataset| format!(" --dataset {dataset}"))
+            .unwrap_or_default();
+        let backbone = self
+            .backbone
+            .map(|backbone| format!(" --backbone {}", spelt(backbone)))
             .unwrap_or_default();
         let protocol = self
             .protocol
@@ -149,7 +164,7 @@ impl GridArguments {
             .map(|epochs| format!(" --epochs {epochs}"))
             .unwrap_or_default();
         let name = self.grid.file_stem().unwrap_or_default().to_string_lossy();
-        format!("just reproduce {name}{dataset}{protocol}{epochs}")
+        format!("just reproduce {name}{dataset}{backbone}{protocol}{epochs}")
     }
 
     /// The command that asks for the same runs, and the same epochs of them.
@@ -306,6 +321,10 @@ pub(crate) struct WorkerArguments {
     #[arg(long)]
     first_stage: Option<PathBuf>,
     #[arg(long)]
+    initial: Option<PathBuf>,
+    #[arg(long)]
+    teacher: Option<PathBuf>,
+    #[arg(long)]
     data: Option<PathBuf>,
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
@@ -324,6 +343,8 @@ impl WorkerArguments {
         let WorkerArguments {
             run_dir,
             first_stage,
+            initial,
+            teacher,
             data,
             device,
             threads,
@@ -331,9 +352,12 @@ impl WorkerArguments {
             metrics_every,
             command,
         } = self;
+        let at = |path: Option<PathBuf>| path.map(|path| RunDir::at(&path));
         Job {
             run_dir,
-            first_stage,
+            first_stage: at(first_stage),
+            initial: at(initial),
+            teacher: at(teacher),
             data,
             device,
             threads,
@@ -436,6 +460,19 @@ fn protocol(text: &str) -> Result<Protocol, String> {
         .into_iter()
         .find(|protocol| protocol.name() == text)
         .ok_or_else(|| format!("`{text}` is no protocol; say paper or code"))
+}
+
+/// As a grid spells it: `resnet32` of ResNet-32.
+fn spelt(backbone: Backbone) -> String {
+    backbone.name().to_lowercase().replace('-', "")
+}
+
+fn backbone(text: &str) -> Result<Backbone, String> {
+    let mut known = Backbone::ALL.into_iter();
+    let names = Backbone::ALL.map(spelt).join(", ");
+    known
+        .find(|&backbone| spelt(backbone) == text)
+        .ok_or_else(|| format!("`{text}` is no network; say one of {names}"))
 }
 
 fn dataset(text: &str) -> Result<Dataset, String> {

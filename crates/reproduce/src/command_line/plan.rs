@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grid::Planned;
 use crate::grid::describe;
+use crate::grid::{Planned, Role};
 
-/// One line a run, then which runs start from which first stages, and how many networks that makes.
+/// One line a run, then which runs need which others first, and how many networks that makes.
 pub(crate) fn plan_text(planned: &[Planned]) -> String {
     let Some(first) = planned.first() else {
         return String::new();
@@ -36,7 +36,7 @@ pub(crate) fn plan_text(planned: &[Planned]) -> String {
         ]
     }));
     text += &aligned(&lines);
-    text += &first_stages(planned);
+    text += &needs(planned);
     text
 }
 
@@ -57,27 +57,29 @@ fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
     text
 }
 
-/// Who starts from whom, and the number of networks to train.
-fn first_stages(planned: &[Planned]) -> String {
+/// Who needs whom, and the number of networks to train.
+fn needs(planned: &[Planned]) -> String {
     let asked: BTreeSet<String> = planned.iter().map(|planned| planned.run.id()).collect();
-    let mut starts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for Planned { run, first_stage } in planned {
-        if let Some(first_stage) = first_stage {
-            starts.entry(first_stage.id()).or_default().push(run.id());
+    let mut all = BTreeSet::new();
+    let mut needs: BTreeMap<(String, Role), Vec<String>> = BTreeMap::new();
+    for Planned { run, needs: of_it } in planned.iter().flat_map(Planned::in_order) {
+        let is_new = all.insert(run.id());
+        for (role, needed) in of_it.iter().filter(|_| is_new) {
+            needs.entry((needed.run.id(), *role)).or_default().push(run.id());
         }
     }
-    let shared = starts.iter().map(|(first_stage, runs)| {
-        let is = if asked.contains(first_stage) {
+    let lines = needs.iter().map(|((needed, role), runs)| {
+        let is = if asked.contains(needed) {
             "is also"
         } else {
             "is trained as well,"
         };
-        format!("{first_stage} {is} the first stage of {}\n", describe::in_words(runs))
+        format!("{needed} {is} the {} of {}\n", role.name(), describe::in_words(runs))
     });
-    let shared: Vec<String> = shared.collect();
+    let lines: Vec<String> = lines.collect();
     let computed = planned.iter().filter(|planned| planned.run.epochs() == 0).count();
-    let networks = asked.union(&starts.keys().cloned().collect()).count() - computed;
-    let separator = if starts.is_empty() { "" } else { "\n" };
+    let networks = all.len() - computed;
+    let separator = if lines.is_empty() { "" } else { "\n" };
     let (runs, networks) = (
         describe::count(asked.len() as i64, "run"),
         describe::count(networks as i64, "network"),
@@ -89,10 +91,7 @@ fn first_stages(planned: &[Planned]) -> String {
             describe::count(computed as i64, "classifier")
         ),
     };
-    format!(
-        "{separator}{}\n{runs}, {networks} to train{computed}\n",
-        shared.concat()
-    )
+    format!("{separator}{}\n{runs}, {networks} to train{computed}\n", lines.concat())
 }
 
 #[cfg(test)]
@@ -116,7 +115,7 @@ mod tests {
             .and_then(|grid| grid.runs(&options))
             .expect("a sound grid");
         let ids: Vec<String> = planned.iter().map(|planned| planned.run.id()).collect();
-        let nc_drw = planned[2].first_stage.as_ref().expect("cRT has one").id();
+        let nc_drw = planned[2].needed(Role::FirstStage).expect("cRT has one").id();
         let expected = format!(
             "cifar10, protocol paper: ResNet-32, 200 epochs of batches of 128, SGD with momentum 0.9 and weight decay \
              0.005, learning rate 0.1, times 0.1 at epochs 160 and 180 (counted from 0), warm-up over 5 epochs; \

@@ -165,6 +165,7 @@ mod tests {
             Family::ReSampling,
             Family::ClassSensitiveLearning,
             Family::LogitAdjustment,
+            Family::TransferLearning,
             Family::DataAugmentation,
             Family::RepresentationLearning,
             Family::ClassifierDesign,

@@ -1,15 +1,18 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
 use methods::{
-    Augmentation, Contrast, Experts, FeatureTransform, Head, LearningRate, Loss, Method, Mix, Nearness, Policy, Recipe,
-    Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
+    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, LearningRate, Loss, Method, Mix,
+    Nearness, Policy, Pretext, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
 };
+
+use crate::run::Run;
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
-    let mut parts = match method.contrast {
-        Some(Contrast::Parametric(_)) => Vec::new(), // in place of the loss
-        _ => vec![loss(method.loss)],
+    let mut parts = match (method.pretext, method.contrast) {
+        (Some(Pretext::Rotation), _) => vec!["rotation prediction".to_owned()],
+        (None, Some(Contrast::Parametric(_))) => Vec::new(), // in place of the loss
+        (None, _) => vec![loss(method.loss)],
     };
     parts.extend(method.experts.map(experts));
     match method.head {
@@ -59,6 +62,8 @@ pub(crate) fn parts(method: &Method) -> String {
         ));
     }
     parts.extend(method.contrast.map(contrast));
+    parts.extend(method.distillation.as_ref().map(distillation));
+    parts.extend(method.initial.as_ref().map(initial));
     parts.extend(method.second_stage.as_ref().map(second_stage));
     parts.join(", ")
 }
@@ -93,6 +98,26 @@ fn contrast(contrast: Contrast) -> String {
             "parametric contrastive learning (α {}, temperature {}, {} dimensions)",
             parametric.alpha, parametric.temperature, parametric.dimension
         ),
+    }
+}
+
+/// Whose answers are learnt, such as `distilled from ce (…)`.
+fn distillation(distillation: &Distillation) -> String {
+    format!(
+        "distilled from {} (weight {}, temperature {}, power {})",
+        Run::method_of(&distillation.teacher),
+        distillation.weight,
+        distillation.temperature,
+        distillation.power
+    )
+}
+
+/// What the network begins with, such as `starting from ce`.
+fn initial(initial: &Initial) -> String {
+    match initial {
+        Initial::Checkpoint { path, .. } => format!("starting from {}", path.display()),
+        Initial::Method(run) => format!("starting from {}", Run::method_of(run)),
+        Initial::Rotation => "pre-trained by rotation prediction".to_owned(),
     }
 }
 

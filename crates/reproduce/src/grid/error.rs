@@ -110,6 +110,59 @@ pub(crate) enum Refusal {
          used; state `validation = {{ per_class = 50 }}` at the top of the grid, or a single value"
     )]
     NeedsValidation(String),
+    /// A method that is needed and not there.
+    #[error("the {role} is to be method `{value}`, which the grid does not have; it has {known}")]
+    NoSuchMethod {
+        /// What it is needed as.
+        role: &'static str,
+        /// As stated.
+        value: String,
+        /// What there is.
+        known: String,
+    },
+    /// A method that is needed and trains nothing.
+    #[error(
+        "the {role} is to be method `{value}`, which only computes a classifier and has no network of its own; name the \
+         method that it starts from"
+    )]
+    NoNetwork {
+        /// What it is needed as.
+        role: &'static str,
+        /// As stated.
+        value: String,
+    },
+    /// A method that cannot begin before it is finished.
+    #[error("`{0}` needs its own finished network, directly or through others; name another method")]
+    Circle(String),
+    /// A teacher whose answers are no probabilities.
+    #[error(
+        "teacher `{0}` answers in cosines, at most 1, which no softmax makes probabilities of; name a method whose head is \
+         \"linear\" or scaled-cosine"
+    )]
+    TeacherOfCosines(String),
+    /// A file to start from that cannot be read.
+    #[error("cannot read checkpoint {}: {reason}; name a file, from the working directory on", path.display())]
+    Checkpoint {
+        /// As stated.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// A file to start from that is another one.
+    #[error("checkpoint {} has SHA-256 {found}, not {stated}; name the file that is meant, or leave `sha256` out", path.display())]
+    OtherCheckpoint {
+        /// As stated.
+        path: PathBuf,
+        /// As stated.
+        stated: String,
+        /// The file's.
+        found: String,
+    },
+    /// Experts of a network that has no version for them.
+    #[error(
+        "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the method out with `--methods`"
+    )]
+    NoExperts(&'static str),
     /// A choice of epochs on images that nobody held out.
     #[error(
         "grid {0} holds no images out, so `--select val` has nothing to select with; state `validation = {{ per_class = 50 \

@@ -1,7 +1,10 @@
 //! A grid as a person writes it.
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
-use methods::{Augmentation, Contrast, Experts, FeatureTransform, Head, Loss, Nearness, Protocol, Resample, Sampler};
+use methods::{
+    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, Loss, Nearness, Protocol, Resample,
+    Sampler, ShotSplit,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,6 +25,9 @@ pub(super) struct GridFile {
     pub(super) selection: Selection,
     /// Which images are held out before that.
     pub(super) validation: Option<Spanned<Validation>>,
+    /// Which classes count as many-, medium- and few-shot.
+    #[serde(default)]
+    pub(super) shots: ShotSplit,
     /// How many are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
     /// One run each.
@@ -74,6 +80,8 @@ pub(super) struct Uses {
     #[serde(default)]
     pub(super) head: Head,
     pub(super) experts: Option<Experts>,
+    pub(super) distillation: Option<Distillation>,
+    pub(super) initial: Option<Initial>,
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 

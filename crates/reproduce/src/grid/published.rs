@@ -56,9 +56,10 @@ pub(crate) fn find(
     epochs: i64,
 ) -> Option<&'static Published> {
     let (form, imbalance_type) = match imbalance {
-        _ if imbalance.ratio() <= 1.0 => ("balanced", "none"),
+        Imbalance::Exponential { ratio } | Imbalance::Step { ratio } if ratio <= 1.0 => ("balanced", "none"),
         Imbalance::Exponential { .. } => ("LT", "exp"),
         Imbalance::Step { .. } => ("LT", "step"),
+        Imbalance::Balanced { .. } => return None,
     };
     let dataset = match dataset {
         Dataset::Cifar10 => "CIFAR-10",

@@ -6,6 +6,7 @@ use datasets::Dataset;
 use methods::{
     Head, LearningRate, Method, Mix, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep,
 };
+use models::Backbone;
 
 use super::augmentation::check_augmentation;
 use super::error::{Fault, Refusal};
@@ -124,6 +125,9 @@ impl GridFile {
             contrast: uses.contrast,
             head: uses.head,
             experts: uses.experts,
+            distillation: uses.distillation.clone(),
+            initial: uses.initial.clone(),
+            pretext: None,
             second_stage,
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
@@ -268,8 +272,12 @@ pub(super) fn is_finite_and_not_negative(value: f64) -> bool {
 }
 
 impl Named {
-    /// Refuses a fixed ETF of more classes than features of `dimension` have room for.
-    pub(super) fn check_head(&self, classes: i64, dimension: i64) -> Result<(), Fault> {
+    /// Refuses a fixed ETF of more classes than the features of `backbone` have room for, and experts that it does not have.
+    pub(super) fn check_network(&self, classes: i64, backbone: Backbone) -> Result<(), Fault> {
+        if self.method.experts.is_some() && !backbone.has_experts() {
+            return Err(Fault::new(self.span.clone(), Refusal::NoExperts(backbone.name())));
+        }
+        let dimension = backbone.dimension();
         if self.method.head == Head::FixedEtf && classes > dimension + 1 {
             let refusal = nc::Error::NoSimplex { classes, dimension }.into();
             return Err(Fault::new(self.span.clone(), refusal));

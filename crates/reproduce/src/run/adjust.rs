@@ -28,9 +28,9 @@ pub(crate) fn adjust(
     second_stage: &SecondStage,
     model: &mut Model,
     (train, validation, test): (&Images, Option<&Images>, &Images),
+    shots: &Shots,
     run_dir: &RunDir,
 ) -> Result<Option<f64>, RunDirError> {
-    let shots = Shots::new(&train.class_counts());
     let test_features = features_of(model, test);
     let validation_features = validation.map(|images| (images, features_of(model, images)));
     let mut rows = Vec::new();
@@ -38,7 +38,7 @@ pub(crate) fn adjust(
     for adjusted in second_stage.adjusted(model, train) {
         let evaluation = |images: &Images, features: &Tensor| {
             let decisions = adjusted.classifier.forward(features).argmax(1, false);
-            Evaluation::new(&decisions, images.labels(), model.classes(), &shots)
+            Evaluation::new(&decisions, images.labels(), model.classes(), shots)
         };
         let on_validation = validation_features
             .as_ref()

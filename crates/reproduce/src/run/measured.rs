@@ -70,11 +70,12 @@ impl Measured {
         second_stage: &SecondStage,
         model: &mut Model,
         (train, validation, test): (&Images, Option<&Images>, &Images),
+        shots: &Shots,
         run_dir: &RunDir,
     ) -> anyhow::Result<Measured> {
         let started = Instant::now();
-        let tau = adjust(second_stage, model, (train, validation, test), run_dir)?;
-        let (evaluation, _) = evaluate(model, test, &Shots::new(&train.class_counts()));
+        let tau = adjust(second_stage, model, (train, validation, test), shots, run_dir)?;
+        let (evaluation, _) = evaluate(model, test, shots);
         Ok(Measured {
             accuracy: evaluation.accuracy,
             many: evaluation.many,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use datasets::{IndexList, Loaded};
 use methods::{
     Checkpoint, EpochRow, Evaluation, Images, Model, Precision, Progress, Shots, Training, epoch_seed, features_of,
@@ -12,11 +12,13 @@ use methods::{
 use serde::Serialize;
 use tch::{Device, Kind};
 
+use crate::grid::Role;
 use crate::run::directory::{RunDir, append_rows, cut_rows};
 use crate::run::environment::Environment;
 use crate::run::measured::Measured;
 use crate::run::message::Message;
 use crate::run::metrics::{self, MetricsRow, ValidationRow};
+use crate::run::network;
 use crate::run::scores::{Scores, score};
 use crate::run::splits::Splits;
 use crate::run::{Outcome, Run};
@@ -27,7 +29,11 @@ pub(crate) struct Job {
     /// The run's directory.
     pub(crate) run_dir: PathBuf,
     /// The directory of the finished first stage, where the run has a second.
-    pub(crate) first_stage: Option<PathBuf>,
+    pub(crate) first_stage: Option<RunDir>,
+    /// The directory of the finished run that this one begins with, where it does.
+    pub(crate) initial: Option<RunDir>,
+    /// The directory of the finished teacher, where the run has one.
+    pub(crate) teacher: Option<RunDir>,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
     /// Where tensors live.
@@ -63,26 +69,38 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let splits = Splits::new(&run, &data)?;
     run_dir.write("indices.txt", &splits.train_list.text)?;
     let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
-    let (train, test) = (images(&splits.train), images(&data.test));
+    let (recipe, method) = run.stage();
+    let evaluated = |images: Images| match method.pretext {
+        None => images,
+        Some(pretext) => images.posed(pretext),
+    };
+    let (train, test) = (images(&splits.train), evaluated(images(&data.test)));
+    let shots = match method.pretext {
+        None => run.shots.shots(&train.class_counts()),
+        Some(_) => Shots::default(), // its classes are all of one size
+    };
     let mut validation = None;
     if let Some((split, list)) = &splits.validation {
         run_dir.write("validation.txt", &list.text)?;
-        validation = Some(images(split));
+        validation = Some(evaluated(images(split)));
     }
 
-    let (recipe, method) = run.stage();
+    let teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
     tch::manual_seed(epoch_seed(run.seed, -1));
     let mut model = Model::new(
         run.recipe.backbone,
         &method,
-        run.dataset.classes(),
+        method.classes(run.dataset.classes()),
         Kind::Float,
         job.device,
     );
     model.precision = job.precision;
     if let Some(second_stage) = &run.method.second_stage {
-        restore_first_stage(job.first_stage.as_deref(), &mut model)?;
+        let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
+        checkpoint.restore_model(&mut model)?;
         second_stage.prepare(&mut model);
+    } else if let Some(initial) = &method.initial {
+        model.start_from(&network::initial_file(initial, job.initial.as_ref())?)?;
     }
 
     let next_epoch = Checkpoint::load(&run_dir.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
@@ -103,8 +121,10 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let training = Training {
         method: &method,
         recipe: &recipe,
+        teacher: teacher.as_ref(),
         train: &train,
         test: &test,
+        shots: &shots,
         validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
@@ -122,14 +142,17 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Progress::Epoch(row) => record(&run_dir, row),
     })?;
     let measured = match &run.method.second_stage {
-        Some(second_stage) if second_stage.retraining().is_none() => {
-            Measured::adjusted(second_stage, &mut model, (&train, validation.as_ref(), &test), &run_dir)?
-        }
+        Some(second_stage) if second_stage.retraining().is_none() => Measured::adjusted(
+            second_stage,
+            &mut model,
+            (&train, validation.as_ref(), &test),
+            &shots,
+            &run_dir,
+        )?,
         _ => Measured::trained(&run_dir)?,
     };
 
     tch::manual_seed(epoch_seed(run.seed, -3));
-    let shots = Shots::new(&train.class_counts());
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
     let outcome = sum_up(
         job,
@@ -138,7 +161,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
             model: &model,
             measured,
             scores,
-            train: &train,
+            train: &evaluated(train),
             data: &data,
             split: &splits.train_list,
             environment,
@@ -149,17 +172,12 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the finished first stage into `model`.
-fn restore_first_stage(first_stage: Option<&Path>, model: &mut Model) -> anyhow::Result<()> {
-    let path = RunDir::at(first_stage.context("a second stage needs --first-stage, the directory it starts from")?);
-    let Some(checkpoint) = Checkpoint::load(&path.checkpoint())? else {
-        bail!(
-            "the first stage has no checkpoint at {}; delete outcome.json beside it to train it again, then run the same \
-             command again",
-            path.checkpoint().display()
-        );
-    };
-    Ok(checkpoint.restore_model(model)?)
+/// The network that the run learns from, as its own run left it.
+fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
+    let (directory, checkpoint) = network::needed(job.teacher.as_ref(), Role::Teacher)?;
+    let mut teacher = network::restored(&directory.run()?, &checkpoint, job.device)?;
+    teacher.precision = job.precision;
+    Ok(teacher)
 }
 
 /// Appends an epoch to the run's tables and tells the parent.
@@ -230,7 +248,7 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         first_stage: job
             .first_stage
             .as_ref()
-            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())),
+            .and_then(|directory| Some(directory.path().file_name()?.to_string_lossy().into_owned())),
         method: run.name.clone(),
         dataset: run.dataset.name().into(),
         protocol: run.protocol.name().into(),

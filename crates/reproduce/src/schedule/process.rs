@@ -69,10 +69,8 @@ impl Processes<'_> {
         ]);
         worker.args(["--command", &self.command_of(task)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
-        if let Some(first_stage) = &task.first_stage {
-            worker
-                .arg("--first-stage")
-                .arg(RunDir::of(self.out, first_stage).path());
+        for (role, needed) in &task.needs {
+            worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
         }
         worker.env("OMP_NUM_THREADS", self.threads.to_string());
         let mut child = worker
@@ -98,7 +96,7 @@ impl Processes<'_> {
     /// The command that repeats this run alone.
     fn command_of(&self, task: &Task) -> String {
         let run = &task.run;
-        let method = run.name.trim_end_matches("~stage1");
+        let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
         format!(
             "{} --methods {method} --imbalance {} --seeds {}",
             self.command,

@@ -15,11 +15,11 @@ pub(crate) enum Metric {
     AccuracyBest,
     /// Test accuracy after the epoch with the highest validation accuracy.
     AccuracySelected,
-    /// Mean class accuracy, classes with more than 100 training images.
+    /// Mean class accuracy, many-shot classes.
     Many,
-    /// 20 to 100 training images.
+    /// Medium-shot classes.
     Medium,
-    /// Fewer than 20 training images.
+    /// Few-shot classes.
     Few,
     /// Share of samples with their label among the five largest logits.
     Top5,

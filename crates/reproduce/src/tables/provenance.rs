@@ -1,15 +1,25 @@
 //! Provenance: in one paragraph, everything that a table's numbers depend on.
 
+use methods::ShotSplit;
+
 use crate::grid::Planned;
 use crate::grid::describe::{self, in_words};
 use crate::run::Outcome;
 
 /// What the columns mean, whatever the grid.
-const LEGEND: &str = "*Best* is the highest of any epoch; it is chosen on that same test split, so it \
-    flatters. Many, medium and few are the mean accuracy of the classes with more than 100, with 20 to 100 and with \
-    fewer than 20 training images, after the last epoch. NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1)| \
+const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1)| \
     over pairs of centred class means, both on the training split in evaluation mode after the last epoch. Values \
     are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.";
+
+/// Which classes many, medium and few are.
+fn groups(shots: ShotSplit) -> &'static str {
+    match shots {
+        ShotSplit::Images => "the classes with more than 100, with 20 to 100 and with fewer than 20 training images",
+        ShotSplit::Index => {
+            "the first 36 %, the next 35 % and the last 29 % of the classes, from the largest to the smallest"
+        }
+    }
+}
 
 /// Protocol, network, training, data, machine and source of what `planned` asked for and `outcomes` came of it; then what
 /// the columns of the table mean. Markdown.
@@ -51,7 +61,8 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
          {device}, {threads} of libtorch. Source: commit {commit}. \
          Training and evaluation took {minutes:.1} minutes, all runs added up.\n\n{methods}\n\
          *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
-         last of a second stage. {LEGEND}\n",
+         last of a second stage. *Best* is the highest of any epoch; it is chosen on that same test split, so it flatters. Many, \
+         medium and few are the mean accuracy of {groups}, after the last epoch. {LEGEND}\n",
         protocol = run.protocol.name(),
         changes = if is_protocols {
             ""
@@ -73,6 +84,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         methods = methods.concat(),
         minutes = outcomes.iter().fold(0.0, |sum, outcome| sum + outcome.seconds) / 60.0,
         last_epoch = run.recipe.epochs - 1,
+        groups = groups(run.shots),
     )
 }
 

@@ -15,9 +15,15 @@ const REACHED_WITHIN: f64 = 0.01;
 pub(crate) fn markdown(table: &Table) -> String {
     let mut parts = vec![markdown_table(table)];
     parts.extend(
-        [footnotes(table), selection(table), comparison(table), unfinished(table)]
-            .into_iter()
-            .flatten(),
+        [
+            footnotes(table),
+            selection(table),
+            relation(table),
+            comparison(table),
+            unfinished(table),
+        ]
+        .into_iter()
+        .flatten(),
     );
     parts.join("\n")
 }
@@ -38,8 +44,10 @@ fn markdown_table(table: &Table) -> String {
             .iter()
             .filter(|(_, metric)| has_selected || *metric != Metric::AccuracySelected)
     };
+    let has_relative = table.rows.iter().any(|row| row.relative.is_some());
     let mut header = vec!["method", "imbalance", "seeds"];
     header.extend(shown().map(|(name, _)| *name));
+    header.extend(has_relative.then_some("relative %"));
     header.extend(["NC1", "NC2", "published %", "difference"]);
     let rows = table.rows.iter().map(|row| {
         let mut cells = vec![
@@ -48,6 +56,11 @@ fn markdown_table(table: &Table) -> String {
             format!("{} of {}", row.finished, row.planned),
         ];
         cells.extend(shown().map(|(_, metric)| spread(row.spread(*metric), 100.0, 2)));
+        let relative = || {
+            row.relative
+                .map_or(MISSING.to_owned(), |relative| format!("{:.2}", 100.0 * relative))
+        };
+        cells.extend(has_relative.then(relative));
         cells.extend([
             spread(row.spread(Metric::Nc1), 1.0, 3),
             spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
@@ -78,6 +91,17 @@ fn selection(table: &Table) -> Option<String> {
     let sentences = has_selected(table).then_some(meaning).into_iter().chain(difference);
     let text = sentences.collect::<Vec<_>>().join(" ");
     (!text.is_empty()).then(|| text + "\n")
+}
+
+/// What *relative* means, where there is such a column.
+fn relation(table: &Table) -> Option<String> {
+    let meaning = "*Relative* is the accuracy over that of training on as many images in equal shares: with the same method or \
+                   with cross-entropy, whichever is higher (Zhang et al. 2023, §4.1).\n";
+    table
+        .rows
+        .iter()
+        .any(|row| row.relative.is_some())
+        .then(|| meaning.to_owned())
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
@@ -186,7 +210,17 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
             format!("{}_deviation", metric.name()),
         ]);
     }
-    header.extend(["published", "published_epochs", "difference", "source", "note"].map(str::to_owned));
+    header.extend(
+        [
+            "relative",
+            "published",
+            "published_epochs",
+            "difference",
+            "source",
+            "note",
+        ]
+        .map(str::to_owned),
+    );
     writer.write_record(&header)?;
     for row in &table.rows {
         let (kind, ratio) = (row.imbalance.to_string(), row.imbalance.ratio());
@@ -205,6 +239,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
                 number(spread.and_then(|s| s.deviation)),
             ]);
         }
+        record.push(number(row.relative));
         let published = row.published;
         record.push(number(published.map(|published| published.accuracy)));
         record.push(published.map_or(String::new(), |published| published.epochs.clone()));

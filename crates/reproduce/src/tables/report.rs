@@ -43,13 +43,13 @@ pub(crate) fn write_report(
     Ok(text)
 }
 
-/// The outcomes of planned runs and of their first stages, a first stage before the first run that needs it.
+/// The outcomes of planned runs and of those they need, each before the first run that needs it.
 fn in_order_of_plan<'a>(planned: &[Planned], outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
     let mut by_id: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), outcome)).collect();
-    let runs = planned
-        .iter()
-        .flat_map(|planned| planned.first_stage.iter().chain([&planned.run]));
-    runs.filter_map(|run| by_id.remove(run.id().as_str())).collect()
+    let needed_first = planned.iter().flat_map(Planned::in_order);
+    needed_first
+        .filter_map(|planned| by_id.remove(planned.run.id().as_str()))
+        .collect()
 }
 
 fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
@@ -63,7 +63,7 @@ fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::Options;
+    use crate::grid::{Options, Role};
     use crate::run::Run;
     use crate::tables::collect::tests::outcome;
 
@@ -187,7 +187,7 @@ Not in the table:
     #[test]
     fn files_hold_every_finished_run_and_nothing_else_is_left() {
         let planned = plan(&cifar10(), &["nc-drw-crt"], None);
-        let first_stage = planned[0].first_stage.as_ref().expect("cRT has one");
+        let first_stage = planned[0].needed(Role::FirstStage).expect("cRT has one");
         let stranger = outcome("ldam", 100.0, 0, 0.9);
         let outcomes = [finished(&planned[0].run, 0.8), finished(first_stage, 0.79), stranger];
         let (out, text) = report(&planned, &outcomes, &[]);
@@ -227,6 +227,40 @@ Not in the table:
             "{page}"
         );
         assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn accuracy_is_set_beside_that_of_the_same_images_in_equal_shares() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/relative-accuracy.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["ce", "nc"], None);
+        let accuracies = [0.7, 0.7, 0.8, 0.8, 0.72, 0.72, 0.9, 0.9]; // method × long tail, balanced × seeds
+        let outcomes: Vec<Outcome> = planned
+            .iter()
+            .zip(accuracies)
+            .map(|(planned, accuracy)| Outcome {
+                imbalance: planned.run.imbalance.to_string().replace(" 100", ""),
+                ..finished(&planned.run, accuracy)
+            })
+            .collect();
+        let relative = |outcomes: &[Outcome]| {
+            let (out, text) = report(&planned, outcomes, &[]);
+            let csv = fs::read_to_string(out.path().join("summary.csv")).expect("a written file");
+            let rows = csv::Reader::from_reader(csv.as_bytes())
+                .into_deserialize()
+                .map(Result::unwrap);
+            let rows: Vec<HashMap<String, String>> = rows.collect();
+            let values = rows.iter().map(|row| row["relative"].parse::<f64>().ok());
+            (values.collect::<Vec<_>>(), text)
+        };
+        let (values, text) = relative(&outcomes);
+        assert!((values[0].expect("both are finished") - 0.7 / 0.8).abs() < 1e-12);
+        assert!((values[2].expect("all are finished") - 0.72 / 0.9).abs() < 1e-12);
+        assert_eq!((values[1], values[3]), (None, None));
+        assert!(text.contains("| relative % |") && text.contains(" 87.50 |"), "{text}");
+        let (values, text) = relative(&outcomes[..2]);
+        assert_eq!(values[0], None, "no balanced run is finished");
+        assert!(!text.contains("relative"), "{text}");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) published: Option<&'static Published>,
     /// Epochs behind the published number; where its source does not say, those of the protocol.
     pub(crate) published_epochs: i64,
+    /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
+    pub(crate) relative: Option<f64>,
     /// In the order of [`Metric::ALL`]; `None` where no finished seed has the metric.
     spreads: Vec<Option<Spread>>,
 }
@@ -90,10 +92,19 @@ impl Table {
             }
         }
         let summary = Summary::new(&of_table)?;
-        let rows = groups
+        let mut rows = groups
             .iter()
             .map(|group| row(grid, group, &finished, &summary))
-            .collect::<PolarsResult<_>>()?;
+            .collect::<PolarsResult<Vec<_>>>()?;
+        if let Some(plain) = planned.iter().find(|planned| planned.run.method.is_plain()) {
+            let relative: Vec<_> = rows
+                .iter()
+                .map(|row| relative_accuracy(row, &rows, &plain.run.name, select))
+                .collect();
+            for (row, relative) in rows.iter_mut().zip(relative) {
+                row.relative = relative;
+            }
+        }
         Ok(Table {
             rows,
             unfinished,
@@ -117,21 +128,36 @@ fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summ
         epochs: run.recipe.epochs,
         published,
         published_epochs: stated_epochs.unwrap_or_else(|| run.protocol.recipe().epochs),
+        relative: None,
         spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,
     })
 }
 
-/// Why a run has no outcome: its own failure, that of its first stage, or neither.
+/// Mean accuracy under a long tail over the upper reference: the higher one of this method's and of the method `plain`'s on
+/// balanced training sets with about as many images (Zhang et al. 2023, §4.1, A_r = A_t / max(A_v, A_b)). `None` unless all
+/// three have finished runs.
+fn relative_accuracy(row: &Row, rows: &[Row], plain: &str, select: Select) -> Option<f64> {
+    let Imbalance::Exponential { ratio } = row.imbalance else {
+        return None;
+    };
+    let accuracy = |row: &Row| Some(row.spread(select.metric())?.mean);
+    let balanced = |method: &str| {
+        let is_it = |other: &&Row| other.method == method && other.imbalance == Imbalance::Balanced { ratio };
+        rows.iter().find(is_it).and_then(accuracy)
+    };
+    Some(accuracy(row)? / balanced(plain)?.max(balanced(&row.method)?))
+}
+
+/// Why a run has no outcome: its own failure, that of a run it needs, or neither.
 fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String {
-    let first_stage = planned.first_stage.as_ref().map(crate::run::Run::id);
-    match (
-        failures.get(id),
-        first_stage
-            .as_deref()
-            .and_then(|id| failures.get(id).map(|why| (id, why))),
-    ) {
+    let failed = planned.needs.iter().find_map(|(role, needed)| {
+        let id = needed.run.id();
+        let why = failures.get(id.as_str())?;
+        Some(format!("its {} {id} failed: {why}", role.name()))
+    });
+    match (failures.get(id), failed) {
         (Some(why), _) => (*why).to_owned(),
-        (None, Some((id, why))) => format!("its first stage {id} failed: {why}"),
+        (None, Some(why)) => why,
         (None, None) => "not run to its end; the same command goes on from where it stopped".to_owned(),
     }
 }

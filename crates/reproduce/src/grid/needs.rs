@@ -1,0 +1,297 @@
+//! Needs: what must be finished before a run, and under which name.
+
+use std::path::Path;
+
+use methods::{Head, Initial, Method};
+
+use super::Planned;
+use super::error::{Fault, Refusal};
+use super::resolve::Named;
+use crate::run::Run;
+use crate::run::network;
+
+/// What a run takes from another one that is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// The network that a second stage retrains or adjusts.
+    FirstStage,
+    /// The network that it begins with.
+    Initial,
+    /// The network whose answers it learns.
+    Teacher,
+}
+
+impl Role {
+    /// For people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::FirstStage => "first stage",
+            Role::Initial => "initial network",
+            Role::Teacher => "teacher",
+        }
+    }
+
+    /// Option of a worker that names the directory.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Role::FirstStage => "--first-stage",
+            Role::Initial => "--initial",
+            Role::Teacher => "--teacher",
+        }
+    }
+}
+
+/// Runs of a grid's methods for one imbalance and seed.
+pub(super) struct Planner<'a> {
+    /// All of the grid's.
+    pub(super) methods: &'a [Named],
+    /// The run of a method under a name.
+    pub(super) run: &'a dyn Fn(&str, Method) -> Run,
+}
+
+impl Planner<'_> {
+    /// The run of `named`, and those that must be finished before it. If the grid has the very method that is needed, this
+    /// is its run to the letter, so both share a directory, even if it was not asked for itself.
+    ///
+    /// # Errors
+    /// If a method that is needed is not there, needs itself, or has no network to give.
+    pub(super) fn plan(&self, named: &Named) -> Result<Planned, Fault> {
+        self.plan_for(named, &[])
+    }
+
+    /// As [`Planner::plan`], where the methods `asking` need it, the last one directly.
+    fn plan_for(&self, named: &Named, asking: &[&str]) -> Result<Planned, Fault> {
+        let refused = |refusal| Fault::new(named.span.clone(), refusal);
+        if asking.contains(&named.name.as_str()) {
+            return Err(refused(Refusal::Circle(named.name.clone())));
+        }
+        let asking = [asking, &[&named.name]].concat();
+        let mut method = named.method.clone();
+        let mut needs = Vec::new();
+        if method.second_stage.is_some() {
+            let first_stage = self.plan_for(&self.first_stage_of(named), &asking)?;
+            method = Method {
+                second_stage: method.second_stage,
+                ..first_stage.run.method.clone()
+            };
+            needs.push((Role::FirstStage, first_stage));
+        } else {
+            match &mut method.initial {
+                None => {}
+                Some(Initial::Checkpoint { path, sha256 }) => {
+                    *sha256 = Some(digest(path, sha256.as_deref()).map_err(refused)?);
+                }
+                Some(Initial::Method(name)) => {
+                    let planned = self.plan_for(self.network(named, name, Role::Initial)?, &asking)?;
+                    *name = planned.run.id();
+                    needs.push((Role::Initial, planned));
+                }
+                Some(Initial::Rotation) => {
+                    needs.push((Role::Initial, self.plan_for(&self.pre_training_of(named), &asking)?))
+                }
+            }
+            if let Some(distillation) = &mut method.distillation {
+                let teacher = self.network(named, &distillation.teacher, Role::Teacher)?;
+                if matches!(teacher.method.head, Head::Cosine | Head::FixedEtf) {
+                    return Err(refused(Refusal::TeacherOfCosines(teacher.name.clone())));
+                }
+                let planned = self.plan_for(teacher, &asking)?;
+                distillation.teacher = planned.run.id();
+                needs.push((Role::Teacher, planned));
+            }
+        }
+        let run = (self.run)(&named.name, method);
+        named.check_starts(run.recipe.epochs)?;
+        named.check_network(run.dataset.classes(), run.recipe.backbone)?;
+        Ok(Planned { run, needs })
+    }
+
+    /// The method called `name`, which trains the network that `named` needs as its `role`.
+    fn network(&self, named: &Named, name: &str, role: Role) -> Result<&Named, Fault> {
+        let refused = |refusal| Err(Fault::new(named.span.clone(), refusal));
+        let (role, value) = (role.name(), name.to_owned());
+        match self.methods.iter().find(|other| other.name == name) {
+            None => {
+                let known: Vec<&str> = self.methods.iter().map(|other| other.name.as_str()).collect();
+                let known = known.join(", ");
+                refused(Refusal::NoSuchMethod { role, value, known })
+            }
+            Some(other)
+                if other
+                    .method
+                    .second_stage
+                    .as_ref()
+                    .is_some_and(|stage| stage.epochs() == 0) =>
+            {
+                refused(Refusal::NoNetwork { role, value })
+            }
+            Some(other) => Ok(other),
+        }
+    }
+
+    /// What `named`'s second stage starts from, under the name of the grid's method with exactly those parts; if there is
+    /// none, named after the first method that needs it, so that others with the same first stage share it.
+    fn first_stage_of(&self, named: &Named) -> Named {
+        let method = named.method.first_stage();
+        let itself = self.methods.iter().find(|other| other.method == method);
+        let sharing = self.methods.iter().find(|other| other.method.first_stage() == method);
+        let name = match (itself, sharing) {
+            (Some(itself), _) => itself.name.clone(),
+            (None, sharing) => format!("{}~stage1", sharing.map_or(&named.name, |sharing| &sharing.name)),
+        };
+        Named {
+            name,
+            span: named.span.clone(),
+            method,
+        }
+    }
+
+    /// The pre-training that `named` begins with, named after the first method that needs the same.
+    fn pre_training_of(&self, named: &Named) -> Named {
+        let method = named.method.pre_training();
+        let sharing = self.methods.iter().find(|other| other.method.pre_training() == method);
+        Named {
+            name: format!("{}~rotation", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            span: named.span.clone(),
+            method: method.unwrap_or_default(),
+        }
+    }
+}
+
+/// SHA-256 of the file at `path`, which must be the `stated` one, if any.
+fn digest(path: &Path, stated: Option<&str>) -> Result<String, Refusal> {
+    let found = network::digest(path).map_err(|error| Refusal::Checkpoint {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    match stated {
+        Some(stated) if stated != found => Err(Refusal::OtherCheckpoint {
+            path: path.to_owned(),
+            stated: stated.to_owned(),
+            found,
+        }),
+        _ => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::grid::{Grid, GridError, Options};
+
+    /// Cross-entropy, one method that `uses` the parts, and `others`.
+    fn planned(uses: &str, others: &str) -> Result<Vec<Planned>, GridError> {
+        let text = format!(
+            "dataset = \"cifar10\"\nimbalance = [{{ exponential = {{ ratio = 12.5 }} }}]\nseeds = [3]\n\
+             [[method]]\nname = \"ce\"\n[[method]]\nname = \"it\"\n[method.uses]\n{uses}\n{others}"
+        );
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("small.toml");
+        fs::write(&path, text).expect("a small file");
+        Grid::load(&path)?.runs(&Options {
+            methods: Some(vec!["it".to_owned()]),
+            ..Options::default()
+        })
+    }
+
+    fn refusal(uses: &str, others: &str) -> String {
+        planned(uses, others).expect_err("a refused grid").to_string()
+    }
+
+    const TAUGHT: &str = "distillation = { teacher = \"ce\", temperature = 3, weight = 0.5, power = 0.5 }";
+
+    #[test]
+    fn a_teacher_is_the_grids_run_of_that_method_and_the_students_config_names_it() {
+        let planned = planned(TAUGHT, "").expect("a sound grid");
+        let teacher = planned[0].needed(Role::Teacher).expect("it has one");
+        assert_eq!(teacher.name, "ce");
+        for id in [
+            teacher.id(),
+            "ce.step100.s0.12345678".into(),
+            "ce.balanced50.s0.12345678".into(),
+        ] {
+            assert_eq!(Run::method_of(&id), "ce", "{id}");
+        }
+        let named = format!("teacher = \"{}\"", teacher.id());
+        assert!(planned[0].run.config().contains(&named), "{}", planned[0].run.config());
+        let order: Vec<&str> = planned[0]
+            .in_order()
+            .iter()
+            .map(|planned| planned.run.name.as_str())
+            .collect();
+        assert_eq!(order, ["ce", "it"]);
+    }
+
+    #[test]
+    fn a_second_stage_needs_its_first_stage_which_needs_the_teacher() {
+        let planned = planned(&format!("{TAUGHT}\nsecond_stage = {{ crt = {{}} }}"), "").expect("a sound grid");
+        let order: Vec<&str> = planned[0]
+            .in_order()
+            .iter()
+            .map(|planned| planned.run.name.as_str())
+            .collect();
+        assert_eq!(order, ["ce", "it~stage1", "it"]);
+        assert_eq!(planned[0].needed(Role::Teacher), None);
+    }
+
+    #[test]
+    fn pre_training_is_shared_by_those_who_augment_alike() {
+        let other =
+            "[[method]]\nname = \"other\"\n[method.uses]\nloss = \"balanced-softmax\"\ninitial = \"rotation\"\n";
+        let planned = planned("initial = { method = \"other\" }", other).expect("a sound grid");
+        let order: Vec<&str> = planned[0]
+            .in_order()
+            .iter()
+            .map(|planned| planned.run.name.as_str())
+            .collect();
+        assert_eq!(order, ["other~rotation", "other", "it"]);
+        let pre_training = &planned[0].in_order()[0].run.method;
+        assert!(pre_training.pretext.is_some() && pre_training.augmentation.mix.is_none());
+    }
+
+    #[test]
+    fn a_checkpoint_is_known_by_its_digest() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("some.safetensors");
+        fs::write(&file, "abc").expect("a small file");
+        let initial = |sha256: &str| {
+            format!(
+                "initial = {{ checkpoint = {{ path = \"{}\"{sha256} }} }}",
+                file.display()
+            )
+        };
+        let planned = planned(&initial(""), "").expect("a sound grid");
+        // sha256sum of `abc`
+        let digest = "sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"";
+        assert!(planned[0].run.config().contains(digest), "{}", planned[0].run.config());
+        let other = refusal(&initial(", sha256 = \"00\""), "");
+        assert!(
+            other.contains("has SHA-256 ba7816bf") && other.contains(", not 00;"),
+            "{other}"
+        );
+        let missing = refusal("initial = { checkpoint = { path = \"nowhere\" } }", "");
+        assert!(missing.contains("cannot read checkpoint nowhere: "), "{missing}");
+    }
+
+    #[test]
+    fn who_cannot_be_needed_is_refused_with_the_reason() {
+        let of = |teacher: &str| TAUGHT.replace("\"ce\"", &format!("\"{teacher}\""));
+        let method = |name: &str, uses: &str| format!("[[method]]\nname = \"{name}\"\n[method.uses]\n{uses}\n");
+        assert!(
+            refusal(&of("nobody"), "")
+                .ends_with("the teacher is to be method `nobody`, which the grid does not have; it has ce, it")
+        );
+        assert!(refusal(&of("it"), "").contains("`it` needs its own finished network"));
+        let pupil = method("pupil", "initial = { method = \"it\" }");
+        assert!(refusal(&of("pupil"), &pupil).contains("needs its own finished network, directly or through others"));
+        let tau = method("tau", "second_stage = { tau-normalization = {} }");
+        assert!(refusal(&of("tau"), &tau).contains("`tau`, which only computes a classifier"));
+        let ldam = method(
+            "ldam",
+            "loss = { ldam = { max_margin = 0.5, scale = 30.0 } }\nhead = \"cosine\"",
+        );
+        assert!(refusal(&of("ldam"), &ldam).contains("teacher `ldam` answers in cosines"));
+    }
+}

@@ -1,0 +1,73 @@
+//! Network: what another run has trained, for this one to begin with or to learn from.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use methods::{Checkpoint, Initial, Model};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind};
+
+use crate::grid::Role;
+use crate::run::Run;
+use crate::run::directory::RunDir;
+
+/// The network of `run` as `checkpoint` left it. Draws from libtorch's generator.
+///
+/// # Errors
+/// If the checkpoint is another network's.
+pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> anyhow::Result<Model> {
+    let (_, method) = run.stage();
+    let classes = method.classes(run.dataset.classes());
+    let mut model = Model::new(run.recipe.backbone, &method, classes, Kind::Float, device);
+    if let Some(second_stage) = &run.method.second_stage {
+        second_stage.prepare(&mut model); // what it adds is in the checkpoint too
+    }
+    checkpoint.restore_model(&mut model)?;
+    Ok(model)
+}
+
+/// The directory of the finished run that another one needs as its `role`, and its checkpoint.
+///
+/// # Errors
+/// If nobody named the directory, or the checkpoint is missing or damaged.
+pub(crate) fn needed(directory: Option<&RunDir>, role: Role) -> anyhow::Result<(&RunDir, Checkpoint)> {
+    let (role, option) = (role.name(), role.option());
+    let directory = directory.with_context(|| format!("the run has a {role}, so it needs {option}, its directory"))?;
+    let Some(checkpoint) = Checkpoint::load(&directory.checkpoint())? else {
+        bail!(
+            "the {role} has no checkpoint at {}; delete outcome.json beside it to train it again, then run the same command \
+             again",
+            directory.checkpoint().display()
+        );
+    };
+    Ok((directory, checkpoint))
+}
+
+/// The file that `initial` means: the one it names, if its digest is still that, or the checkpoint in `directory`.
+///
+/// # Errors
+/// If it is not there or another one.
+pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> anyhow::Result<PathBuf> {
+    let Initial::Checkpoint { path, sha256 } = initial else {
+        return Ok(needed(directory, Role::Initial)?.0.checkpoint());
+    };
+    let found = digest(path).with_context(|| format!("cannot read checkpoint {}", path.display()))?;
+    if sha256.as_ref().is_some_and(|stated| *stated != found) {
+        bail!(
+            "checkpoint {} is not the one that the run was planned with, its SHA-256 is now {found}; restore the file, or run \
+             the grid's command again, which makes another run of it",
+            path.display()
+        );
+    }
+    Ok(path.clone())
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn digest(path: &Path) -> io::Result<String> {
+    let digest = Sha256::digest(std::fs::read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
