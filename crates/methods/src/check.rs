@@ -74,7 +74,8 @@ pub enum MethodError {
     StageAfterExperts,
     /// Several answers to compare with one.
     #[error(
-        "distillation compares one network's logits with the teacher's, but experts have several; leave out `distillation` or `experts`"
+        "distillation compares one network's logits with the teacher's, but experts have several; leave out `distillation` or \
+         `experts`"
     )]
     DistillationOfExperts,
     /// Answers that are no probabilities.

@@ -1,8 +1,8 @@
 //! How a network is trained on long-tailed data.
 //!
 //! A [`Method`] is a sum of orthogonal parts: sampler, augmentation, loss, re-weighting, regularizer, contrast, head,
-//! experts, distillation, initial network, second stage. Any part may be swapped without touching another, so the neural-collapse regularizer plugs into
-//! all of them.
+//! experts, distillation, initial network, second stage. Any part may be swapped without touching another, so the
+//! neural-collapse regularizer plugs into all of them.
 //! [`Recipe`] says for how long and how fast; [`Protocol`] holds the two named readings of the paper's set-up. A batch's
 //! whole life is one function, [`Training::run`].
 

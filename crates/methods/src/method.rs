@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use crate::{
     Augmentation, Contrast, Distillation, Experts, Head, Initial, Loss, LossInput, Mix, Pretext, Recipe, Resample,
-    Reweight, Sampler, SecondStage,
+    Reweight, Sampler, SecondStage, Target,
 };
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
@@ -85,6 +85,17 @@ impl Method {
                 augmentation: self.augmentation.clone(),
                 ..Method::default()
             }
+    }
+
+    /// Augmented images `[b, 3, h, w]` and their target as they are or, under a pretext task, posed and with its labels.
+    pub(crate) fn pose(&self, images: Tensor, target: Target) -> (Tensor, Target) {
+        match self.pretext {
+            None => (images, target),
+            Some(pretext) => {
+                let (images, labels) = pretext.pose(&images);
+                (images, Target::Labels(labels))
+            }
+        }
     }
 
     /// Number of labels that it learns of a data set's `classes`.

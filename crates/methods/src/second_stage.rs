@@ -154,7 +154,11 @@ impl SecondStage {
                 epochs: 0,
                 ..first.clone()
             };
-            return (recipe, method.first_stage());
+            let method = Method {
+                distillation: None, // nobody teaches where nothing is learnt
+                ..method.first_stage()
+            };
+            return (recipe, method);
         };
         let recipe = Recipe {
             epochs: retraining.epochs,
@@ -246,7 +250,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::Protocol;
+    use crate::{Distillation, Protocol};
 
     fn crt() -> Retraining {
         Protocol::Paper.classifier_retraining()
@@ -346,6 +350,16 @@ mod tests {
         let sweep = SecondStage::LogitAdjustment(Sweep::default());
         assert_eq!(sweep.as_training(&recipe, &method).0.epochs, 0);
         assert_eq!((sweep.epochs(), sweep.choices()), (0, None));
+        let student = Method {
+            distillation: Some(Distillation {
+                teacher: "ce".into(),
+                temperature: 3.0,
+                weight: 0.5,
+                power: 0.5,
+            }),
+            ..Method::default()
+        };
+        assert_eq!(sweep.as_training(&recipe, &student).1.distillation, None);
         let (trained, _) = SecondStage::Crt(crt()).as_training(&recipe, &method);
         assert_eq!((trained.epochs, trained.warmup_epochs), (10, 0));
     }

@@ -9,8 +9,8 @@ use tch::{Kind, Tensor};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::experts::mean_feature;
 use crate::{
-    Augmenter, Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed, evaluate,
-    features_of,
+    Augmenter, Distillation, Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed,
+    evaluate, features_of,
 };
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
@@ -130,19 +130,12 @@ impl Training<'_> {
             shots,
             ..
         } = self;
-        if recipe.batch_size > train.samples() {
-            return Err(TrainError::BatchTooLarge {
-                batch_size: recipe.batch_size,
-                samples: train.samples(),
-            });
-        }
+        self.check_batch_size()?;
         let class_counts = Tensor::from_slice(&train.class_counts())
             .to_kind(Kind::Float)
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
-        let taught = "a method that distils is given its teacher";
-        let distillation = method.distillation.as_ref();
-        let distillation = distillation.map(|distillation| (distillation, self.teacher.expect(taught)));
+        let distillation = self.distillation();
         let mut first_epoch = 0;
         if let Some(checkpoint) = Checkpoint::load(self.checkpoint)? {
             checkpoint.restore_model(model)?;
@@ -167,13 +160,7 @@ impl Training<'_> {
             for (step, batch) in batches.iter().enumerate() {
                 let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
                 let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
-                let (images, target) = match method.pretext {
-                    None => (images, target),
-                    Some(pretext) => {
-                        let (images, labels) = pretext.pose(&images);
-                        (images, Target::Labels(labels))
-                    }
-                };
+                let (images, target) = method.pose(images, target); // a pretext task's, where there is one
                 let views = method
                     .contrast
                     .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
@@ -236,6 +223,23 @@ impl Training<'_> {
             Checkpoint::save(self.checkpoint, model, &optimizer, epoch + 1)?;
         }
         Ok(())
+    }
+
+    fn check_batch_size(&self) -> Result<(), TrainError> {
+        let (batch_size, samples) = (self.recipe.batch_size, self.train.samples());
+        if batch_size > samples {
+            return Err(TrainError::BatchTooLarge { batch_size, samples });
+        }
+        Ok(())
+    }
+
+    /// What is distilled, and from whom.
+    fn distillation(&self) -> Option<(&Distillation, &Model)> {
+        let distillation = self.method.distillation.as_ref()?;
+        Some((
+            distillation,
+            self.teacher.expect("a method that distils is given its teacher"),
+        ))
     }
 
     /// Gives the regularizer the training split's class means as centres, in the epoch that it asks for them.

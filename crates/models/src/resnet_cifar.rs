@@ -105,8 +105,8 @@ impl BasicBlock {
     }
 }
 
-/// Convolution without bias, padded to keep the size of its maps but for the stride, then batch normalisation as in PyTorch: weight 1, bias 0, momentum 0.1, ε
-/// 1e-5. Computes in the kind of its input.
+/// Convolution without bias, padded to keep the size of its maps but for the stride, then batch normalisation as in
+/// PyTorch: weight 1, bias 0, momentum 0.1, ε 1e-5. Computes in the kind of its input.
 #[derive(Debug)]
 pub(crate) struct NormalizedConvolution {
     kernel: Tensor,

@@ -50,8 +50,8 @@ impl Run {
         toml::to_string(self).expect("a run holds only numbers, words and tables of them")
     }
 
-    /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set
-    /// `balanced100`.
+    /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance
+    /// reads `step100`, a balanced set `balanced100`.
     pub(crate) fn id(&self) -> String {
         let imbalance = match self.imbalance {
             Imbalance::Exponential { ratio } => format!("r{ratio}"),

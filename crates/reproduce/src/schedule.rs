@@ -320,4 +320,30 @@ mod tests {
         assert_eq!(launched.len(), 4, "{launched:?}");
         assert!(!launched.iter().any(|name| name == "nc-drw-crt"));
     }
+
+    #[test]
+    fn what_fails_or_is_left_takes_along_what_needs_it_at_any_distance() {
+        let text = "dataset = \"shapes\"\nimbalance = [{ step = { ratio = 10 } }]\nseeds = [0]\n\
+                    [[method]]\nname = \"ce\"\n\
+                    [[method]]\nname = \"student\"\n[method.uses]\n\
+                    distillation = { teacher = \"ce\", temperature = 3, weight = 0.5, power = 1 }\n\
+                    [[method]]\nname = \"pupil\"\n[method.uses]\ninitial = { method = \"student\" }\n";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("small.toml");
+        std::fs::write(&path, text).expect("a small file");
+        let planned = Grid::load(&path)
+            .and_then(|grid| grid.runs(&Options::default()))
+            .expect("a sound grid");
+        let recorder = Recorder::new("ce", vec![Ended::Refused("as asked".into())]);
+        let failures = schedule(tasks(&planned), 2, false, &recorder);
+        assert_eq!(recorder.launched(), ["ce"]);
+        assert!(failures[1].1.starts_with("its teacher ce.step10."), "{failures:?}");
+        assert!(
+            failures[2].1.starts_with("its initial network student.step10."),
+            "{failures:?}"
+        );
+        let recorder = Recorder::new("ce", vec![Ended::Elsewhere]);
+        assert_eq!(schedule(tasks(&planned), 2, true, &recorder), []);
+        assert_eq!(recorder.launched(), ["ce"]);
+    }
 }

@@ -149,7 +149,8 @@ pub(crate) enum Refusal {
         reason: String,
     },
     /// A file to start from that is another one.
-    #[error("checkpoint {} has SHA-256 {found}, not {stated}; name the file that is meant, or leave `sha256` out", path.display())]
+    #[error("checkpoint {} has SHA-256 {found}, not {stated}; name the file that is meant, or \
+         leave `sha256` out", path.display())]
     OtherCheckpoint {
         /// As stated.
         path: PathBuf,
@@ -160,7 +161,8 @@ pub(crate) enum Refusal {
     },
     /// Experts of a network that has no version for them.
     #[error(
-        "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the method out with `--methods`"
+        "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the \
+         method out with `--methods`"
     )]
     NoExperts(&'static str),
     /// A choice of epochs on images that nobody held out.

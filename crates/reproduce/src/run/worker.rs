@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use datasets::{IndexList, Loaded};
 use methods::{
-    Checkpoint, EpochRow, Evaluation, Images, Model, Precision, Progress, Shots, Training, epoch_seed, features_of,
+    Checkpoint, EpochRow, Evaluation, Images, Method, Model, Precision, Progress, Shots, Training, epoch_seed,
+    features_of,
 };
 use serde::Serialize;
 use tch::{Device, Kind};
@@ -86,22 +87,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     }
 
     let teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
-    tch::manual_seed(epoch_seed(run.seed, -1));
-    let mut model = Model::new(
-        run.recipe.backbone,
-        &method,
-        method.classes(run.dataset.classes()),
-        Kind::Float,
-        job.device,
-    );
-    model.precision = job.precision;
-    if let Some(second_stage) = &run.method.second_stage {
-        let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
-        checkpoint.restore_model(&mut model)?;
-        second_stage.prepare(&mut model);
-    } else if let Some(initial) = &method.initial {
-        model.start_from(&network::initial_file(initial, job.initial.as_ref())?)?;
-    }
+    let mut model = starting_network(job, &run, &method)?;
 
     let next_epoch = Checkpoint::load(&run_dir.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
     for path in [run_dir.metrics(), run_dir.per_class(), run_dir.validation()] {
@@ -170,6 +156,22 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&outcome).context("an outcome is numbers and words")?;
     run_dir.write("outcome.json", &(text + "\n"))?;
     Ok(())
+}
+
+/// The network as its training finds it: of random weights, another's, or the finished first stage's.
+fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Model> {
+    tch::manual_seed(epoch_seed(run.seed, -1));
+    let classes = method.classes(run.dataset.classes());
+    let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device);
+    model.precision = job.precision;
+    if let Some(second_stage) = &run.method.second_stage {
+        let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
+        checkpoint.restore_model(&mut model)?;
+        second_stage.prepare(&mut model);
+    } else if let Some(initial) = &method.initial {
+        model.start_from(&network::initial_file(initial, job.initial.as_ref())?)?;
+    }
+    Ok(model)
 }
 
 /// The network that the run learns from, as its own run left it.
