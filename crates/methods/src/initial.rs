@@ -96,12 +96,12 @@ impl Model {
             }
             copy(saved, &variable);
         }
-        let fits =
-            |(name, variable): &(String, Tensor)| found(name).is_some_and(|saved| saved.size() == variable.size());
-        if head.iter().all(fits) {
-            for (name, variable) in head {
-                copy(found(&name).expect("it fits"), &variable);
-            }
+        let fitting = head.iter().map(|(name, variable)| {
+            let saved = found(name).filter(|saved| saved.size() == variable.size())?;
+            Some((saved, variable))
+        });
+        for (saved, variable) in fitting.collect::<Option<Vec<_>>>().into_iter().flatten() {
+            copy(saved, variable);
         }
         Ok(())
     }
