@@ -56,7 +56,7 @@ fn train_from(
     let teacher = network(5, &Method::default());
     let mut model = network(2, method);
     if let Some(initial) = initial {
-        model.start_from(initial).unwrap();
+        model.start_from(initial).expect("a backbone that fits");
     }
     let test = method
         .pretext

@@ -60,6 +60,9 @@ impl Backbone {
 
     /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
     /// the [`Backbone::dimension`].
+    ///
+    /// # Panics
+    /// If the backbone [has no experts](Backbone::has_experts).
     pub fn build_branches(self, path: &Path, branches: i64) -> Box<dyn ModuleT> {
         let blocks = self.blocks().expect("whoever names experts checks the backbone");
         Box::new(resnet_cifar::branches(path, blocks, branches))

@@ -890,7 +890,7 @@ second_stage = { crt = { epochs = 20 } }
             ("paper-table-7", 30),
             ("relative-accuracy", 24),
             ("shapes-lt", 5),
-            ("survey", 138),
+            ("survey", 150),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")

@@ -87,7 +87,7 @@ impl Planner<'_> {
                     needs.push((Role::Initial, planned));
                 }
                 Some(Initial::Rotation) => {
-                    needs.push((Role::Initial, self.plan_for(&self.pre_training_of(named), &asking)?))
+                    needs.push((Role::Initial, self.plan_for(&self.pre_training_of(named), &asking)?));
                 }
             }
             if let Some(distillation) = &mut method.distillation {

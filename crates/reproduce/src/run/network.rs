@@ -68,6 +68,5 @@ pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> any
 /// # Errors
 /// If it cannot be read.
 pub(crate) fn digest(path: &Path) -> io::Result<String> {
-    let digest = Sha256::digest(std::fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", Sha256::digest(std::fs::read(path)?)))
 }
