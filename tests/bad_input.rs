@@ -85,6 +85,17 @@ fn a_device_that_is_unknown_or_not_here_is_refused() {
 }
 
 #[test]
+fn a_cuda_graph_without_a_gpu_is_refused() {
+    let sandbox = Sandbox::new(TINY);
+    let options = ["--device", "cpu", "--launch", "graph"];
+    let message = "--launch graph takes a GPU, and these runs would train on the CPU; leave it out";
+    sandbox.reproduce("run", &options).refused(2, &[message]);
+    let unknown = "`fast` is no way to launch; say eager or graph";
+    sandbox.reproduce("run", &["--launch", "fast"]).refused(2, &[unknown]);
+    assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
+}
+
+#[test]
 fn an_imbalance_that_leaves_a_class_empty_is_refused_before_training() {
     refuses(
         &Sandbox::with("ratio = 400", "ratio = 600"),

@@ -18,6 +18,18 @@ fn grid() -> String {
             "sade",
             "head = { scaled-cosine = { scale = 30.0 } }\nexperts = { sade = {} }",
         )
+        + &ensemble(
+            "ride-routed",
+            "loss = { ldam = { max_margin = 0.5, scale = 30.0 } }\nhead = \"cosine\"\n\
+             experts = { ride = { experts = 2 } }\nreweight = { class-balanced = { start_epoch = 1 } }\n\
+             second_stage = { expert-assignment = { epochs = 2 } }",
+        )
+        + &ensemble(
+            "ride-taught",
+            "loss = { ldam = { max_margin = 0.5, scale = 30.0 } }\nhead = \"cosine\"\n\
+             experts = { ride = { experts = 2 } }\nreweight = { class-balanced = { start_epoch = 1 } }\n\
+             distillation = { teacher = \"ride\", temperature = 1.5, weight = 1, labels_weight = 1, power = 1 }",
+        )
         + &ensemble("bbn", "experts = { bilateral = { epochs = 2 } }")
 }
 
@@ -55,7 +67,7 @@ fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
         "two and three"
     );
     let bbn = outcome(&sandbox, &sandbox.run_dir("bbn"));
-    for outcome in [ride, with_nc, sade, bbn] {
+    for outcome in [&ride, &with_nc, &sade, &bbn] {
         assert!(
             outcome["accuracy_last"].is_f64() && outcome["nc3"].is_f64(),
             "{outcome}"
@@ -64,10 +76,35 @@ fn experts_train_and_neural_collapse_joins_them_from_its_epoch_on() {
 }
 
 #[test]
+fn an_image_is_shown_to_as_many_experts_as_it_needs_and_experts_may_have_a_teacher() {
+    let sandbox = Sandbox::new(&grid());
+    let methods = ["--methods", "ride,ride-routed,ride-taught"];
+    let plan = sandbox.reproduce("plan", &methods).stdout;
+    assert!(plan.contains("then expert assignment for 2 epochs"), "{plan}");
+    assert!(
+        plan.contains("distilled from ride (weight 1 beside 1 of the labels"),
+        "{plan}"
+    );
+    sandbox.run(&methods).succeeded();
+    let [ride, routed, taught] = ["ride", "ride-routed", "ride-taught"].map(|method| sandbox.run_dir(method));
+    let shares = column(&sandbox.read(&format!("{routed}/assignment.csv")), "share");
+    let shares: Vec<f64> = shares.iter().map(|share| share.parse().expect("a number")).collect();
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{shares:?}");
+    let first_stage = outcome(&sandbox, &routed)["first_stage"].as_str().map(str::to_owned);
+    assert!(
+        first_stage.is_some_and(|run| ride.ends_with(&run)),
+        "the grid's own ride"
+    );
+    let losses = |run_dir: &str| column(&sandbox.read(&format!("{run_dir}/metrics.csv")), "train_loss");
+    assert_ne!(losses(&ride)[0], losses(&taught)[0]);
+}
+
+#[test]
 fn a_second_stage_after_experts_is_refused() {
     let uses = "experts = { ride = {} }\nsecond_stage = { crt = {} }";
     let sandbox = Sandbox::with("name = \"ce\"", &format!("name = \"ce\"\n[method.uses]\n{uses}"));
-    sandbox
-        .run(&[])
-        .refused(2, &["experts have several; leave out `second_stage` or `experts`"]);
+    sandbox.run(&[]).refused(
+        2,
+        &["experts have several; choose `expert-assignment`, or leave out `second_stage` or `experts`"],
+    );
 }

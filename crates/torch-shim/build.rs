@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/host_reads.cc");
+    println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    if std::env::var_os("CARGO_FEATURE_HOST_READS").is_none() {
-        return;
-    }
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").expect("LIBTORCH, see .cargo/config.toml"));
+    let mut sources = vec!["src/cuda_graph.cc"];
+    if std::env::var_os("CARGO_FEATURE_HOST_READS").is_some() {
+        sources.push("src/host_reads.cc");
+    }
     cc::Build::new()
         .cpp(true)
         .std("c++20")
         .include(libtorch.join("include"))
         .flag("-w") // libtorch's headers warn a lot
-        .file("src/host_reads.cc")
-        .compile("longtail_host_reads");
+        .files(sources)
+        .compile("longtail_torch_shim");
     println!("cargo::rustc-link-search=native={}", libtorch.join("lib").display());
     println!("cargo::rustc-link-lib=torch_cpu");
     println!("cargo::rustc-link-lib=c10");

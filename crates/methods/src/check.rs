@@ -2,7 +2,10 @@
 
 mod combination;
 
-use crate::{Contrast, Distillation, Experts, Head, Loss, Method, Retraining, Reweight, Sampler, SmoothingShape};
+use crate::{
+    Contrast, Distillation, ExpertAssignment, Experts, Head, Loss, Method, Retraining, Reweight, Sampler,
+    SmoothingShape,
+};
 
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -70,17 +73,26 @@ pub enum MethodError {
     )]
     LossOfParametricContrast(&'static str),
     /// A second stage, which changes one classifier, after several.
-    #[error("a second stage changes one classifier, but experts have several; leave out `second_stage` or `experts`")]
-    StageAfterExperts,
-    /// Several answers to compare with one.
     #[error(
-        "distillation compares one network's logits with the teacher's, but experts have several; leave out `distillation` or \
-         `experts`"
+        "this second stage changes one classifier, but experts have several; choose `expert-assignment`, or leave out \
+         `second_stage` or `experts`"
     )]
-    DistillationOfExperts,
+    StageAfterExperts,
+    /// Gates between experts that are not there.
+    #[error(
+        "second stage `expert-assignment` chooses among several experts of which each could answer alone; set experts = {{ ride = \
+         {{}} }}, or leave out `second_stage`"
+    )]
+    AssignmentWithoutExperts,
+    /// Answers to other images than the teacher's.
+    #[error(
+        "distillation compares a batch's logits with the teacher's, but each branch of experts `bilateral` sees images of its \
+         own; leave out `distillation` or `experts`"
+    )]
+    DistillationOfBranches,
     /// Answers that are no probabilities.
     #[error(
-        "distillation compares probabilities, but this head's logits are cosines, at most 1; set head = {{ scaled-cosine = \
+        "distillation compares probabilities, but a fixed ETF's logits are cosines that no loss scales; set head = {{ scaled-cosine = \
          {{ scale = 30 }} }}, or leave out `head` or `distillation`"
     )]
     DistillationOfCosines,
@@ -168,10 +180,10 @@ impl MethodError {
             MethodError::ContrastOfExperts => "contrast",
             MethodError::ContrastOfMixedImages | MethodError::MixedBranches => "augmentation",
             MethodError::SameSamplerInBranches => "sampler",
-            MethodError::DistillationOfExperts
+            MethodError::DistillationOfBranches
             | MethodError::DistillationOfCosines
             | MethodError::DistillationOfMixedFeatures => "distillation",
-            MethodError::StageAfterExperts => "second_stage",
+            MethodError::StageAfterExperts | MethodError::AssignmentWithoutExperts => "second_stage",
             MethodError::SameSampler => "resample",
             MethodError::CentresAlone => "lambda_1",
             MethodError::FrozenClassifier(key) | MethodError::LossOfParametricContrast(key) => key,
@@ -244,6 +256,29 @@ impl Retraining {
     }
 }
 
+impl ExpertAssignment {
+    pub(crate) fn check(self) -> Result<(), MethodError> {
+        let ExpertAssignment {
+            epochs,
+            learning_rate,
+            weight_decay,
+            batch_size,
+            top_choices,
+            positive_weight,
+        } = self;
+        for (name, value) in [
+            ("expert-assignment.epochs", epochs as f64),
+            ("expert-assignment.learning_rate", learning_rate),
+            ("expert-assignment.batch_size", batch_size as f64),
+            ("expert-assignment.top_choices", top_choices as f64),
+            ("expert-assignment.positive_weight", positive_weight),
+        ] {
+            positive(name, value)?;
+        }
+        not_negative("expert-assignment.weight_decay", weight_decay)
+    }
+}
+
 impl Contrast {
     fn check(self) -> Result<(), MethodError> {
         let (temperature, dimension) = match self {
@@ -309,12 +344,21 @@ impl Distillation {
         let &Distillation {
             temperature,
             weight,
+            labels_weight,
             power,
             ..
         } = self;
         positive("distillation.temperature", temperature)?;
-        let between = weight > 0.0 && weight < 1.0;
-        require("distillation.weight", weight, between, "a number above 0 and below 1")?;
+        match labels_weight {
+            None => {
+                let expected = "a number above 0 and below 1, or state `labels_weight`";
+                require("distillation.weight", weight, weight > 0.0 && weight < 1.0, expected)?;
+            }
+            Some(labels_weight) => {
+                positive("distillation.weight", weight)?;
+                positive("distillation.labels_weight", labels_weight)?;
+            }
+        }
         let expected = "a number above 0, at most 1";
         require("distillation.power", power, power > 0.0 && power <= 1.0, expected)
     }

@@ -1,8 +1,10 @@
 //! Classifiers: features to logits, whether they were learnt, fixed or computed afterwards.
 
+use std::rc::Rc;
+
 use tch::Tensor;
 
-use crate::ClassMeans;
+use crate::{ClassMeans, Gates};
 
 /// A classifier's parameters. What a [`crate::Head`] builds, a second stage may wrap or replace.
 #[derive(Debug)]
@@ -49,7 +51,14 @@ pub enum Classifier {
     /// Similarity to class means: NCM.
     NearestClassMean(ClassMeans),
     /// One classifier an expert, each on the features of its own.
-    Experts(Vec<Classifier>),
+    Experts(Rc<[Classifier]>),
+    /// The same, each image answered by the first experts that it needs.
+    Routed {
+        /// One classifier an expert.
+        experts: Rc<[Classifier]>,
+        /// What says how many are needed.
+        gates: Gates,
+    },
 }
 
 impl Classifier {
@@ -72,15 +81,16 @@ impl Classifier {
             }
             Classifier::NearestClassMean(means) => means.similarity(features),
             Classifier::Experts(_) => self.forward_each(features).mean_dim(1, false, features.kind()),
+            Classifier::Routed { gates, .. } => gates.routed(features, &self.forward_each(features)),
         }
     }
 
     /// As [`Classifier::forward`], but of experts each one's own logits, `[b, e, k]`.
     pub fn forward_each(&self, features: &Tensor) -> Tensor {
         match self {
-            Classifier::Experts(experts) => {
+            Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
                 let logits = (0..)
-                    .zip(experts)
+                    .zip(experts.iter())
                     .map(|(e, expert)| expert.forward(&features.select(1, e)));
                 Tensor::stack(&logits.collect::<Vec<_>>(), 1)
             }
@@ -94,7 +104,9 @@ impl Classifier {
             Classifier::Linear { .. } => true,
             Classifier::Scaled { base, .. } | Classifier::Aligned { base, .. } => base.gives_probabilities(),
             Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => false,
-            Classifier::Experts(experts) => experts.iter().all(Classifier::gives_probabilities),
+            Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
+                experts.iter().all(Classifier::gives_probabilities)
+            }
         }
     }
 
@@ -107,7 +119,7 @@ impl Classifier {
             Classifier::Scaled { base, scale } => base.rows() * scale.unsqueeze(1),
             Classifier::Aligned { base, .. } => base.rows(),
             Classifier::NearestClassMean(means) => means.rows().shallow_clone(),
-            Classifier::Experts(experts) => {
+            Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
                 let rows: Vec<Tensor> = experts.iter().map(Classifier::rows).collect();
                 Tensor::cat(&rows, 1) / experts.len() as f64
             }
@@ -121,7 +133,7 @@ impl Classifier {
             Classifier::Scaled { base, scale } => base.bias().map(|bias| bias * scale.detach()),
             Classifier::Aligned { base, .. } => base.bias(),
             Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => None,
-            Classifier::Experts(experts) => {
+            Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
                 let biases: Option<Vec<Tensor>> = experts.iter().map(Classifier::bias).collect();
                 biases.map(|biases| Tensor::stack(&biases, 0).mean_dim(0, false, biases[0].kind()))
             }
@@ -154,7 +166,7 @@ mod tests {
             weight: Tensor::randn([5, 4], (Kind::Double, Device::Cpu)),
             bias: Tensor::randn([5], (Kind::Double, Device::Cpu)),
         };
-        let experts = Classifier::Experts(vec![expert(), expert(), expert()]);
+        let experts = Classifier::Experts([expert(), expert(), expert()].into());
         let features = Tensor::randn([7, 3, 4], (Kind::Double, Device::Cpu));
         assert_eq!(experts.forward_each(&features).size(), [7, 3, 5]);
         let one = features.flatten(1, -1).linear(&experts.rows(), experts.bias());

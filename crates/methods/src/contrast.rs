@@ -13,9 +13,12 @@ use crate::LossInput;
 use crate::loss::prior_adjustment;
 use projection::Projection;
 
-pub use balanced::{BalancedContrast, balanced_contrast};
-pub use k_positive::{KPositiveContrast, k_positive_contrast};
-pub use parametric::{ParametricContrast, parametric_contrast};
+pub use balanced::BalancedContrast;
+use balanced::balanced_contrast;
+pub use k_positive::KPositiveContrast;
+use k_positive::k_positive_contrast;
+pub use parametric::ParametricContrast;
+use parametric::parametric_contrast;
 
 /// The closed set of contrastive terms. Each sees more views of every image, augmented like the batch but unmixed, which
 /// pass the network with it, and learns networks of its own, which no prediction needs.

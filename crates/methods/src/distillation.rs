@@ -13,8 +13,11 @@ pub struct Distillation {
     pub teacher: String,
     /// Divides both networks' logits.
     pub temperature: f64,
-    /// The teacher's share of the loss; the labels have the rest.
+    /// The teacher's weight in the loss.
     pub weight: f64,
+    /// The labels' weight; `None`: the rest, 1 − `weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_weight: Option<f64>,
     /// Exponent of the teacher's probabilities, which are then made to sum to 1 again: 1 leaves them as they are, 0 would
     /// make them all alike.
     pub power: f64,
@@ -24,8 +27,16 @@ impl Distillation {
     /// Loss of a batch, a scalar, out of that of the `labels` and both networks' logits `[b, k]`:
     /// `(1 − w) · labels + w · T² · mean KL(t ‖ softmax(student / T))` with `t ∝ softmax(teacher / T)^p`, where T, w and p
     /// are `temperature`, `weight` and `power` (the loss of He et al. 2021 as Bag of Tricks' public code writes it).
+    ///
+    /// Of experts, logits `[b, e, k]`, the mean ones learn from the teacher. RIDE's (Wang et al. 2021, their code's
+    /// `RIDELossWithDistill`) has w = 1 and `labels_weight` 1 at T = 1.5; deviation: the code adds that sum once for each expert,
+    /// which is a factor on the learning rate.
     pub fn blend(&self, labels: &Tensor, student: &Tensor, teacher: &Tensor) -> Tensor {
         let kind = student.kind();
+        let student = match student.dim() {
+            3 => student.mean_dim(1, false, kind),
+            _ => student.shallow_clone(),
+        };
         // softmax(z)^p, normalised, is softmax(p · z)
         let teacher = (teacher * (self.power / self.temperature))
             .log_softmax(1, kind)
@@ -34,7 +45,7 @@ impl Distillation {
         let divergence = (teacher.exp() * (&teacher - student))
             .sum_dim_intlist(1, false, kind)
             .mean(kind);
-        labels * (1.0 - self.weight) + divergence * (self.weight * self.temperature.powi(2))
+        labels * self.labels_weight.unwrap_or(1.0 - self.weight) + divergence * (self.weight * self.temperature.powi(2))
     }
 }
 
@@ -51,6 +62,7 @@ mod tests {
             teacher: String::new(),
             temperature,
             weight,
+            labels_weight: None,
             power,
         }
     }
@@ -80,6 +92,20 @@ mod tests {
         let expected = 0.5 * 2.0 + 0.5 * 4.0 * divergence;
         let found = blended(&distillation(2.0, 0.5, 0.5), &student, &teacher);
         assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+    }
+
+    #[test]
+    fn experts_learn_by_their_mean_and_labels_may_keep_their_whole_weight() {
+        let (student, teacher) = (Tensor::randn([6, 3, 4], DOUBLE), Tensor::randn([6, 4], DOUBLE));
+        let shared = distillation(1.5, 0.5, 1.0);
+        let mean = blended(&shared, &student.mean_dim(1, false, Kind::Double), &teacher);
+        assert!((blended(&shared, &student, &teacher) - mean).abs() < 1e-12);
+        let whole = Distillation {
+            weight: 1.0,
+            labels_weight: Some(1.0),
+            ..shared
+        };
+        assert!((blended(&whole, &student, &teacher) - 2.0 * mean).abs() < 1e-12);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Accuracy: all, many, medium, few, per class.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::augment::crop_and_flip;
 use crate::{Images, Model};
 
-/// Images of an evaluation step: large enough to keep the device busy, small enough for its memory.
-const EVALUATION_BATCH: i64 = 500;
+/// Images of an evaluation's batch: on the CPU few enough that its caches hold the maps, on a GPU enough to keep it busy.
+fn batch_on(device: Device) -> i64 {
+    if device.is_cuda() { 1000 } else { 125 }
+}
 
 /// The closed set of meanings of many-, medium- and few-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +158,7 @@ pub fn view_features_of(model: &Model, images: &Images) -> Tensor {
 fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
-    let batches = order.split(EVALUATION_BATCH, 0).into_iter().map(|batch| {
+    let batches = order.split(batch_on(model.device()), 0).into_iter().map(|batch| {
         let (batch, _) = images.batch(&batch);
         model.features(&images.normalize(&channels_last(&change(&batch))))
     });

@@ -15,9 +15,9 @@ use crate::{Loss, LossInput};
 
 pub use aggregation::{stable_weights, weighted};
 pub use bilateral::Bilateral;
-pub use ncl::{Ncl, hard_classes, mutual_divergence};
-pub use ride::{Ride, diversity, diversity_temperatures};
-pub use sade::{Sade, reversed_counts};
+pub use ncl::Ncl;
+pub use ride::{Ride, diversity_temperatures};
+pub use sade::Sade;
 
 /// The closed set of ensembles. Each expert has features and a classifier of its own and learns by the method's loss; a
 /// prediction is the largest mean of their logits.

@@ -17,6 +17,7 @@ mod experts;
 mod head;
 mod images;
 mod initial;
+mod launch;
 mod loss;
 mod max_norm;
 mod method;
@@ -37,19 +38,14 @@ pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Poli
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
-pub use contrast::{
-    BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, balanced_contrast, k_positive_contrast,
-    parametric_contrast,
-};
+pub use contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast};
 pub use distillation::Distillation;
 pub use evaluate::{Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of};
-pub use experts::{
-    Bilateral, Experts, Ncl, Ride, Sade, diversity, diversity_temperatures, hard_classes, mutual_divergence,
-    reversed_counts, stable_weights, weighted,
-};
+pub use experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};
 pub use head::Head;
 pub use images::Images;
 pub use initial::{Initial, InitialError};
+pub use launch::Launch;
 pub use loss::{
     Loss, LossInput, SmoothingShape, class_temperatures, equalized_logits, label_aware_smoothing, ldam_margins,
     prior_adjustment,
@@ -66,5 +62,7 @@ pub use recipe::{LearningRate, Recipe};
 pub use reweight::Reweight;
 pub use sampler::{Resample, Sampler, epoch_seed};
 pub use scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy};
-pub use second_stage::{Adjusted, BackboneMode, InitialClassifier, Retraining, SecondStage, Sweep};
+pub use second_stage::{
+    Adjusted, BackboneMode, ExpertAssignment, Gates, InitialClassifier, Retraining, SecondStage, Sweep,
+};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

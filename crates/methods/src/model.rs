@@ -5,7 +5,7 @@ use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_n
 use tch::{Device, Kind, Tensor};
 
 use crate::contrast::ContrastiveBranch;
-use crate::{BackboneMode, Classifier, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
+use crate::{BackboneMode, Classifier, Gates, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -36,6 +36,8 @@ pub struct Model {
     pub precision: Precision,
     /// Neural-collapse regularizer with its centres.
     pub regularizer: Option<nc::Regularizer>,
+    /// The factor with which the method's loss takes logits.
+    pub(crate) logit_scale: f64,
     /// How often training has drawn each class as a label, `[k]`, where the loss counts that.
     pub(crate) labels_seen: Option<Tensor>,
     classes: i64,
@@ -86,6 +88,7 @@ impl Model {
             classifier_rate: 1.0,
             precision: Precision::default(),
             regularizer,
+            logit_scale: method.loss.logit_scale(),
             labels_seen: method
                 .loss
                 .counts_labels()
@@ -137,7 +140,8 @@ impl Model {
             | Classifier::Scaled { .. }
             | Classifier::Aligned { .. }
             | Classifier::NearestClassMean(_)
-            | Classifier::Experts(_) => {}
+            | Classifier::Experts(_)
+            | Classifier::Routed { .. } => {}
         }
     }
 
@@ -176,6 +180,30 @@ impl Model {
     /// Puts another classifier in place of the trained one.
     pub fn replace_classifier(&mut self, classifier: Classifier) {
         self.classifier = classifier;
+    }
+
+    /// The experts' classifier, with gates that say how many of them answer.
+    ///
+    /// # Panics
+    /// If there are no experts.
+    pub(crate) fn routed_classifier(&self, gates: Gates) -> Classifier {
+        let Classifier::Experts(experts) = &self.classifier else {
+            panic!("expert assignment is refused where there are no experts")
+        };
+        Classifier::Routed {
+            experts: experts.clone(),
+            gates,
+        }
+    }
+
+    /// How many experts answer for each image, `[b]`, of features `[b, e, d]`; `None` where all of them do.
+    pub fn experts_used(&self, features: &Tensor) -> Option<Tensor> {
+        match &self.classifier {
+            Classifier::Routed { gates, .. } => {
+                Some(gates.experts_used(features, &self.classifier.forward_each(features)))
+            }
+            _ => None,
+        }
     }
 
     /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
@@ -241,9 +269,10 @@ impl Model {
         self.classifier.forward(features)
     }
 
-    /// Logits `[b, k]` of normalised images in evaluation mode, without gradients: what a teacher says.
+    /// Logits `[b, k]` of normalised images in evaluation mode, in the scale of its loss and without gradients: what a teacher
+    /// says.
     pub(crate) fn answers(&self, images: &Tensor) -> Tensor {
-        tch::no_grad(|| self.logits(&self.features(images)))
+        tch::no_grad(|| self.logits(&self.features(images)) * self.logit_scale)
     }
 
     /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own

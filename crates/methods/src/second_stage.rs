@@ -1,9 +1,12 @@
 //! Second stages: what is retrained or adjusted on a finished first stage.
 
+mod expert_assignment;
 mod settings;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+pub use expert_assignment::{ExpertAssignment, Gates};
 
 use crate::{
     Augmentation, ClassMeans, Classifier, FeatureTransform, Head, Images, LearningRate, Loss, Method, Model, Nearness,
@@ -41,6 +44,8 @@ pub enum SecondStage {
         #[serde(default)]
         nearness: Nearness,
     },
+    /// As many experts as an image needs: see [`ExpertAssignment`]. Its gates learn on features alone.
+    ExpertAssignment(ExpertAssignment),
 }
 
 /// How a second stage trains. No regularizer and no mixup.
@@ -118,7 +123,8 @@ impl SecondStage {
             | SecondStage::WeightBalancing(retraining) => Some(retraining),
             SecondStage::TauNormalization(_)
             | SecondStage::LogitAdjustment(_)
-            | SecondStage::NearestClassMean { .. } => None,
+            | SecondStage::NearestClassMean { .. }
+            | SecondStage::ExpertAssignment(_) => None,
         }
     }
 
@@ -141,7 +147,7 @@ impl SecondStage {
     /// learns; the others act on a linear classifier's weights or on logits that are log-probabilities.
     pub fn fits(&self, head: Head) -> bool {
         match self {
-            SecondStage::NearestClassMean { .. } => true,
+            SecondStage::NearestClassMean { .. } | SecondStage::ExpertAssignment(_) => true,
             SecondStage::Crt(Retraining { max_norm: None, .. }) => matches!(head, Head::Linear | Head::Cosine),
             _ => head == Head::Linear,
         }
@@ -212,7 +218,7 @@ impl SecondStage {
     }
 
     /// The classifiers that it computes from the first stage's `model` and training images, one for each strength; none if
-    /// it trains.
+    /// it trains. Expert assignment draws from libtorch's generator.
     pub fn adjusted(&self, model: &Model, train: &Images) -> Vec<Adjusted> {
         let (weight, bias) = model.classifier();
         let bias = bias.unwrap_or_else(|| Tensor::zeros([model.classes()], (Kind::Float, model.device())));
@@ -238,6 +244,10 @@ impl SecondStage {
                     classifier: Classifier::NearestClassMean(means),
                 }]
             }
+            SecondStage::ExpertAssignment(assignment) => vec![Adjusted {
+                tau: None,
+                classifier: model.routed_classifier(assignment.gates(model, train)),
+            }],
             _ => Vec::new(),
         }
     }
@@ -355,6 +365,7 @@ mod tests {
                 teacher: "ce".into(),
                 temperature: 3.0,
                 weight: 0.5,
+                labels_weight: None,
                 power: 0.5,
             }),
             ..Method::default()

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use tch::{Kind, Tensor};
+use torch_shim::GraphError;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::experts::mean_feature;
+use crate::launch::Steps;
 use crate::{
-    Augmenter, Distillation, Evaluation, Images, LossInput, Method, Model, Recipe, Sgd, Shots, Target, epoch_seed,
-    evaluate, features_of,
+    Augmenter, Distillation, Evaluation, Images, Launch, LossInput, Method, Model, Recipe, Sgd, Shots, Target,
+    epoch_seed, evaluate, features_of,
 };
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
@@ -34,6 +36,8 @@ pub struct Training<'a> {
     pub seed: i64,
     /// Neural-collapse metrics are measured every so many epochs, and after the last one.
     pub metrics_every: i64,
+    /// How its steps reach the device.
+    pub launch: Launch,
     /// Where the checkpoint lies; an existing one is resumed.
     pub checkpoint: &'a Path,
 }
@@ -105,6 +109,9 @@ pub enum TrainError {
     /// See [`CheckpointError`].
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The step does not become a CUDA graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// The observer could not keep what it was told.
     #[error("cannot record epoch: {0}; make room or choose another --out, then run the same command again")]
     Record(#[from] io::Error),
@@ -136,12 +143,7 @@ impl Training<'_> {
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
         let distillation = self.distillation();
-        let mut first_epoch = 0;
-        if let Some(checkpoint) = Checkpoint::load(self.checkpoint)? {
-            checkpoint.restore_model(model)?;
-            checkpoint.restore_optimizer(&optimizer)?;
-            first_epoch = checkpoint.next_epoch;
-        }
+        let first_epoch = self.resume(model, &optimizer)?;
 
         for epoch in first_epoch..recipe.epochs {
             let started = Instant::now();
@@ -156,46 +158,50 @@ impl Training<'_> {
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
             let mut seen = Vec::new(); // features and labels of the train pass
+            let mut steps = Steps::new(self.launch);
 
             for (step, batch) in batches.iter().enumerate() {
-                let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
-                let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
-                let (images, target) = method.pose(images, target); // a pretext task's, where there is one
-                let views = method
-                    .contrast
-                    .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
-                let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
-                let (features, target) = augmenter.mix_features(features, target); // manifold mixup
-                let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
-                model.count_labels(target.first());
-                let loss_input = LossInput {
-                    logits: &logits,
-                    labels: &labels,
-                    features: &features,
-                    class_counts: &class_counts,
-                    class_weights: class_weights.as_ref(),
-                    labels_seen: model.labels_seen.as_ref(),
-                    epoch,
-                };
-                let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
-                if let Some((distillation, teacher)) = distillation {
-                    loss = distillation.blend(&loss, &logits, &teacher.answers(&images));
-                }
-                if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
-                    loss += contrast;
-                }
-                if let Some(nc) = &model.regularizer {
-                    loss += regularization(nc, epoch, &mean_feature(&features), &target);
-                }
-                loss.backward();
-                optimizer.step(learning_rate); // also clears the gradients
-                model.keep_norms();
-                if let Some(nc) = &mut model.regularizer {
-                    nc.step();
-                }
-                loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
+                let (features, labels) = steps.run(batch, |batch| {
+                    let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
+                    let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
+                    let (images, target) = method.pose(images, target); // a pretext task's, where there is one
+                    let views = method
+                        .contrast
+                        .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
+                    let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
+                    let (features, target) = augmenter.mix_features(features, target); // manifold mixup
+                    let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
+                    model.count_labels(target.first());
+                    let loss_input = LossInput {
+                        logits: &logits,
+                        labels: &labels,
+                        features: &features,
+                        class_counts: &class_counts,
+                        class_weights: class_weights.as_ref(),
+                        labels_seen: model.labels_seen.as_ref(),
+                        epoch,
+                    };
+                    let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
+                    if let Some((distillation, teacher)) = distillation {
+                        loss = distillation.blend(&loss, &(&logits * model.logit_scale), &teacher.answers(&images));
+                    }
+                    if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
+                        loss += contrast;
+                    }
+                    if let Some(nc) = &model.regularizer {
+                        loss += regularization(nc, epoch, &mean_feature(&features), &target);
+                    }
+                    loss.backward();
+                    optimizer.step(learning_rate); // also clears the gradients
+                    model.keep_norms();
+                    if let Some(nc) = &mut model.regularizer {
+                        nc.step();
+                    }
+                    loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
+                    (features.detach(), target.first().shallow_clone())
+                })?;
                 if measured {
-                    seen.push((features.detach(), target.first().shallow_clone()));
+                    seen.push((features.copy(), labels.copy())); // the next replay writes its own to the same place
                 }
                 observe(Progress::Step {
                     epoch,
@@ -223,6 +229,16 @@ impl Training<'_> {
             Checkpoint::save(self.checkpoint, model, &optimizer, epoch + 1)?;
         }
         Ok(())
+    }
+
+    /// Goes back to the checkpoint, if there is one, and says which epoch is next.
+    fn resume(&self, model: &mut Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
+        let Some(checkpoint) = Checkpoint::load(self.checkpoint)? else {
+            return Ok(0);
+        };
+        checkpoint.restore_model(model)?;
+        checkpoint.restore_optimizer(optimizer)?;
+        Ok(checkpoint.next_epoch)
     }
 
     fn check_batch_size(&self) -> Result<(), TrainError> {

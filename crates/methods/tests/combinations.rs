@@ -1,59 +1,15 @@
 //! Random sums of parts on random features: finite, and no part is without effect.
 
+mod parts;
+
 use methods::{
-    Bilateral, Distillation, Experts, Head, Loss, LossInput, Method, Ncl, Regularizer, Resample, Reweight, Ride, Sade,
-    Sampler, SmoothingShape, Target, cosine_logits,
+    Distillation, Experts, Head, Loss, LossInput, Method, Regularizer, Resample, Reweight, Sampler, Target,
+    cosine_logits,
 };
 use tch::{Device, Kind, Tensor};
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 const EPOCH: i64 = 3; // of 0 to 4
-
-const LOSSES: [Loss; 19] = [
-    Loss::CrossEntropy,
-    Loss::LabelSmoothing { smoothing: 0.1 },
-    Loss::LabelAwareSmoothing {
-        head: 0.4,
-        tail: 0.1,
-        shape: SmoothingShape::Concave,
-    },
-    Loss::LabelAwareSmoothing {
-        head: 0.3,
-        tail: 0.0,
-        shape: SmoothingShape::Power { exponent: 0.5 },
-    },
-    Loss::Focal { gamma: 1.0 },
-    Loss::SigmoidFocal { gamma: 0.5 },
-    Loss::Ldam {
-        max_margin: 0.5,
-        scale: 30.0,
-    },
-    Loss::BalancedSoftmax,
-    Loss::LogitAdjustment { tau: 1.5 },
-    Loss::ClassDependentTemperatures { gamma: 0.2 },
-    Loss::VectorScaling { gamma: 0.3, tau: 1.0 },
-    Loss::Equalization {
-        rare_share: 0.2,
-        probability: 0.9,
-    },
-    Loss::SigmoidEqualization { rare_count: 20 },
-    Loss::Seesaw {
-        mitigation: 0.8,
-        compensation: 2.0,
-        least_probability: 0.01,
-    },
-    Loss::InfluenceBalanced {
-        alpha: 1000.0,
-        start_epoch: EPOCH,
-    },
-    Loss::Lade {
-        alpha: 0.1,
-        lambda: 0.01,
-    },
-    Loss::MeanSquaredError,
-    Loss::AttractionRepulsion,
-    Loss::DotRegression { balanced_lengths: true },
-];
 
 const SAMPLERS: [Sampler; 7] = [
     Sampler::InstanceBalanced,
@@ -81,27 +37,12 @@ const REWEIGHTS: [Option<Reweight>; 4] = [
     }),
 ];
 
-const EXPERTS: [Option<Experts>; 5] = [
-    None,
-    Some(Experts::Ride(Ride {
-        experts: 2,
-        diversity: 0.45,
-        temperature: 1.0,
-        frequency: 0.05,
-    })),
-    Some(Experts::Sade(Sade { tau: 2.0 })),
-    Some(Experts::Bilateral(Bilateral { epochs: 6 })),
-    Some(Experts::Ncl(Ncl {
-        experts: 2,
-        hard_share: 0.4,
-        collaboration: 0.6,
-    })),
-];
 fn distillation(power: f64) -> Distillation {
     Distillation {
         teacher: String::new(),
         temperature: 3.0,
         weight: 0.5,
+        labels_weight: None,
         power,
     }
 }
@@ -194,15 +135,13 @@ impl Problem {
 #[test]
 fn every_combination_is_finite_and_no_part_is_ignored() {
     tch::set_num_threads(1);
+    let losses = parts::losses(EPOCH);
+    let experts: Vec<Option<Experts>> = [None].into_iter().chain(parts::ensembles(6).map(Some)).collect();
     for draw in 0..240 {
         tch::manual_seed(draw);
         let problem = Problem::drawn();
-        let loss = LOSSES[draw as usize % LOSSES.len()];
-        let head = match loss {
-            Loss::Ldam { .. } => Head::Cosine,
-            Loss::DotRegression { .. } => Head::FixedEtf,
-            _ => Head::Linear,
-        };
+        let loss = losses[draw as usize % losses.len()];
+        let head = parts::head_of(loss);
         let sampler = any(&SAMPLERS);
         let later = Resample {
             sampler: any(&SAMPLERS),
@@ -217,12 +156,12 @@ fn every_combination_is_finite_and_no_part_is_ignored() {
             regularizer: any(&[None, Some(Regularizer::Nc(nc::Config::default()))]),
             head,
             distillation: any(&[None, Some(1.0), Some(0.5)])
-                .filter(|_| head == Head::Linear)
+                .filter(|_| head != Head::FixedEtf)
                 .map(distillation),
             ..Method::default()
         };
         let with_experts = Method {
-            experts: any(&EXPERTS),
+            experts: any(&experts),
             ..plain.clone()
         };
         let mixes_branches = mixed && matches!(with_experts.experts, Some(Experts::Bilateral(_)));

@@ -1,10 +1,12 @@
 //! Nothing between the first and the last step of an epoch waits for the device: twice the steps, as many host reads.
 
+mod parts;
+
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, BalancedContrast, Bilateral, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, Head, Images,
-    KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, Ncl, ParametricContrast, Policy, RandAugment,
-    Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sade, Sampler, Shots, Training,
+    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, Head, Images,
+    KPositiveContrast, Launch, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy, RandAugment,
+    Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -48,6 +50,7 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
         validation: None,
         seed: 0,
         metrics_every: 1,
+        launch: Launch::Eager,
         checkpoint: &folder.path().join("checkpoint.safetensors"),
     };
     let (trained, reads) = host_reads(|| training.run(&mut model, &mut |_| Ok(())));
@@ -62,6 +65,7 @@ fn of_loss(loss: Loss) -> Method {
     });
     Method {
         loss,
+        head: parts::head_of(loss),
         reweight,
         regularizer: Some(Regularizer::Nc(nc::Config::default())),
         ..Method::default()
@@ -125,51 +129,23 @@ fn a_step_reads_nothing_on_the_host() {
             teacher: "the network beside it".into(),
             temperature: 3.0,
             weight: 0.5,
+            labels_weight: None,
             power: 0.5,
         }),
         ..Method::default()
-    };
-    let losses = [
-        Loss::CrossEntropy,
-        Loss::LabelSmoothing { smoothing: 0.1 },
-        Loss::SigmoidFocal { gamma: 2.0 },
-        Loss::BalancedSoftmax,
-        Loss::VectorScaling { gamma: 0.3, tau: 1.0 },
-        Loss::Equalization {
-            rare_share: 0.2,
-            probability: 0.9,
-        },
-        Loss::SigmoidEqualization { rare_count: 20 },
-        Loss::Seesaw {
-            mitigation: 0.8,
-            compensation: 2.0,
-            least_probability: 0.01,
-        },
-        Loss::InfluenceBalanced {
-            alpha: 1000.0,
-            start_epoch: 0,
-        },
-        Loss::Lade {
-            alpha: 0.1,
-            lambda: 0.01,
-        },
-        Loss::MeanSquaredError,
-        Loss::AttractionRepulsion,
-    ];
-    let ldam = Method {
-        head: Head::Cosine,
-        ..of_loss(Loss::Ldam {
-            max_margin: 0.5,
-            scale: 30.0,
-        })
     };
     let cmo = Cmo {
         start_epoch: 0,
         last_plain_epochs: 0,
         ..Cmo::default()
     };
-    let mut methods = vec![resampled, distilled, ldam];
-    methods.extend(losses.map(of_loss));
+    let taught_experts = Method {
+        distillation: distilled.distillation.clone(),
+        ..of_experts(Experts::Ride(Ride::default()))
+    };
+    let mut methods = vec![resampled, distilled, taught_experts];
+    methods.extend(parts::losses(0).map(of_loss));
+    methods.extend(parts::ensembles(1).map(of_experts));
     methods.extend([
         of_augmentation(Some(Policy::AutoAugment), Mix::Mixup(Mixup { alpha: 0.2 })),
         of_augmentation(
@@ -182,10 +158,6 @@ fn a_step_reads_nothing_on_the_host() {
         of_contrast(Contrast::Balanced(BalancedContrast::default())),
         of_contrast(Contrast::KPositive(KPositiveContrast::default())),
         of_contrast(Contrast::Parametric(ParametricContrast::default())),
-        of_experts(Experts::Ride(Ride::default())),
-        of_experts(Experts::Sade(Sade::default())),
-        of_experts(Experts::Bilateral(Bilateral { epochs: 1 })),
-        of_experts(Experts::Ncl(Ncl::default())),
     ]);
     for method in methods {
         let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));

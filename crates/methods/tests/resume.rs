@@ -5,7 +5,7 @@ use std::path::Path;
 
 use datasets::{Dataset, Split};
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Images, Initial, KPositiveContrast,
+    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Images, Initial, KPositiveContrast, Launch,
     LearningRate, Loss, Method, Model, Ncl, ParametricContrast, Progress, Recipe, Regularizer, Resample, Reweight,
     Ride, Sade, Sampler, Shots, TrainError, Training,
 };
@@ -71,6 +71,7 @@ fn train_from(
         validation: None,
         seed: 3,
         metrics_every: 1,
+        launch: Launch::Eager,
         checkpoint,
     };
     training.run(&mut model, &mut |progress| match progress {
@@ -159,6 +160,7 @@ fn taught() -> Method {
             teacher: "the network beside it".into(),
             temperature: 3.0,
             weight: 0.5,
+            labels_weight: None,
             power: 0.5,
         }),
         ..Method::default()

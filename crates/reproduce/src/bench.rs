@@ -6,7 +6,8 @@ use std::fs;
 use anyhow::{Context, bail};
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, Images, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training, evaluate,
+    Augmentation, Images, Launch, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training,
+    evaluate,
 };
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -28,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) threads: i32,
     /// Arithmetic of the backbone.
     pub(crate) precision: Precision,
+    /// How steps reach the device.
+    pub(crate) launch: Launch,
 }
 
 /// Test images of the evaluation that is timed beside the training.
@@ -51,6 +54,7 @@ impl Bench {
             );
         }
         tch::set_num_threads(self.threads);
+        self.launch.prepare(self.device)?;
         let regularizer = Regularizer::Nc(Protocol::Code.nc(Dataset::Cifar10));
         for (name, regularizer) in [("ce", None), ("ce+nc", Some(regularizer))] {
             let method = Method {
@@ -88,6 +92,7 @@ impl Bench {
             validation: None,
             seed: 0,
             metrics_every: 1,
+            launch: self.launch,
             checkpoint: &folder.join("checkpoint.safetensors"),
         };
         let mut speeds = Vec::new();
@@ -105,10 +110,11 @@ impl Bench {
         let images_per_second = median(&mut speeds[usize::from(self.epochs > 1)..]);
         Ok(format!(
             "images_per_s={images_per_second:.1} step_ms={:.1} evaluated_images_per_s={evaluated_per_second:.1} \
-             peak_rss_mb={:.0} precision={} threads={} device={:?} batch={}",
+             peak_rss_mb={:.0} precision={} launch={} threads={} device={:?} batch={}",
             1e3 * self.batch as f64 / images_per_second,
             peak_memory_megabytes().unwrap_or(f64::NAN),
             self.precision.name(),
+            self.launch.name(),
             self.threads,
             self.device,
             self.batch,

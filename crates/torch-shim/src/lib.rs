@@ -12,9 +12,11 @@
 //! }
 //! ```
 
+mod cuda_graph;
 #[cfg(feature = "host-reads")]
 mod host_reads;
 
+pub use cuda_graph::{CudaGraph, GraphError};
 #[cfg(feature = "host-reads")]
 pub use host_reads::host_reads;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};

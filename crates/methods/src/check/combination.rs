@@ -46,6 +46,10 @@ impl Method {
         }
         match &self.second_stage {
             None => Ok(()),
+            Some(SecondStage::ExpertAssignment(assignment)) => match self.experts {
+                None | Some(Experts::Bilateral(_)) => Err(MethodError::AssignmentWithoutExperts),
+                Some(_) => assignment.check(),
+            },
             Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
             Some(second_stage) => self.check_second_stage(second_stage),
         }
@@ -100,10 +104,10 @@ impl Method {
     }
 
     fn check_distillation(&self) -> Result<(), MethodError> {
-        if self.experts.is_some() {
-            return Err(MethodError::DistillationOfExperts);
+        if matches!(self.experts, Some(Experts::Bilateral(_))) {
+            return Err(MethodError::DistillationOfBranches);
         }
-        if matches!(self.head, Head::Cosine | Head::FixedEtf) {
+        if self.head == Head::FixedEtf {
             return Err(MethodError::DistillationOfCosines);
         }
         if matches!(self.augmentation.mix, Some(Mix::ManifoldMixup(_))) {
@@ -353,6 +357,7 @@ mod tests {
             teacher: "ce".into(),
             temperature: 3.0,
             weight: 0.5,
+            labels_weight: None,
             power: 0.5,
         });
         let student = Method {
@@ -361,17 +366,29 @@ mod tests {
         };
         assert_eq!(student.check(), Ok(()));
         let experts = Some(Experts::Sade(Sade::default()));
+        let taught_experts = Method {
+            experts,
+            ..student.clone()
+        };
+        assert_eq!(taught_experts.check(), Ok(()));
+        let experts = Some(Experts::Bilateral(Bilateral { epochs: 200 }));
         let refusal = |student: Method| student.check().unwrap_err();
         assert_eq!(
             refusal(Method {
                 experts,
                 ..student.clone()
             }),
-            MethodError::DistillationOfExperts
+            MethodError::DistillationOfBranches
         );
-        let cosines = Method {
+        let scaled_cosines = Method {
             loss: LDAM,
             head: Head::Cosine,
+            ..student.clone()
+        };
+        assert_eq!(scaled_cosines.check(), Ok(()));
+        let cosines = Method {
+            loss: Loss::DotRegression { balanced_lengths: true },
+            head: Head::FixedEtf,
             ..student.clone()
         };
         assert_eq!(refusal(cosines), MethodError::DistillationOfCosines);
@@ -395,9 +412,18 @@ mod tests {
             ..Method::default()
         };
         assert_eq!(
-            refusal(unlabelled).to_string(),
-            "`distillation.weight` is 1; set it to a number above 0 and below 1"
+            refusal(unlabelled.clone()).to_string(),
+            "`distillation.weight` is 1; set it to a number above 0 and below 1, or state `labels_weight`"
         );
+        let beside_the_labels = unlabelled.distillation.map(|distillation| Distillation {
+            labels_weight: Some(1.0),
+            ..distillation
+        });
+        let beside_the_labels = Method {
+            distillation: beside_the_labels,
+            ..Method::default()
+        };
+        assert_eq!(beside_the_labels.check(), Ok(()));
     }
 
     #[test]

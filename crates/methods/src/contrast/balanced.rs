@@ -35,7 +35,7 @@ impl Default for BalancedContrast {
 /// unit views `[n, p]` with labels `[n]` i64 with all views and unit prototypes `[k, p]`, one a class, and P(i) what else
 /// is of i's class. So a class weighs alike whatever its share of the batch, and none is missing (Zhu et al. 2022
 /// and their code). → scalar.
-pub fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Tensor, temperature: f64) -> Tensor {
+pub(super) fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Tensor, temperature: f64) -> Tensor {
     let (samples, classes) = (labels.size()[0], prototypes.size()[0]);
     let keys = Tensor::cat(&[views, prototypes], 0); // [n + k, p]
     let every_class = Tensor::arange(classes, (Kind::Int64, labels.device()));

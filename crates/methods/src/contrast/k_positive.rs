@@ -36,7 +36,7 @@ impl Default for KPositiveContrast {
 /// first ones before all second ones, with labels `[2b]` i64, and P(i) the other view of i's image beside `positives`
 /// views of other images of its class, drawn without replacement, or all where there are no more (Kang et al. 2021, by the
 /// code of Li et al. 2022). So frequent and rare classes pull alike. Draws from libtorch's generator. → scalar.
-pub fn k_positive_contrast(views: &Tensor, labels: &Tensor, positives: i64, temperature: f64) -> Tensor {
+pub(super) fn k_positive_contrast(views: &Tensor, labels: &Tensor, positives: i64, temperature: f64) -> Tensor {
     let samples = views.size()[0];
     let itself = Tensor::eye_m(samples, samples, (Kind::Bool, views.device()));
     let other_view = itself.roll([samples / 2], [1]);

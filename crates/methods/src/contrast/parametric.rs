@@ -35,7 +35,13 @@ impl Default for ParametricContrast {
 /// −mean_i Σ_j w_ij ln softmax_j \[z_i, s_i / τ\] / Σ_j w_ij over the classes, by logits `[b, k]`, and all views but i
 /// itself, by s, the inner products of unit views `[2b, p]` with labels `[2b]` i64, of which the first b are the anchors.
 /// w is 1 for i's class, `alpha` for views of it, else 0 (Cui et al. 2021, Eq. 4, and their code). → scalar.
-pub fn parametric_contrast(logits: &Tensor, views: &Tensor, labels: &Tensor, alpha: f64, temperature: f64) -> Tensor {
+pub(super) fn parametric_contrast(
+    logits: &Tensor,
+    views: &Tensor,
+    labels: &Tensor,
+    alpha: f64,
+    temperature: f64,
+) -> Tensor {
     let anchors = logits.size()[0];
     let anchor_labels = labels.narrow(0, 0, anchors);
     let itself = Tensor::eye_m(anchors, views.size()[0], (Kind::Bool, views.device()));

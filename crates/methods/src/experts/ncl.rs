@@ -51,7 +51,7 @@ impl Ncl {
 
 /// 1 at a sample's label and at the classes of the largest other logits, `count` together, else 0: logits `[b, k]`, labels
 /// `[b]` → `[b, k]`.
-pub fn hard_classes(logits: &Tensor, labels: &Tensor, count: i64) -> Tensor {
+fn hard_classes(logits: &Tensor, labels: &Tensor, count: i64) -> Tensor {
     let with_label_first = logits.detach().scatter_value(1, &labels.unsqueeze(1), f64::INFINITY);
     let (_, hardest) = with_label_first.topk(count, 1, true, false);
     logits.detach().zeros_like().scatter_value(1, &hardest, 1.0)
@@ -59,7 +59,7 @@ pub fn hard_classes(logits: &Tensor, labels: &Tensor, count: i64) -> Tensor {
 
 /// How far networks are from agreeing with each other: Σ_e Σ_f KL(softmax z_f ‖ softmax z_e) / (E − 1), averaged over the
 /// batch, with gradient on both sides. Logits `[b, e, k]` → scalar (Li et al. 2022, Eq. 8, and their code).
-pub fn mutual_divergence(logits: &Tensor) -> Tensor {
+fn mutual_divergence(logits: &Tensor) -> Tensor {
     let (samples, networks) = (logits.size()[0], logits.size()[1]);
     let kind = logits.kind();
     let log_shares = logits.log_softmax(2, kind);

@@ -51,7 +51,7 @@ impl Ride {
 /// How far experts are from agreeing: Σ_e T̄² KL(softmax(z̄ / T) ‖ softmax(z_e / T)), averaged over the batch, with z̄ the
 /// mean logits, which get no gradient, and T̄ the mean temperature. Logits `[b, e, k]`, temperatures `[k]` → scalar
 /// (Wang et al. 2021, Eq. 3 and their code, whose KL has the mean first).
-pub fn diversity(logits: &Tensor, temperatures: &Tensor) -> Tensor {
+fn diversity(logits: &Tensor, temperatures: &Tensor) -> Tensor {
     let kind = logits.kind();
     let mean = logits.detach().mean_dim(1, true, kind);
     let mean = (mean / temperatures).log_softmax(2, kind); // [b, 1, k]

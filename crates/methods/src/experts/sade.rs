@@ -43,7 +43,7 @@ impl Sade {
 }
 
 /// Counts `[k]` with the largest class's given to the rarest, the second largest's to the second rarest, and so on.
-pub fn reversed_counts(class_counts: &Tensor) -> Tensor {
+fn reversed_counts(class_counts: &Tensor) -> Tensor {
     let (descending, by_size) = class_counts.sort(0, true);
     class_counts.scatter(0, &by_size.flip([0]), &descending)
 }

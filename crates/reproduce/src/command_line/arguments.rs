@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use datasets::Dataset;
-use methods::{Precision, Protocol};
+use methods::{Launch, Precision, Protocol};
 use models::Backbone;
 use tch::Device;
 
@@ -221,6 +221,9 @@ pub(crate) struct RunArguments {
     /// Arithmetic of the networks: auto is bf16 where the hardware is faster at it, else f32
     #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
     pub(crate) precision: PrecisionChoice,
+    /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: eager]
+    #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph", hide_default_value = true)]
+    pub(crate) launch: Launch,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) metrics_every: i64,
@@ -332,6 +335,8 @@ pub(crate) struct WorkerArguments {
     threads: i32,
     #[arg(long, default_value = "auto", value_parser = precision)]
     precision: PrecisionChoice,
+    #[arg(long, default_value = "eager", value_parser = launch)]
+    launch: Launch,
     #[arg(long, default_value_t = 1)]
     metrics_every: i64,
     #[arg(long, default_value = "")]
@@ -349,6 +354,7 @@ impl WorkerArguments {
             device,
             threads,
             precision,
+            launch,
             metrics_every,
             command,
         } = self;
@@ -362,6 +368,7 @@ impl WorkerArguments {
             device,
             threads,
             precision: precision.on(device),
+            launch,
             metrics_every,
             command,
         }
@@ -391,6 +398,9 @@ pub(crate) struct BenchArguments {
     /// Arithmetic of the network, as in `run`
     #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
     precision: PrecisionChoice,
+    /// How steps reach a GPU, as in `run`
+    #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph")]
+    launch: Launch,
 }
 
 impl BenchArguments {
@@ -404,6 +414,7 @@ impl BenchArguments {
             device: self.device,
             threads: self.threads.unwrap_or(cores),
             precision: self.precision.on(self.device),
+            launch: self.launch,
         }
     }
 }
@@ -440,6 +451,13 @@ fn precision(text: &str) -> Result<PrecisionChoice, String> {
         "bf16" => Ok(PrecisionChoice::Forced(Precision::Bf16)),
         _ => Err(format!("`{text}` is no precision; say auto, f32 or bf16")),
     }
+}
+
+fn launch(text: &str) -> Result<Launch, String> {
+    [Launch::Eager, Launch::Graph]
+        .into_iter()
+        .find(|launch| launch.name() == text)
+        .ok_or_else(|| format!("`{text}` is no way to launch; say eager or graph"))
 }
 
 /// `cpu`, `cuda` (the first GPU) or `cuda:N`.

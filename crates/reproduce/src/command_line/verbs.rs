@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use datasets::Availability;
+use methods::Launch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -40,6 +41,9 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         unfinished.len(),
         gpu_support,
     )?;
+    if arguments.launch == Launch::Graph && slots.devices.iter().any(|device| device == "cpu") {
+        bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
+    }
     preflight::check(&unfinished, arguments.data.as_deref())?;
     claim(&out, &planned[0].run)?;
 
@@ -50,6 +54,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         devices: slots.devices.clone(),
         threads: slots.threads,
         precision: arguments.precision.name(),
+        launch: arguments.launch.name(),
         metrics_every: arguments.metrics_every,
         command: arguments.grid.command(),
         view: &view,

@@ -103,10 +103,14 @@ fn contrast(contrast: Contrast) -> String {
 
 /// Whose answers are learnt, such as `distilled from ce (…)`.
 fn distillation(distillation: &Distillation) -> String {
+    let labels = distillation
+        .labels_weight
+        .map(|weight| format!(" beside {weight} of the labels"));
     format!(
-        "distilled from {} (weight {}, temperature {}, power {})",
+        "distilled from {} (weight {}{}, temperature {}, power {})",
         Run::method_of(&distillation.teacher),
         distillation.weight,
+        labels.unwrap_or_default(),
         distillation.temperature,
         distillation.power
     )
@@ -183,6 +187,10 @@ fn second_stage(second_stage: &SecondStage) -> String {
                 Nearness::Cosine => "cosine",
             };
             format!("then nearest class mean ({features} features, {nearness})")
+        }
+        SecondStage::ExpertAssignment(assignment) => {
+            let epochs = count(assignment.epochs, "epoch");
+            format!("then expert assignment for {epochs} (class-balanced sampling)")
         }
     }
 }

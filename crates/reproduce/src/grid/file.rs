@@ -2,8 +2,8 @@
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
-    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, Loss, Nearness, Protocol, Resample,
-    Sampler, ShotSplit,
+    Augmentation, Contrast, Distillation, ExpertAssignment, Experts, FeatureTransform, Head, Initial, Loss, Nearness,
+    Protocol, Resample, Sampler, ShotSplit,
 };
 use serde::Deserialize;
 use toml::Spanned;
@@ -118,4 +118,5 @@ pub(super) enum SecondStageEntry {
         #[serde(default)]
         nearness: Nearness,
     },
+    ExpertAssignment(ExpertAssignment),
 }

@@ -92,7 +92,7 @@ impl Planner<'_> {
             }
             if let Some(distillation) = &mut method.distillation {
                 let teacher = self.network(named, &distillation.teacher, Role::Teacher)?;
-                if matches!(teacher.method.head, Head::Cosine | Head::FixedEtf) {
+                if teacher.method.head == Head::FixedEtf {
                     return Err(refused(Refusal::TeacherOfCosines(teacher.name.clone())));
                 }
                 let planned = self.plan_for(teacher, &asking)?;
@@ -288,10 +288,10 @@ mod tests {
         assert!(refusal(&of("pupil"), &pupil).contains("needs its own finished network, directly or through others"));
         let tau = method("tau", "second_stage = { tau-normalization = {} }");
         assert!(refusal(&of("tau"), &tau).contains("`tau`, which only computes a classifier"));
-        let ldam = method(
-            "ldam",
-            "loss = { ldam = { max_margin = 0.5, scale = 30.0 } }\nhead = \"cosine\"",
+        let etf = method(
+            "etf",
+            "loss = { dot-regression = { balanced_lengths = false } }\nhead = \"fixed-etf\"",
         );
-        assert!(refusal(&of("ldam"), &ldam).contains("teacher `ldam` answers in cosines"));
+        assert!(refusal(&of("etf"), &etf).contains("teacher `etf` answers in cosines"));
     }
 }

@@ -193,6 +193,7 @@ fn resolve_second_stage(entry: &SecondStageEntry, dataset: Dataset, protocol: Pr
         &SecondStageEntry::NearestClassMean { features, nearness } => {
             SecondStage::NearestClassMean { features, nearness }
         }
+        &SecondStageEntry::ExpertAssignment(assignment) => SecondStage::ExpertAssignment(assignment),
     })
 }
 

@@ -18,6 +18,13 @@ struct SweepRow {
     few: Option<f64>,
 }
 
+/// One row of `assignment.csv`: which share of the test split so many experts answer for.
+#[derive(Debug, Serialize)]
+struct AssignmentRow {
+    experts: i64,
+    share: f64,
+}
+
 /// Puts the classifier that `second_stage` computes in place of that of `model`, the finished first stage, and returns its
 /// strength, if it has one. Of several it is the one with the highest accuracy on `validation`, the first of equals; all
 /// of them are written to `sweep.csv`.
@@ -58,8 +65,18 @@ pub(crate) fn adjust(
         }
     }
     run_dir.write_rows("sweep.csv", rows)?;
-    Ok(chosen.and_then(|(_, adjusted)| {
+    let tau = chosen.and_then(|(_, adjusted)| {
         model.replace_classifier(adjusted.classifier);
         adjusted.tau
-    }))
+    });
+    if let Some(used) = model.experts_used(&test_features) {
+        let samples = used.numel() as f64;
+        let counts = Vec::<i64>::try_from(used.bincount(None::<Tensor>, 0)).expect("counts are i64");
+        let rows = (0..).zip(counts).skip(1).map(|(experts, count)| AssignmentRow {
+            experts,
+            share: count as f64 / samples,
+        });
+        run_dir.write_rows("assignment.csv", rows)?;
+    }
+    Ok(tau)
 }

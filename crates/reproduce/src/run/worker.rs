@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use datasets::{IndexList, Loaded};
 use methods::{
-    Checkpoint, EpochRow, Evaluation, Images, Method, Model, Precision, Progress, Shots, Training, epoch_seed,
+    Checkpoint, EpochRow, Evaluation, Images, Launch, Method, Model, Precision, Progress, Shots, Training, epoch_seed,
     features_of,
 };
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) threads: i32,
     /// Arithmetic of the backbone.
     pub(crate) precision: Precision,
+    /// How steps reach the device.
+    pub(crate) launch: Launch,
     /// Epochs from one measurement of neural collapse to the next.
     pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
@@ -57,6 +59,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     // A run whose parent was killed would hold its lock and its core for nobody.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     tch::set_num_threads(job.threads);
+    job.launch.prepare(job.device)?;
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
@@ -114,6 +117,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
+        launch: job.launch,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();
@@ -128,13 +132,11 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Progress::Epoch(row) => record(&run_dir, row),
     })?;
     let measured = match &run.method.second_stage {
-        Some(second_stage) if second_stage.retraining().is_none() => Measured::adjusted(
-            second_stage,
-            &mut model,
-            (&train, validation.as_ref(), &test),
-            &shots,
-            &run_dir,
-        )?,
+        Some(second_stage) if second_stage.retraining().is_none() => {
+            tch::manual_seed(seed);
+            let images = (&train, validation.as_ref(), &test);
+            Measured::adjusted(second_stage, &mut model, images, &shots, &run_dir)?
+        }
         _ => Measured::trained(&run_dir)?,
     };
 

@@ -22,6 +22,8 @@ pub(crate) struct Processes<'a> {
     pub(crate) threads: usize,
     /// As `worker --precision` takes it.
     pub(crate) precision: &'static str,
+    /// As `worker --launch` takes it.
+    pub(crate) launch: &'static str,
     /// As `worker --metrics-every` takes it.
     pub(crate) metrics_every: i64,
     /// The command without its choice of runs, for the record.
@@ -64,6 +66,8 @@ impl Processes<'_> {
         worker.args([
             "--precision",
             self.precision,
+            "--launch",
+            self.launch,
             "--metrics-every",
             &self.metrics_every.to_string(),
         ]);

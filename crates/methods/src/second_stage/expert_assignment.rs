@@ -1,0 +1,212 @@
+//! Expert assignment: how many experts an image is shown to.
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Reduction, Tensor};
+
+use crate::classifier::normalized;
+use crate::{Images, LearningRate, Model, Sampler, Sgd, features_of};
+
+/// RIDE's second stage (Wang et al. 2021, §3.3 and `EAResNet` of their code): a gate after each expert but the last says
+/// whether another one is needed. It learns to say so where the mean logits of the experts so far are wrong and those with
+/// some later ones right; an image is then answered by the experts before the first gate that says no.
+///
+/// Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: features are those of the training images
+/// as they are, computed once, in evaluation mode (there augmented anew in each epoch); no Nesterov momentum.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpertAssignment {
+    /// Passes over the training split, each class drawn alike.
+    pub epochs: i64,
+    /// Initial rate of a cosine.
+    pub learning_rate: f64,
+    /// L2 coefficient on the gates' parameters.
+    pub weight_decay: f64,
+    /// Images of a step.
+    pub batch_size: i64,
+    /// How many of the largest mean logits a gate sees; all, where there are fewer classes.
+    pub top_choices: i64,
+    /// What an image that needs another expert weighs in a gate's loss; one that does not weighs 1.
+    pub positive_weight: f64,
+}
+
+impl Default for ExpertAssignment {
+    fn default() -> ExpertAssignment {
+        ExpertAssignment {
+            epochs: 5,
+            learning_rate: 0.01,
+            weight_decay: 5e-4,
+            batch_size: 512,
+            top_choices: 30,
+            positive_weight: 100.0,
+        }
+    }
+}
+
+const HIDDEN: i64 = 16;
+const MOMENTUM: f64 = 0.9;
+
+/// A gate after each expert but the last.
+#[derive(Debug)]
+pub struct Gates {
+    hidden: Tensor,      // [e - 1, d, h]
+    hidden_bias: Tensor, // [e - 1, 1, h]
+    output: Tensor,      // [e - 1, h + c, 1], c the top choices
+    output_bias: Tensor, // [e - 1, 1, 1]
+    top_choices: i64,
+}
+
+impl ExpertAssignment {
+    /// Gates that have learnt on the training images. Draws from libtorch's generator.
+    pub(super) fn gates(self, model: &Model, train: &Images) -> Gates {
+        let (features, logits) = tch::no_grad(|| {
+            let features = features_of(model, train); // [n, e, d]
+            let logits = means_so_far(&model.training_logits(&features)); // [n, e, k]
+            (features, logits)
+        });
+        let wanted = needs_another(&logits, train.labels()).to_kind(logits.kind()); // [n, e - 1]
+        let class_counts = Tensor::from_slice(&train.class_counts()).to_device(logits.device());
+        let class_counts = class_counts.to_kind(Kind::Float);
+        let positive_weight = Tensor::full([1], self.positive_weight, (logits.kind(), logits.device()));
+
+        let gates = Gates::new(&features, logits.size()[2].min(self.top_choices));
+        let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay);
+        let rate = LearningRate::Cosine {
+            initial: self.learning_rate,
+        };
+        for epoch in 0..self.epochs {
+            let order = Sampler::ClassBalanced.epoch_order(train.labels(), &class_counts, 0.0);
+            for batch in order.split(self.batch_size, 0) {
+                let of_batch = |tensor: &Tensor| tensor.index_select(0, &batch);
+                let answers = gates.answers(&of_batch(&features), &of_batch(&logits)); // [b, e - 1]
+                let losses = answers.binary_cross_entropy_with_logits(
+                    &of_batch(&wanted),
+                    None::<Tensor>,
+                    Some(positive_weight.shallow_clone()),
+                    Reduction::None,
+                );
+                (losses.sum(logits.kind()) / batch.size()[0] as f64).backward(); // each gate's mean
+                optimizer.step(rate.at(epoch, self.epochs));
+            }
+        }
+        for (variable, _) in gates.variables() {
+            let _ = variable.set_requires_grad(false);
+        }
+        gates
+    }
+}
+
+impl Gates {
+    /// As `nn.Linear` begins: uniform in ±1/√inputs. Features `[n, e, d]`.
+    fn new(features: &Tensor, top_choices: i64) -> Gates {
+        let (experts, dimension) = (features.size()[1], features.size()[2]);
+        let uniform = |shape: [i64; 3], inputs: i64| {
+            let bound = 1.0 / (inputs as f64).sqrt();
+            let tensor = Tensor::empty(shape, (features.kind(), features.device()));
+            tensor.uniform(-bound, bound).set_requires_grad(true)
+        };
+        let gates = experts - 1;
+        Gates {
+            hidden: uniform([gates, dimension, HIDDEN], dimension),
+            hidden_bias: uniform([gates, 1, HIDDEN], dimension),
+            output: uniform([gates, HIDDEN + top_choices, 1], HIDDEN + top_choices),
+            output_bias: uniform([gates, 1, 1], HIDDEN + top_choices),
+            top_choices,
+        }
+    }
+
+    fn variables(&self) -> Vec<(Tensor, f64)> {
+        let variables = [&self.hidden, &self.hidden_bias, &self.output, &self.output_bias];
+        variables.map(|variable| (variable.shallow_clone(), 1.0)).into()
+    }
+
+    /// Above 0 where a gate wants another expert, `[b, e − 1]`: of features `[b, e, d]` and mean logits so far `[b, e, k]`.
+    fn answers(&self, features: &Tensor, logits: &Tensor) -> Tensor {
+        let of_gates = |tensor: &Tensor| tensor.narrow(1, 0, self.hidden.size()[0]).transpose(0, 1); // [e - 1, b, …]
+        let (largest, _) = of_gates(logits).topk(self.top_choices, 2, true, true);
+        let hidden = of_gates(&normalized(features, 2)).matmul(&self.hidden) + &self.hidden_bias;
+        let seen = Tensor::cat(&[largest, hidden.relu()], 2); // [e - 1, b, c + h]
+        (seen.matmul(&self.output) + &self.output_bias)
+            .squeeze_dim(2)
+            .transpose(0, 1)
+    }
+
+    /// How many experts answer for each image, `[b]` from 1 on: of features `[b, e, d]` and each expert's logits `[b, e, k]`.
+    pub fn experts_used(&self, features: &Tensor, logits: &Tensor) -> Tensor {
+        let goes_on = self
+            .answers(features, &means_so_far(logits))
+            .gt(0.0)
+            .to_kind(Kind::Int64);
+        goes_on.cumprod(1, Kind::Int64).sum_dim_intlist(1, false, Kind::Int64) + 1
+    }
+
+    /// Mean logits of the experts that answer, `[b, k]`: of features `[b, e, d]` and each expert's logits `[b, e, k]`.
+    pub(crate) fn routed(&self, features: &Tensor, logits: &Tensor) -> Tensor {
+        let last = (self.experts_used(features, logits) - 1).view([-1, 1, 1]);
+        let [_, _, classes] = logits.size()[..] else {
+            panic!("logits of experts are [b, e, k]: {:?}", logits.size())
+        };
+        means_so_far(logits)
+            .gather(1, &last.expand([-1, 1, classes], false), false)
+            .squeeze_dim(1)
+    }
+}
+
+/// Logits `[b, e, k]` → the means of each expert's and those before it.
+fn means_so_far(logits: &Tensor) -> Tensor {
+    let count = Tensor::arange_start(1, logits.size()[1] + 1, (logits.kind(), logits.device()));
+    logits.cumsum(1, logits.kind()) / count.view([1, -1, 1])
+}
+
+/// Where the mean logits so far `[n, e, k]` are wrong and later ones right, `[n, e − 1]`.
+fn needs_another(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let right = logits.argmax(2, false).eq_tensor(&labels.unsqueeze(1)); // [n, e]
+    let gates = right.size()[1] - 1;
+    let later = right
+        .flip([1])
+        .cumsum(1, Kind::Int64)
+        .flip([1])
+        .gt(0)
+        .narrow(1, 1, gates);
+    right.narrow(1, 0, gates).logical_not().logical_and(&later)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn another_expert_is_needed_where_the_first_are_wrong_and_later_ones_right() {
+        // Mean decisions of three experts for label 0: right, or wrong by 1.
+        let decided = |decisions: [i64; 3]| {
+            let one_hot = Tensor::from_slice(&decisions).one_hot(2).to_kind(Kind::Double);
+            let needs = needs_another(&one_hot.unsqueeze(0), &Tensor::from_slice(&[0_i64]));
+            Vec::<bool>::try_from(needs.squeeze_dim(0)).unwrap()
+        };
+        assert_eq!(decided([0, 1, 1]), [false, false]);
+        assert_eq!(decided([1, 0, 1]), [true, false]);
+        assert_eq!(decided([1, 1, 0]), [true, true]);
+        assert_eq!(decided([1, 1, 1]), [false, false]);
+    }
+
+    #[test]
+    fn an_image_is_answered_by_the_experts_before_the_first_gate_that_says_no() {
+        tch::manual_seed(2);
+        let (features, logits) = (Tensor::randn([40, 3, 5], DOUBLE), Tensor::randn([40, 3, 4], DOUBLE));
+        let gates = Gates::new(&features, 4);
+        let used = Vec::<i64>::try_from(gates.experts_used(&features, &logits)).unwrap();
+        let answers = gates.answers(&features, &means_so_far(&logits));
+        let routed = gates.routed(&features, &logits);
+        for (image, &used) in (0..).zip(&used) {
+            let goes_on = |gate| answers.double_value(&[image, gate]) > 0.0;
+            let expected = (0..2).take_while(|&gate| goes_on(gate)).count() as i64 + 1;
+            assert_eq!(used, expected);
+            let mean = logits.get(image).narrow(0, 0, used).mean_dim(0, false, Kind::Double);
+            assert!(routed.get(image).allclose(&mean, 1e-12, 1e-12, false));
+        }
+        assert!((1..=3).all(|count| used.contains(&count)), "{used:?}");
+    }
+}

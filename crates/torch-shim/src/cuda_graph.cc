@@ -1,0 +1,107 @@
+// libtorch's CUDA graphs, found by name in the process: the program is built without CUDA, and runs where there is none.
+//
+// Declared here is only what crosses the call: at::cuda::CUDAGraph is constructed in memory that is larger than it, and a
+// c10::cuda::CUDAStream is the one c10::Stream that it holds. The names are those of libtorch 2.11.0.
+#include <c10/core/Stream.h>
+#include <dlfcn.h>
+
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace {
+
+using Pool = std::pair<unsigned long long, unsigned long long>;  // c10::MempoolId_t
+enum CaptureMode { Global = 0 };                                  // cudaStreamCaptureMode: no thread may synchronise
+
+struct CudaStream {  // c10::cuda::CUDAStream
+    c10::Stream stream;
+};
+
+// The function called `name` in whatever is loaded.
+template <typename Function>
+Function* find(const char* name) {
+    void* found = dlsym(RTLD_DEFAULT, name);
+    if (found == nullptr) {
+        throw std::runtime_error(std::string("this libtorch has no ") + name);
+    }
+    return reinterpret_cast<Function*>(found);
+}
+
+class Graph {
+  public:
+    Graph() {
+        auto construct = find<void(void*, bool)>("_ZN2at4cuda9CUDAGraphC1Eb");
+        destruct_ = find<void(void*)>("_ZN2at4cuda9CUDAGraphD1Ev");
+        replay_ = find<void(void*)>("_ZN2at4cuda9CUDAGraph6replayEv");
+        end_ = find<void(void*)>("_ZN2at4cuda9CUDAGraph11capture_endEv");
+        auto begin = find<void(void*, Pool, CaptureMode)>(
+            "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode");
+        construct(storage_, false);
+        constructed_ = true;
+        begin(storage_, Pool{0, 0}, Global);
+    }
+    ~Graph() {
+        if (constructed_) {
+            destruct_(storage_);
+        }
+    }
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+
+    void end() { end_(storage_); }
+    void replay() { replay_(storage_); }
+
+  private:
+    alignas(std::max_align_t) unsigned char storage_[1024];  // of which libtorch 2.11.0 needs less than 256
+    bool constructed_ = false;
+    void (*destruct_)(void*) = nullptr;
+    void (*replay_)(void*) = nullptr;
+    void (*end_)(void*) = nullptr;
+};
+
+// Runs `work` and says in `reason`, of `capacity` bytes, why it failed, if it did.
+template <typename Work>
+bool attempt(char* reason, size_t capacity, Work work) {
+    try {
+        work();
+        return true;
+    } catch (const std::exception& error) {
+        std::strncpy(reason, error.what(), capacity - 1);
+        reason[capacity - 1] = '\0';
+        return false;
+    }
+}
+
+}  // namespace
+
+// A stream of its own for this thread's work on GPU `index`: the default stream cannot be recorded.
+extern "C" bool longtail_leave_the_default_stream(int8_t index, char* reason, size_t capacity) {
+    return attempt(reason, capacity, [index] {
+        auto set_device = find<void(c10::DeviceIndex, bool)>("_ZN3c104cuda10set_deviceEab");
+        auto from_pool = find<CudaStream(bool, c10::DeviceIndex)>("_ZN3c104cuda17getStreamFromPoolEba");
+        auto set_current = find<void(CudaStream)>("_ZN3c104cuda16setCurrentStreamENS0_10CUDAStreamE");
+        set_device(index, false);
+        set_current(from_pool(false, index));
+    });
+}
+
+extern "C" void* longtail_graph_begin(char* reason, size_t capacity) {
+    Graph* graph = nullptr;
+    attempt(reason, capacity, [&graph] { graph = new Graph(); });
+    return graph;
+}
+
+extern "C" bool longtail_graph_end(void* graph, char* reason, size_t capacity) {
+    return attempt(reason, capacity, [graph] { static_cast<Graph*>(graph)->end(); });
+}
+
+extern "C" bool longtail_graph_replay(void* graph, char* reason, size_t capacity) {
+    return attempt(reason, capacity, [graph] { static_cast<Graph*>(graph)->replay(); });
+}
+
+extern "C" void longtail_graph_free(void* graph) { delete static_cast<Graph*>(graph); }

@@ -1,0 +1,104 @@
+//! CUDA graphs: a step's kernels recorded once and launched as one.
+#![expect(unsafe_code, reason = "five functions of cuda_graph.cc")]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::NonNull;
+
+unsafe extern "C" {
+    fn longtail_leave_the_default_stream(index: i8, reason: *mut c_char, capacity: usize) -> bool;
+    fn longtail_graph_begin(reason: *mut c_char, capacity: usize) -> *mut c_void;
+    fn longtail_graph_end(graph: *mut c_void, reason: *mut c_char, capacity: usize) -> bool;
+    fn longtail_graph_replay(graph: *mut c_void, reason: *mut c_char, capacity: usize) -> bool;
+    fn longtail_graph_free(graph: *mut c_void);
+}
+
+/// What CUDA or libtorch said of a graph that did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot launch steps as a CUDA graph: {0}; leave out --launch graph to train without")]
+pub struct GraphError(pub String);
+
+/// Kernels that have been recorded, with the memory that they read and write.
+///
+/// A replay runs them on the very tensors that were recorded: inputs are overwritten in place before it, results are in
+/// place after it. Random numbers are drawn anew by every replay, from libtorch's generator of the device.
+#[derive(Debug)]
+pub struct CudaGraph {
+    graph: NonNull<c_void>,
+}
+
+impl CudaGraph {
+    /// Makes GPU `index` this thread's and gives it a stream there that can be recorded. Once, before the first work.
+    ///
+    /// # Errors
+    /// If libtorch's GPU support is not loaded, or that GPU is not here.
+    pub fn prepare(index: usize) -> Result<(), GraphError> {
+        let index = i8::try_from(index).map_err(|error| GraphError(error.to_string()))?;
+        // SAFETY: the function writes at most `capacity` bytes and lets no exception out.
+        explained(|reason, capacity| {
+            unsafe { longtail_leave_the_default_stream(index, reason, capacity) }.then_some(())
+        })
+    }
+
+    /// Records what `work` launches, and runs none of it. `work` must have run before as it is, so that every library it calls
+    /// is set up and every choice it makes by trying is made; it must not wait for the device.
+    ///
+    /// # Errors
+    /// If something in `work` cannot be recorded. The state of the device is then unknown: end the process.
+    pub fn record<T>(work: impl FnOnce() -> T) -> Result<(CudaGraph, T), GraphError> {
+        let begun = explained(|reason, capacity| {
+            // SAFETY: as above.
+            NonNull::new(unsafe { longtail_graph_begin(reason, capacity) })
+        })?;
+        let graph = CudaGraph { graph: begun };
+        let result = work();
+        // SAFETY: the pointer is a graph until it is dropped.
+        explained(|reason, capacity| {
+            unsafe { longtail_graph_end(graph.graph.as_ptr(), reason, capacity) }.then_some(())
+        })?;
+        Ok((graph, result))
+    }
+
+    /// Runs everything that was recorded.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    pub fn replay(&mut self) -> Result<(), GraphError> {
+        // SAFETY: as above.
+        explained(|reason, capacity| {
+            unsafe { longtail_graph_replay(self.graph.as_ptr(), reason, capacity) }.then_some(())
+        })
+    }
+}
+
+impl Drop for CudaGraph {
+    fn drop(&mut self) {
+        // SAFETY: freed once, here.
+        unsafe { longtail_graph_free(self.graph.as_ptr()) }
+    }
+}
+
+/// What a call returns, or why it returned nothing: it writes that.
+fn explained<T>(call: impl FnOnce(*mut c_char, usize) -> Option<T>) -> Result<T, GraphError> {
+    let mut reason = [0_u8; 1024];
+    call(reason.as_mut_ptr().cast(), reason.len()).ok_or_else(|| {
+        let said = CStr::from_bytes_until_nul(&reason).map(CStr::to_string_lossy);
+        GraphError(said.unwrap_or_default().into_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_gpu_support_the_missing_function_is_named_and_nothing_runs() {
+        if crate::load_gpu_support() == crate::GpuSupport::Loaded {
+            return; // a libtorch with GPU support: scripts/gpu-acceptance records a whole training there
+        }
+        let GraphError(reason) = CudaGraph::prepare(0).expect_err("there is no GPU");
+        assert!(reason.starts_with("this libtorch has no "), "{reason}");
+        let mut ran = false;
+        assert!(CudaGraph::record(|| ran = true).is_err());
+        assert!(!ran);
+    }
+}
