@@ -624,7 +624,7 @@ second_stage = { crt = { epochs = 20 } }
         assert_eq!(
             with("crt = {", "retrain = {"),
             "15:18: unknown variant `retrain`, expected one of `crt`, `lws`, `mislas`, `dis-align`, \
-             `weight-balancing`, `tau-normalization`, `logit-adjustment`, `nearest-class-mean`"
+             `weight-balancing`, `tau-normalization`, `logit-adjustment`, `nearest-class-mean`, `expert-assignment`"
         );
         assert_eq!(
             with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
@@ -890,7 +890,9 @@ second_stage = { crt = { epochs = 20 } }
             ("paper-table-7", 30),
             ("relative-accuracy", 24),
             ("shapes-lt", 5),
-            ("survey", 150),
+            ("ride", 12),
+            ("survey", 78),
+            ("survey-others", 114),
         ] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../../benchmarks")
