@@ -84,7 +84,7 @@ extern "C" bool longtail_leave_the_default_stream(int8_t index, char* reason, si
     return attempt(reason, capacity, [index] {
         auto set_device = find<void(c10::DeviceIndex, bool)>("_ZN3c104cuda10set_deviceEab");
         auto from_pool = find<CudaStream(bool, c10::DeviceIndex)>("_ZN3c104cuda17getStreamFromPoolEba");
-        auto set_current = find<void(CudaStream)>("_ZN3c104cuda16setCurrentStreamENS0_10CUDAStreamE");
+        auto set_current = find<void(CudaStream)>("_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE");
         set_device(index, false);
         set_current(from_pool(false, index));
     });

@@ -82,7 +82,8 @@ fn explained<T>(call: impl FnOnce(*mut c_char, usize) -> Option<T>) -> Result<T,
     let mut reason = [0_u8; 1024];
     call(reason.as_mut_ptr().cast(), reason.len()).ok_or_else(|| {
         let said = CStr::from_bytes_until_nul(&reason).map(CStr::to_string_lossy);
-        GraphError(said.unwrap_or_default().into_owned())
+        let said = said.unwrap_or_default();
+        GraphError(said.lines().next().unwrap_or_default().to_owned()) // the others are CUDA's advice to its programmers
     })
 }
 
