@@ -52,6 +52,7 @@ check: lint test
 # Measure speed, as the baseline of later comparisons: just bench, just bench step
 bench *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --save-baseline main "$@"
+    @scripts/bench-table
 
 # Measure speed again and say what became slower or faster than in the last `just bench`: just bench-compare step
 bench-compare *filter: _libtorch

@@ -15,6 +15,7 @@ const CLASSES: i64 = 100;
 const SAMPLES: i64 = 10_847;
 
 fn main() {
+    torch_shim::keep_freed_memory(); // as the program does
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))

@@ -12,6 +12,7 @@ const BATCH: i64 = 128;
 const CLASSES: i64 = 100;
 
 fn main() {
+    torch_shim::keep_freed_memory(); // as the program does
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(2))

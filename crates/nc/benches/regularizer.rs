@@ -12,7 +12,7 @@ const SIZES: [(i64, i64, i64); 4] = [(128, 10, 64), (128, 100, 64), (256, 1000, 
 
 fn main() {
     let mut criterion = Criterion::default()
-        .sample_size(20)
+        .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();

@@ -5,19 +5,22 @@ use tch::{Kind, Tensor};
 /// Zero-pads by `padding`, crops each image back at its own offset, mirrors half of them: `[b, c, h, w]` → the same
 /// shape, channels-last in memory. Offsets are uniform over all 2 · `padding` + 1 positions of both axes.
 pub(crate) fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
-    let [batch, _, height, width] = images.size()[..] else {
+    let [batch, channels, height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())
     };
     let options = (Kind::Int64, images.device());
     let padded = images.constant_pad_nd([padding; 4]).permute([0, 2, 3, 1]).contiguous();
+    let [padded_height, padded_width] = [height, width].map(|side| side + 2 * padding);
     let offset = || Tensor::randint(2 * padding + 1, [batch, 1], options);
     let rows = offset() + Tensor::arange(height, options); // [b, h]
     let mirrored = Tensor::randint(2, [batch, 1], options);
     let columns = Tensor::arange(width, options);
     let columns = offset() + &columns + &mirrored * (width - 1 - columns * 2); // [b, w], descending where mirrored
-    let samples = Tensor::arange(batch, options).view([batch, 1, 1]);
-    let index = [Some(samples), Some(rows.unsqueeze(2)), Some(columns.unsqueeze(1))];
-    padded.index(&index).permute([0, 3, 1, 2])
+    let first_rows = Tensor::arange(batch, options).view([batch, 1]) * padded_height;
+    let pixels = (first_rows + rows).unsqueeze(2) * padded_width + columns.unsqueeze(1); // [b, h, w]
+    // Whole pixels by one flat index: an index per axis copies each channel by itself, at ten times the time on the CPU.
+    let crops = padded.view([-1, channels]).index_select(0, &pixels.view([-1]));
+    crops.view([batch, height, width, channels]).permute([0, 3, 1, 2])
 }
 
 #[cfg(test)]

@@ -1,0 +1,239 @@
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use tar::EntryType;
+
+use super::*;
+use crate::cifar::tests::{TINY, tiny_files};
+use crate::unpack::tests::archive_of;
+
+/// What the server does with one request.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Sends all that is asked for.
+    Whole,
+    /// Promises all that is asked for, and closes after so many bytes.
+    Cut(usize),
+    /// Sends everything from the beginning, whatever is asked for.
+    WithoutRanges,
+    NotFound,
+}
+
+/// Serves `file` to one request for each answer; ends with the `Range` headers that came.
+fn serve(file: Vec<u8>, answers: Vec<Answer>) -> (String, JoinHandle<Vec<Option<usize>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let respond = move |answer| {
+        let (mut stream, _) = listener.accept().unwrap();
+        let start = range_asked_for(&stream);
+        stream.write_all(&response(&file, start, answer)).unwrap();
+        start
+    };
+    (
+        url,
+        std::thread::spawn(move || answers.into_iter().map(respond).collect()),
+    )
+}
+
+fn range_asked_for(stream: &TcpStream) -> Option<usize> {
+    let lines = BufReader::new(stream).lines().map(|line| line.unwrap().to_lowercase());
+    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let range = head.iter().find_map(|line| line.strip_prefix("range: bytes="))?;
+    Some(range.trim_end_matches('-').parse().unwrap())
+}
+
+fn response(file: &[u8], start: Option<usize>, answer: Answer) -> Vec<u8> {
+    let (start, cut) = match (answer, start) {
+        (Answer::NotFound, _) => return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        (Answer::WithoutRanges, _) => (None, file.len()),
+        (Answer::Whole, start) => (start, file.len()),
+        (Answer::Cut(length), start) => (start, length),
+    };
+    let size = file.len();
+    if start == Some(size) {
+        let head = format!("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */{size}\r\n");
+        return [head.as_bytes(), b"Content-Length: 0\r\n\r\n"].concat();
+    }
+    let from = start.unwrap_or(0);
+    let body = &file[from..];
+    let head = match start {
+        None => format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"),
+        Some(start) => format!(
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {start}-{}/{size}\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n",
+            size - 1,
+            body.len()
+        ),
+    };
+    [head.as_bytes(), &body[..cut.min(body.len())]].concat()
+}
+
+/// The archive of the tiny data set, and the data set with its digest.
+fn tiny() -> (Cifar, Vec<u8>) {
+    let files = tiny_files().map(|(name, bytes)| (format!("tiny-bin/{name}"), bytes));
+    let entries = files
+        .each_ref()
+        .map(|(name, bytes)| (&name[..], EntryType::Regular, &bytes[..]));
+    let archive = archive_of(&entries);
+    let archive_md5 = format!("{:x}", Md5::digest(&archive)).leak();
+    (Cifar { archive_md5, ..TINY }, archive)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn archive_is_fetched_and_unpacked_with_its_progress() {
+    let (cifar, archive) = tiny();
+    let size = archive.len() as u64;
+    let (url, server) = serve(archive, vec![Answer::Whole]);
+    let root = tempfile::tempdir().unwrap();
+    let data_root = root.path().join("made/on/the/way");
+    let mut seen = Vec::new();
+    let mut watch = |progress: Progress| seen.push((progress.url.to_owned(), progress.received, progress.total));
+    fetch(&cifar, &url, &data_root, &mut watch).unwrap();
+    assert_eq!(server.join().unwrap(), [None]);
+    assert_eq!(seen[0], (format!("{url}tiny.tar.gz"), 0, Some(size)));
+    assert_eq!(seen.last().unwrap().1, size);
+    assert_eq!(names_in(&data_root), ["tiny-bin"]);
+    assert_eq!(cifar.read(&data_root).unwrap().train.label_list(), [0, 1, 1, 0]);
+    // The server is gone: what is there is not fetched again.
+    fetch(&cifar, &url, &data_root, &mut |_| panic!("nothing to do")).unwrap();
+}
+
+#[test]
+fn interrupted_download_goes_on_where_it_stopped() {
+    let (cifar, archive) = tiny();
+    let size = archive.len();
+    let (url, server) = serve(archive, vec![Answer::Cut(100), Answer::Cut(50), Answer::Whole]);
+    let root = tempfile::tempdir().unwrap();
+    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    assert!(
+        message.starts_with(&format!("{url}tiny.tar.gz: stopped after 100 of {size} bytes (")),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("; run the same command again to go on from there"),
+        "{message}"
+    );
+    assert_eq!(fs::metadata(root.path().join("tiny.tar.gz.part")).unwrap().len(), 100);
+    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    assert!(
+        message.contains(&format!("stopped after 150 of {size} bytes")),
+        "{message}"
+    );
+    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    assert_eq!(server.join().unwrap(), [None, Some(100), Some(150)]);
+    assert_eq!(names_in(root.path()), ["tiny-bin"]);
+}
+
+#[test]
+fn whole_part_file_needs_no_byte_more() {
+    let (cifar, archive) = tiny();
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("tiny.tar.gz.part"), &archive).unwrap();
+    let (url, server) = serve(archive.clone(), vec![Answer::Whole]);
+    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    assert_eq!(server.join().unwrap(), [Some(archive.len())]);
+    assert_eq!(names_in(root.path()), ["tiny-bin"]);
+}
+
+#[test]
+fn server_without_ranges_starts_again() {
+    let (cifar, archive) = tiny();
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("tiny.tar.gz.part"), b"something else").unwrap();
+    let (url, server) = serve(archive, vec![Answer::WithoutRanges]);
+    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    assert_eq!(server.join().unwrap(), [Some(14)]);
+    assert_eq!(names_in(root.path()), ["tiny-bin"]);
+}
+
+#[test]
+fn wrong_digest_is_named_and_not_kept() {
+    let (cifar, mut archive) = tiny();
+    archive[40] ^= 1;
+    let found = format!("{:x}", Md5::digest(&archive));
+    let (url, server) = serve(archive, vec![Answer::Whole]);
+    let root = tempfile::tempdir().unwrap();
+    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    server.join().unwrap();
+    let part = root.path().join("tiny.tar.gz.part");
+    let wanted = format!(
+        "{}: MD5 is {found}, expected {}; the file is damaged",
+        part.display(),
+        cifar.archive_md5
+    );
+    assert!(message.starts_with(&wanted), "{message}");
+    assert_eq!(names_in(root.path()), Vec::<String>::new());
+}
+
+#[test]
+fn archive_put_there_by_hand_is_checked_unpacked_and_kept() {
+    let (cifar, archive) = tiny();
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("tiny.tar.gz");
+    fs::write(&path, &archive[1..]).unwrap();
+    let nowhere = "http://127.0.0.1:1/";
+    let message = fetch(&cifar, nowhere, root.path(), &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with(&format!("{}: MD5 is ", path.display())),
+        "{message}"
+    );
+    assert!(path.exists(), "a file of the user is not deleted");
+    fs::write(&path, &archive).unwrap();
+    fetch(&cifar, nowhere, root.path(), &mut |_| {}).unwrap();
+    assert_eq!(names_in(root.path()), ["tiny-bin", "tiny.tar.gz"]);
+}
+
+#[test]
+fn without_a_server_the_error_says_what_to_put_where() {
+    let (cifar, _) = tiny();
+    let root = tempfile::tempdir().unwrap();
+    let message = fetch(&cifar, "http://127.0.0.1:1/", root.path(), &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    let folder = root.path().display();
+    let start = format!("tiny: no files in {folder} and cannot download http://127.0.0.1:1/tiny.tar.gz (");
+    assert!(message.starts_with(&start), "{message}");
+    let end = format!(
+        "); fetch that file on a machine with internet access and put it at {folder}/tiny.tar.gz, or name the folder \
+         that has the data set with `--data` or LONGTAIL_DATA"
+    );
+    assert!(message.ends_with(&end), "{message}");
+    assert_eq!(names_in(root.path()), Vec::<String>::new(), "nothing is left behind");
+}
+
+#[test]
+fn answer_of_the_server_is_told() {
+    let (cifar, archive) = tiny();
+    let (url, server) = serve(archive, vec![Answer::NotFound]);
+    let root = tempfile::tempdir().unwrap();
+    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    server.join().unwrap();
+    assert!(message.contains("(the server answered 404 Not Found)"), "{message}");
+}
+
+#[test]
+fn one_of_several_fetches_downloads_and_the_others_wait() {
+    let (cifar, archive) = tiny();
+    let (url, server) = serve(archive, vec![Answer::Whole]); // a second request would be refused
+    let root = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let fetches = [0, 1, 2].map(|_| scope.spawn(|| fetch(&cifar, &url, root.path(), &mut |_| {})));
+        for fetched in fetches {
+            fetched.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(server.join().unwrap(), [None]);
+    assert_eq!(names_in(root.path()), ["tiny-bin"]);
+}

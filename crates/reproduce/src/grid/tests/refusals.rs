@@ -1,0 +1,267 @@
+//! What is refused, and with which words.
+
+use super::*;
+
+#[test]
+fn options_that_the_grid_does_not_have_are_refused_with_what_it_has() {
+    let methods = Some(vec!["ce".to_owned(), "nc".to_owned()]);
+    assert_eq!(
+        option_refusal(&Options {
+            methods,
+            ..Options::default()
+        }),
+        "grid small has no method `nc`; it has ce, ce-drw, ce-drw-crt"
+    );
+    assert_eq!(
+        option_refusal(&Options {
+            imbalance: Some(vec![50.0]),
+            ..Options::default()
+        }),
+        "grid small has no imbalance of ratio `50`; it has 100, 10"
+    );
+    assert_eq!(
+        option_refusal(&Options {
+            seeds: Some(vec![4, 4]),
+            ..Options::default()
+        }),
+        "seed 4 is stated twice; state it once"
+    );
+    assert_eq!(
+        option_refusal(&Options {
+            epochs: Some(0),
+            ..Options::default()
+        }),
+        "`--epochs` is 0; set it to 1 or more"
+    );
+}
+
+#[test]
+fn a_training_too_short_for_a_part_of_its_method_is_refused() {
+    let two_epochs = Options {
+        epochs: Some(2),
+        ..Options::default()
+    };
+    let methods = Some(vec!["ce".to_owned()]);
+    let others = Options {
+        methods,
+        ..two_epochs.clone()
+    };
+    assert_eq!(runs(GRID, &others)[0].run.epochs(), 2, "others are not held up");
+    let message = option_refusal(&two_epochs);
+    assert!(
+        message.ends_with(
+            "small.toml:8:8: `reweight` of `ce-drw` would start at epoch 2, but the last of 2 epochs is 1; state an \
+             earlier start_epoch or train for longer"
+        ),
+        "{message}"
+    );
+}
+
+#[test]
+fn mistakes_are_refused_with_their_place_and_a_remedy() {
+    let with = |from: &str, to: &str| refusal(&GRID.replace(from, to));
+    assert_eq!(
+        with("seeds = [0, 1]", "seeds = []"),
+        "4:9: no seeds; state at least one"
+    );
+    assert_eq!(
+        with("seeds = [0, 1]", "seeds = [0, 1, 0]"),
+        "4:16: seed 0 is stated twice; state it once"
+    );
+    assert_eq!(
+        with("\"ce-drw-crt\"", "\"ce\""),
+        "12:8: method ce is stated twice; state it once"
+    );
+    assert_eq!(
+        with("ratio = 100", "ratio = 0.5"),
+        "3:14: `ratio` is 0.5; set it to a finite number, 1 or above"
+    );
+    assert_eq!(
+        with("\"ce-drw-crt\"", "\"../ce\""),
+        "12:8: method name `../ce` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a \
+         letter"
+    );
+    assert_eq!(
+        with("cifar10", "cifar11"),
+        "2:11: unknown variant `cifar11`, expected one of `cifar10`, `cifar100`, `shapes`"
+    );
+    assert_eq!(
+        with("beta = 0.99", "bta = 0.99"),
+        "10:33: `bta`: unknown field `bta`, expected `beta` or `start_epoch`"
+    );
+    assert_eq!(
+        with("beta = 0.99", "beta = \"high\""),
+        "10:33: `beta`: invalid type: string \"high\", expected f64"
+    );
+    assert_eq!(
+        with("beta = 0.99", "beta = 1"),
+        "10:33: `class-balanced.beta` is 1; set it to 0 or more, below 1"
+    );
+    assert_eq!(
+        with("crt = { epochs = 20 }", "crt = { epochs = 0 }"),
+        "15:26: `epochs` is 0; set it to 1 or more"
+    );
+    assert_eq!(
+        with("crt = {", "retrain = {"),
+        "15:18: unknown variant `retrain`, expected one of `crt`, `lws`, `mislas`, `dis-align`, \
+         `weight-balancing`, `tau-normalization`, `logit-adjustment`, `nearest-class-mean`, `expert-assignment`"
+    );
+    assert_eq!(
+        with("seeds =", "plug_in = { nc = { lambda_1 = -1 } }\nseeds ="),
+        "4:20: `lambda_1` is -1; set it to a finite number, 0 or above"
+    );
+    let augmented = |keys: &str| with("seeds =", &format!("augmentation = {{ {keys} }}\nseeds ="));
+    assert_eq!(
+        augmented("mixup = { alpha = 0.2 }, cmo = {}"),
+        "4:16: `mixup` and `cmo` would both mix the batch; state one of them"
+    );
+    assert_eq!(
+        augmented("remix = { kappa = 0.5 }"),
+        "7:8: `remix.kappa` is 0.5; set it to 1 or more"
+    );
+    assert_eq!(
+        augmented("policy = { rand-augment = { magnitude = 11 } }"),
+        "7:8: `rand-augment.magnitude` is 11; set it to 0 to 10"
+    );
+    assert_eq!(
+        augmented("cmo = { start_epoch = 197 }"),
+        "7:8: `cmo.last_plain_epochs` is 3; set it to fewer than the epochs from `cmo.start_epoch` on, or train for \
+         longer"
+    );
+    assert_eq!(
+        with("seeds =", "sedes ="),
+        "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `imbalance`, `seeds`, \
+         `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
+    );
+}
+
+#[test]
+fn parts_that_do_not_go_together_are_refused() {
+    let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+    assert_eq!(
+        with("loss = { ldam = { max_margin = 0.5, scale = 30 } }"),
+        "17:8: loss `ldam` subtracts its margins from cosines, but the head is not the cosine one; set \
+         head = \"cosine\" or choose another loss"
+    );
+    assert_eq!(
+        with("loss = { influence-balanced = { alpha = 1000, start_epoch = 200 } }"),
+        "17:8: `loss` of `x` would start at epoch 200, but the last of 200 epochs is 199; state an earlier \
+         start_epoch or train for longer"
+    );
+    assert_eq!(
+        with("reweight = { cost-sensitive = { power = -1, start_epoch = 0 } }"),
+        "17:8: `cost-sensitive.power` is -1; set it to a number, 0 or above"
+    );
+}
+
+#[test]
+fn a_plug_in_that_moves_nothing_is_refused() {
+    let message = refusal(&GRID.replace("seeds =", "plug_in = { nc = { lambda_1 = 0 } }\nseeds ="));
+    assert!(
+        message.starts_with("4:11: `lambda_1` is 0, so the regularizer moves"),
+        "{message}"
+    );
+}
+
+#[test]
+fn recipes_that_cannot_be_trained_are_refused() {
+    let with = |recipe: &str| refusal(&format!("{GRID}[recipe]\n{recipe}\n"));
+    assert_eq!(with("batch_size = 0"), "17:1: `batch_size` is 0; set it to 1 or more");
+    assert_eq!(
+        with("epochs = 50"),
+        "17:1: `learning_rate` steps at epoch 160, but the last of 50 epochs is 49; state earlier steps or more \
+         epochs (or leave both to the protocol and say `--epochs` on the command line, which scales them)"
+    );
+    let short = "epochs = 50\nlearning_rate = { cosine = { initial = 0.1 } }";
+    assert_eq!(
+        with(short),
+        "8:8: `reweight` of `ce-drw` would start at epoch 160, but the last of 50 epochs is 49; state an earlier \
+         start_epoch or train for longer"
+    );
+    assert_eq!(
+        with("learning_rate = { cosine = {} }"),
+        "17:1: `learning_rate`: missing field `initial`"
+    );
+}
+
+#[test]
+fn second_stages_that_cannot_follow_their_first_are_refused() {
+    let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+    assert_eq!(
+        with("second_stage = { tau-normalization = { taus = [0.5, 1] } }"),
+        "17:8: `x` chooses among several `taus`, but no images are held out to choose with, and the test split must \
+         not be used; state `validation = { per_class = 50 }` at the top of the grid, or a single value"
+    );
+    assert_eq!(
+        with("second_stage = { logit-adjustment = { taus = [-1] } }"),
+        "19:39: `taus` is -1; set it to 0 or more, each"
+    );
+    assert_eq!(
+        with("loss = { ldam = { max_margin = 0.5, scale = 30 } }\nhead = \"cosine\"\nsecond_stage = { lws = {} }"),
+        "17:8: this second stage changes a linear classifier's weights or logits, but the head is another; leave out \
+         `head`, or choose nearest-class-mean (after the cosine head also crt)"
+    );
+    assert_eq!(
+        with("loss = { dot-regression = { balanced_lengths = true } }"),
+        "17:8: loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" \
+         or choose another loss"
+    );
+    assert_eq!(
+        refusal(&GRID.replace("cifar10", "cifar100").replace(
+            "name = \"ce\"\n",
+            "name = \"ce\"\n[method.uses]\nloss = { dot-regression = { balanced_lengths = true } }\nhead = \"fixed-etf\"\n"
+        )),
+        "6:8: a simplex of 100 classes does not fit in 64 dimensions; use at least 99 dimensions"
+    );
+    assert_eq!(
+        refusal(&GRID.replace("seeds =", "validation = { per_class = 0 }\nseeds =")),
+        "4:14: `per_class` is 0; set it to 1 or more"
+    );
+}
+
+#[test]
+fn plug_in_without_a_method_to_plug_into_is_refused() {
+    let text = "dataset = \"shapes\"\nimbalance = [{ step = { ratio = 2 } }]\nseeds = [0]\nplug_in = { nc = {} }\n\
+                [[method]]\nname = \"nc\"\nuses = { regularizer = { nc = {} } }\n";
+    assert_eq!(
+        refusal(text),
+        "4:11: `plug_in` has no method to plug into, each has a regularizer of its own; remove it or add such a method"
+    );
+}
+
+#[test]
+fn published_names_are_looked_up_when_the_grid_is_read() {
+    let source = "published_source = \"mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 3\"\nseeds =";
+    let named = GRID.replace("name = \"ce\"\n", "name = \"ce\"\npublished = \"CE\"\n");
+    assert_eq!(
+        refusal(&named),
+        "7:13: `CE` is to be looked up among published numbers, but no source is named; state `published_source`"
+    );
+    let grid = load(&named.replace("seeds =", source)).expect("a source that has the name");
+    let planned = grid.runs(&Options::default()).expect("a sound grid");
+    assert_eq!(grid.published(&planned[0].run).map(|row| row.accuracy), Some(0.704));
+    assert_eq!(
+        grid.published(&planned[2].run),
+        None,
+        "the source has no step imbalance"
+    );
+    assert_eq!(grid.published(&planned[4].run), None, "ce-drw states no published name");
+    let unknown = refusal(&named.replace("\"CE\"", "\"NC-DWR\"").replace("seeds =", source));
+    assert!(
+        unknown.starts_with("8:13: published numbers have no method `NC-DWR`; they have CE, CE-RS, "),
+        "{unknown}"
+    );
+    let unknown = refusal(&GRID.replace("seeds =", "published_source = \"liu\"\nseeds ="));
+    assert!(
+        unknown.starts_with("4:20: published numbers have no source `liu`; they have "),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let message = Grid::load(Path::new("nowhere.toml"))
+        .expect_err("no such file")
+        .to_string();
+    assert!(message.starts_with("cannot read grid nowhere.toml: "), "{message}");
+}
