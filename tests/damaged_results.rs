@@ -35,12 +35,18 @@ fn a_damaged_outcome_is_refused_by_every_verb_that_reads_it() {
     let sandbox = Sandbox::new(TINY);
     let outcome = format!("{}/outcome.json", sandbox.run_dir("ce"));
     sandbox.write(&outcome, "{ \"run\": \"ce");
-    for verb in ["run", "status", "report"] {
-        let damaged = format!("{outcome} is damaged: ");
-        sandbox
-            .reproduce(verb, &[])
-            .refused(2, &[&damaged, "delete this file, then run the same command again"]);
+    let damaged = format!("{outcome} is damaged: ");
+    let parts = [damaged.as_str(), "delete this file, then run the same command again"];
+    for verb in ["run", "report"] {
+        sandbox.reproduce(verb, &[]).refused(2, &parts);
     }
+    let others = sandbox.reproduce("status", &[]).refused(1, &parts).stdout;
+    let of_run = |name: &str| others.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+    assert!(of_run("ce.").is_some_and(|line| line.ends_with("damaged")), "{others}");
+    assert!(
+        of_run("nc-drw.").is_some_and(|line| line.ends_with("to do")),
+        "{others}"
+    );
 }
 
 #[test]
@@ -53,6 +59,7 @@ fn a_corrupt_checkpoint_fails_its_run_and_is_named() {
         "delete this file to train the run again",
     ];
     sandbox.run(&["--methods", "ce"]).refused(1, &parts);
+    sandbox.reproduce("status", &[]).refused(1, &parts);
     assert_eq!(sandbox.read(&checkpoint), "not tensors");
 }
 

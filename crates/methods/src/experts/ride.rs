@@ -11,7 +11,7 @@ use crate::{Loss, LossInput};
 ///
 /// Defaults: the code's on CIFAR-100-LT (on ImageNet-LT D 0.2 and f 0.02, on iNaturalist f 0.015). Deviations: with D = 0
 /// each expert still learns by its own logits, there by the mean ones; logits of a cosine head are averaged before their
-/// scale, which moves no decision. Distillation and routing are left out.
+/// scale, which moves no decision. Distillation is [`crate::Distillation`], routing [`crate::ExpertAssignment`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ride {

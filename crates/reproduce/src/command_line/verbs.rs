@@ -116,18 +116,23 @@ pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
 pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
     let grid = Grid::load(&arguments.grid)?;
     let out = arguments.out(grid.name());
+    let mut failures = Vec::new(); // of damaged runs, said after the others
     for task in tasks(&grid.runs(&arguments.options())?) {
-        let state = match RunDir::of(&out, &task.run).state()? {
-            State::Fresh => "to do".to_owned(),
-            State::Interrupted { next_epoch } => {
+        let state = match RunDir::of(&out, &task.run).state() {
+            Ok(State::Fresh) => "to do".to_owned(),
+            Ok(State::Interrupted { next_epoch }) => {
                 format!("interrupted after {next_epoch} of {} epochs", task.run.epochs())
             }
-            State::Running => "running".to_owned(),
-            State::Done(outcome) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
+            Ok(State::Running) => "running".to_owned(),
+            Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
+            Err(error) => {
+                failures.push((task.run.id(), error.to_string()));
+                "damaged".to_owned()
+            }
         };
         println!("{}  {state}", task.run.id());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit_code(&failures))
 }
 
 /// Writes and prints the tables of what is finished.

@@ -1,5 +1,7 @@
 //! Provenance: in one paragraph, everything that a table's numbers depend on.
 
+use std::collections::HashSet;
+
 use methods::ShotSplit;
 
 use crate::grid::Planned;
@@ -95,11 +97,6 @@ fn short(digest: &str) -> &str {
 
 /// Each entry once, in the order of first mention.
 fn distinct(entries: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = Vec::new();
-    for entry in entries {
-        if !seen.contains(&entry) {
-            seen.push(entry);
-        }
-    }
-    seen
+    let mut seen = HashSet::new(); // ten thousand seeds are as many entries
+    entries.filter(|entry| seen.insert(entry.clone())).collect()
 }
