@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
 
-/// Balanced contrastive learning (Zhu et al. 2022): `weight` · [`balanced_contrast`], beside a logit-adjusted loss on a
+/// Balanced contrastive learning (Zhu et al. 2022): `weight` · `balanced_contrast`, beside a logit-adjusted loss on a
 /// scaled cosine head there.
 ///
 /// Defaults: the authors' code on ImageNet-LT (their CIFAR script is not public), whose features have 2048 dimensions.

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
 
-/// K-positive contrastive learning (Kang et al. 2021): [`k_positive_contrast`] alone teaches the features. The classifier
+/// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone teaches the features. The classifier
 /// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew, as there.
 ///
 /// Defaults: the settings on ImageNet-LT in the public code of Li et al. 2022. Deviations: keys are the batch and a second

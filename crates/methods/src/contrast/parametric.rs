@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
 
-/// Parametric contrastive learning (Cui et al. 2021): [`parametric_contrast`] of logits z + ln π, in place of the loss.
+/// Parametric contrastive learning (Cui et al. 2021): `parametric_contrast` of logits z + ln π, in place of the loss.
 ///
 /// Defaults: the settings on CIFAR-100-LT. Deviations: keys are the batch and a second view of it, all with gradient, where
 /// the public code has a queue of 1024 from a slowly moving second encoder; views are augmented alike; the classifier sees

@@ -7,8 +7,8 @@ use super::sum_over_experts;
 use crate::{Loss, LossInput};
 
 /// Nested collaborative learning (Li et al. 2022, §3): whole networks with logits z_e + ln n learn by Σ_e \[`loss`(z_e +
-/// ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[[`mutual_divergence`] of the former logits + of the latter\]. m keeps the
-/// [`hard_classes`] of a sample, by the first network's z, and makes the other logits 0.
+/// ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[`mutual_divergence` of the former logits + of the latter\]. m keeps the
+/// `hard_classes` of a sample, by the first network's z, and makes the other logits 0.
 ///
 /// Defaults: the authors' on CIFAR-100-LT (30 hard classes of 100). Deviation: their self-supervised branch, which that
 /// configuration has switched off, is left out.

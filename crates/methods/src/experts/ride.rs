@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use super::sum_over_experts;
 use crate::{Loss, LossInput};
 
-/// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · [`diversity`]\]. The temperatures of
+/// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · `diversity`\]. The temperatures of
 /// the classes differ from the epoch on in which classes are re-weighted, as in that code.
 ///
 /// Defaults: the code's on CIFAR-100-LT (on ImageNet-LT D 0.2 and f 0.02, on iNaturalist f 0.015). Deviations: with D = 0

@@ -8,7 +8,7 @@ use crate::loss::prior_adjustment;
 use crate::{Loss, LossInput};
 
 /// SADE (Zhang et al. 2022, §4.1): Σ_e `loss`(z_e + a_e) over three experts with a_1 = 0, a_2 = ln π and a_3 = ln π −
-/// τ ln π', π' the shares of the classes with their order by size reversed ([`reversed_counts`]). With cross-entropy
+/// τ ln π', π' the shares of the classes with their order by size reversed (`reversed_counts`). With cross-entropy
 /// these are its softmax, balanced softmax and inverse softmax losses.
 ///
 /// Default: the authors' on CIFAR-100-LT and ImageNet-LT (1 on iNaturalist and Places-LT); their head is the scaled
