@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use methods::Precision;
+use methods::{Launch, Precision};
 use serde::Serialize;
 use tch::Device;
 
@@ -17,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
+    /// How steps reached the device.
+    pub(crate) launch: String,
     /// Threads of libtorch.
     pub(crate) threads: i32,
 }
@@ -25,8 +27,8 @@ pub(crate) struct Environment {
 pub(crate) const COMMIT: &str = env!("LONGTAIL_COMMIT");
 
 impl Environment {
-    /// Of this process, computing on `device` in `precision`.
-    pub(crate) fn here(device: Device, precision: Precision, threads: i32) -> Environment {
+    /// Of this process, computing on `device` in `precision`, with steps that reach it by `launch`.
+    pub(crate) fn here(device: Device, precision: Precision, launch: Launch, threads: i32) -> Environment {
         Environment {
             commit: COMMIT.into(),
             libtorch: "2.11.0".into(), // the one version that tch 0.24 links with
@@ -39,6 +41,7 @@ impl Environment {
                 other => format!("{other:?}").to_lowercase(),
             },
             precision: precision.name().into(),
+            launch: launch.name().into(),
             threads,
         }
     }

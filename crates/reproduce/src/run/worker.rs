@@ -66,7 +66,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     if run_dir.outcome()?.is_some() {
         return Ok(()); // somebody else finished it just now
     }
-    let environment = Environment::here(job.device, job.precision, job.threads);
+    let environment = Environment::here(job.device, job.precision, job.launch, job.threads);
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;

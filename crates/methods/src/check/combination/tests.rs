@@ -281,3 +281,33 @@ fn equalization_asks_for_a_rare_class() {
     assert_eq!(by_count.check_class_counts(&[75, 19]), Ok(()));
     assert!(by_count.check_class_counts(&[75, 20]).is_err());
 }
+
+#[test]
+fn experts_are_assigned_only_where_each_could_answer_alone() {
+    let staged = |experts, second_stage| Method {
+        experts,
+        second_stage: Some(second_stage),
+        ..Method::default()
+    };
+    let assignment = crate::ExpertAssignment::default();
+    let assigned = |experts| staged(experts, SecondStage::ExpertAssignment(assignment)).check();
+    assert_eq!(assigned(Some(Experts::Sade(Sade::default()))), Ok(()));
+    let branches = Some(Experts::Bilateral(Bilateral { epochs: 200 }));
+    for experts in [None, branches] {
+        assert_eq!(assigned(experts), Err(MethodError::AssignmentWithoutExperts));
+    }
+    let no_choice = crate::ExpertAssignment {
+        top_choices: 0,
+        ..assignment
+    };
+    let sade = Some(Experts::Sade(Sade::default()));
+    let refusal = staged(sade, SecondStage::ExpertAssignment(no_choice))
+        .check()
+        .unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .starts_with("`expert-assignment.top_choices` is 0; "),
+        "{refusal}"
+    );
+}
