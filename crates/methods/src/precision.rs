@@ -18,7 +18,7 @@ pub enum Precision {
 impl Precision {
     /// bf16 where the hardware multiplies it faster than f32: GPUs, and processors with bf16 instructions.
     pub fn automatic(device: Device) -> Precision {
-        if device.is_cuda() || processor_multiplies_bf16() {
+        if device.is_cuda() || models::processor_multiplies_bf16() {
             Precision::Bf16
         } else {
             Precision::F32
@@ -40,14 +40,4 @@ impl Precision {
             Precision::Bf16 => images.to_kind(Kind::BFloat16),
         }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn processor_multiplies_bf16() -> bool {
-    is_x86_feature_detected!("avx512bf16")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn processor_multiplies_bf16() -> bool {
-    false
 }

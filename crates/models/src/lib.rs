@@ -4,6 +4,7 @@
 //! were built in, and convolution weights are cast at the convolution. So mixed precision is a cast of the images, not a
 //! second network.
 
+mod convolution;
 mod init;
 mod resnet_18;
 mod resnet_cifar;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use side_by_side::SideBySide;
 use tch::nn::{ModuleT, Path};
 
+pub use convolution::processor_multiplies_bf16;
 pub use init::{kaiming_normal, linear_bias};
 
 /// The closed set of backbones a grid file can name.

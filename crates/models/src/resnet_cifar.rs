@@ -6,6 +6,7 @@ mod experts;
 use tch::nn::{Init, ModuleT, Path};
 use tch::{Kind, Tensor};
 
+use crate::convolution::convolve;
 use crate::init::kaiming_normal;
 
 pub(crate) use experts::{EXPERT_WIDTHS, branches, experts};
@@ -111,7 +112,6 @@ impl BasicBlock {
 pub(crate) struct NormalizedConvolution {
     kernel: Tensor,
     stride: i64,
-    padding: i64,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -130,11 +130,10 @@ impl NormalizedConvolution {
 
     /// With a `kernel [out, in, side, side]` of odd side, and the batch norm's parameters under `norm`.
     pub(crate) fn of_kernel(kernel: Tensor, norm: &Path, stride: i64) -> NormalizedConvolution {
-        let (outputs, side) = (kernel.size()[0], kernel.size()[2]);
+        let outputs = kernel.size()[0];
         NormalizedConvolution {
             kernel,
             stride,
-            padding: side / 2,
             weight: norm.var("weight", &[outputs], Init::Const(1.0)),
             bias: norm.var("bias", &[outputs], Init::Const(0.0)),
             running_mean: norm.zeros_no_train("running_mean", &[outputs]),
@@ -152,8 +151,7 @@ impl NormalizedConvolution {
 
     /// Normalises by the batch's statistics and moves the running ones.
     fn forward_train(&self, maps: &Tensor) -> Tensor {
-        let kernel = self.kernel.to_kind(maps.kind());
-        let convolved = maps.conv2d(&kernel, None::<&Tensor>, self.stride, self.padding, 1, 1);
+        let convolved = convolve(maps, &self.kernel, None, self.stride);
         convolved.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
@@ -170,9 +168,9 @@ impl NormalizedConvolution {
     /// s with s = weight / √(var + ε). One pass over the maps less.
     fn forward_folded(&self, maps: &Tensor) -> Tensor {
         let scale = &self.weight / (&self.running_var + EPSILON).sqrt();
-        let kernel = (&self.kernel * scale.view([-1, 1, 1, 1])).to_kind(maps.kind());
-        let bias = (&self.bias - &self.running_mean * &scale).to_kind(maps.kind());
-        maps.conv2d(&kernel, Some(&bias), self.stride, self.padding, 1, 1)
+        let kernel = &self.kernel * scale.view([-1, 1, 1, 1]);
+        let bias = &self.bias - &self.running_mean * &scale;
+        convolve(maps, &kernel, Some(&bias), self.stride)
     }
 }
 
