@@ -17,7 +17,7 @@ fn report(sandbox: &Sandbox) -> Value {
 }
 
 /// A column's value in the row of a CSV text.
-fn cell(text: &str, row: usize, column: &str) -> String {
+pub(crate) fn cell(text: &str, row: usize, column: &str) -> String {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().expect("a header").clone();
     let column = headers.iter().position(|header| header == column).expect(column);

@@ -4,6 +4,7 @@ use std::fs;
 
 use sha2::{Digest, Sha256};
 
+use crate::analyze::cell;
 use crate::sandbox::{Sandbox, TINY, entries};
 
 const TABLES: [&str; 3] = ["out/runs.csv", "out/summary.csv", "out/summary.md"];
@@ -90,4 +91,21 @@ fn plan_and_a_dry_run_print_the_same_runs_and_write_nothing() {
     let dry_run = sandbox.run(&["--dry-run", "--methods", "nc-drw-crt"]).succeeded();
     assert_eq!(dry_run.stdout, plan);
     assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
+}
+
+/// A processor without bf16 instructions computes it too, so this holds everywhere.
+#[test]
+fn a_forced_precision_is_trained_in_and_stated() {
+    let losses = ["f32", "bf16"].map(|precision| {
+        let sandbox = Sandbox::new(TINY);
+        sandbox
+            .run(&["--methods", "nc-drw", "--precision", precision])
+            .succeeded();
+        let summary = sandbox.read("out/summary.md");
+        assert!(summary.contains(&format!("Arithmetic: {precision} on ")), "{summary}");
+        let metrics = sandbox.read(&format!("{}/metrics.csv", sandbox.run_dir("nc-drw")));
+        cell(&metrics, 1, "train_loss").parse::<f64>().expect("a number")
+    });
+    let difference = (losses[0] - losses[1]).abs() / losses[0];
+    assert!(difference > 0.0 && difference < 0.05, "{losses:?}");
 }
