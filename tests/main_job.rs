@@ -1,11 +1,12 @@
 //! The main job: a grid runs, ends in tables, and is not run again.
 
 use std::fs;
+use std::process::Stdio;
 
 use sha2::{Digest, Sha256};
 
 use crate::analyze::cell;
-use crate::sandbox::{Sandbox, TINY, entries};
+use crate::sandbox::{Sandbox, TINY, entries, said};
 
 const TABLES: [&str; 3] = ["out/runs.csv", "out/summary.csv", "out/summary.md"];
 
@@ -108,4 +109,18 @@ fn a_forced_precision_is_trained_in_and_stated() {
     });
     let difference = (losses[0] - losses[1]).abs() / losses[0];
     assert!(difference > 0.0 && difference < 0.05, "{losses:?}");
+}
+
+#[test]
+fn whoever_reads_the_output_may_stop_reading() {
+    let sandbox = Sandbox::new(TINY);
+    let mut plan = sandbox.command("plan", &[]);
+    let mut plan = plan
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(plan.stdout.take());
+    let said = said(&plan.wait_with_output().expect("it ends"));
+    assert_eq!(said.stderr, "");
 }

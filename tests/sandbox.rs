@@ -83,7 +83,7 @@ impl Sandbox {
         )
     }
 
-    fn command(&self, verb: &str, options: &[&str]) -> Command {
+    pub(crate) fn command(&self, verb: &str, options: &[&str]) -> Command {
         let mut command = self.binary(verb);
         command.args(["grid.toml", "--out", "out"]).args(options);
         command

@@ -21,6 +21,9 @@ use crate::schedule::process;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if !matches!(arguments.verb, Verb::Worker(_)) {
+        sigpipe::reset(); // `reproduce plan … | head` ends, it does not panic
+    }
     torch_shim::keep_freed_memory();
     let gpu_support = torch_shim::load_gpu_support(); // before the first tensor: libtorch counts its devices then
     let done = match arguments.verb {
