@@ -16,6 +16,7 @@ const SAMPLES: i64 = 10_847;
 
 fn main() {
     torch_shim::keep_freed_memory(); // as the program does
+    torch_shim::load_gpu_support();
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))

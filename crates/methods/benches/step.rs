@@ -13,6 +13,7 @@ const CLASSES: i64 = 100;
 
 fn main() {
     torch_shim::keep_freed_memory(); // as the program does
+    torch_shim::load_gpu_support();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(2))

@@ -67,11 +67,18 @@ impl Retraining {
         }
         if let Some(reweight) = self.reweight {
             reweight.check()?;
-            let (name, start) = ("second_stage.reweight.start_epoch", reweight.start_epoch());
-            let expected = "an epoch that the second stage reaches";
-            require(name, start as f64, start < self.epochs, expected)?;
+            self.reaches("second_stage.reweight.start_epoch", reweight.start_epoch())?;
+        }
+        if let Some(Loss::InfluenceBalanced { start_epoch, .. }) = self.loss {
+            self.reaches("second_stage.loss.start_epoch", start_epoch)?;
         }
         self.loss.map_or(Ok(()), Loss::check)
+    }
+
+    /// Refuses a part that would never start.
+    fn reaches(&self, name: &'static str, start: i64) -> Result<(), MethodError> {
+        let expected = "an epoch before the end of the second stage, whose length is its `epochs`";
+        require(name, start as f64, start < self.epochs, expected)
     }
 }
 

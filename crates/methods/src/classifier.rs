@@ -98,18 +98,6 @@ impl Classifier {
         }
     }
 
-    /// Whether its logits are meant as log-probabilities; cosines and distances are not.
-    pub(crate) fn gives_probabilities(&self) -> bool {
-        match self {
-            Classifier::Linear { .. } => true,
-            Classifier::Scaled { base, .. } | Classifier::Aligned { base, .. } => base.gives_probabilities(),
-            Classifier::Cosine { .. } | Classifier::FixedEtf { .. } | Classifier::NearestClassMean(_) => false,
-            Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
-                experts.iter().all(Classifier::gives_probabilities)
-            }
-        }
-    }
-
     /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
     /// feature, the one beneath it; of experts the one on all their features side by side, `[k, e · d]`. With gradient.
     pub(crate) fn rows(&self) -> Tensor {

@@ -45,6 +45,14 @@ impl Experts {
         }
     }
 
+    /// The factor with which training takes the mean of their logits, beside the loss's own: branches are summed.
+    pub(crate) fn logit_scale(self) -> f64 {
+        match self {
+            Experts::Bilateral(_) => 2.0,
+            Experts::Ride(_) | Experts::Sade(_) | Experts::Ncl(_) => 1.0,
+        }
+    }
+
     /// Width d of the features of each.
     pub(crate) fn dimension(self, backbone: Backbone) -> i64 {
         match self {

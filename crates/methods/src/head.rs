@@ -29,6 +29,16 @@ pub enum Head {
 }
 
 impl Head {
+    /// As a grid spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Head::Linear => "linear",
+            Head::Cosine => "cosine",
+            Head::ScaledCosine { .. } => "scaled-cosine",
+            Head::FixedEtf => "fixed-etf",
+        }
+    }
+
     /// Builds the classifier's parameters under `path`, named and initialised as in the public CIFAR code.
     ///
     /// # Panics

@@ -10,8 +10,8 @@ pub enum Launch {
     #[default]
     Eager,
     /// The first full step of an epoch as ever, the second recorded as a CUDA graph, the others replays of it: for
-    /// networks so small that the GPU would wait for the next launch. Recorded anew in each epoch, since learning rate,
-    /// class weights and augmentation may change between epochs but not within one.
+    /// networks so small that the GPU would wait for the next launch. Recorded anew in each epoch, in the memory of the one
+    /// before, since learning rate, class weights and augmentation may change between epochs but not within one.
     Graph,
 }
 
@@ -25,13 +25,14 @@ impl Launch {
     }
 
     /// Prepares this thread for steps on `device`: on a GPU, cuDNN tries its algorithms on the first batch of each shape and
-    /// keeps the fastest. Once, before anything is computed there.
+    /// keeps the fastest, and f32 is f32. Once, before anything is computed there.
     ///
     /// # Errors
     /// Of [`Launch::Graph`], if `device` is not a GPU that libtorch reaches.
     pub fn prepare(self, device: Device) -> Result<(), GraphError> {
         if device.is_cuda() {
             Cuda::cudnn_set_benchmark(true);
+            torch_shim::compute_float32_in_full();
         }
         match (self, device) {
             (Launch::Eager, _) => Ok(()),
@@ -45,10 +46,12 @@ impl Launch {
 /// writes its own.
 pub(crate) type Seen = (Tensor, Tensor);
 
-/// An epoch's steps on their way to the device.
+/// Steps on their way to the device.
 #[derive(Debug)]
 pub(crate) struct Steps {
     launch: Launch,
+    /// The epoch before's graph, for its memory.
+    previous: Option<CudaGraph>,
     /// Shape of the batches of indices that can be replayed: the first one's.
     shape: Option<Vec<i64>>,
     recorded: Option<Recorded>,
@@ -66,9 +69,16 @@ impl Steps {
     pub(crate) fn new(launch: Launch) -> Steps {
         Steps {
             launch,
+            previous: None,
             shape: None,
             recorded: None,
         }
+    }
+
+    /// From now on steps differ from those before.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.previous = self.recorded.take().map(|recorded| recorded.graph);
+        self.shape = None;
     }
 
     /// Runs `work` on the indices `batch`, by itself or as a replay of what it did before. `work` must be the same at every
@@ -87,7 +97,7 @@ impl Steps {
             (Launch::Graph, Some(recorded), _) => recorded.replay(batch),
             (Launch::Graph, None, _) => {
                 let input = batch.copy();
-                let (graph, seen) = CudaGraph::record(|| work(&input))?;
+                let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&input))?;
                 let batch = input;
                 self.recorded.insert(Recorded { graph, batch, seen }).replay_recorded()
             }

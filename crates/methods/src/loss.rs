@@ -125,7 +125,7 @@ pub enum Loss {
     /// Seesaw loss: cross-entropy of z_j + ln(M_yj · C_yj), j ≠ y (Wang et al. 2021; 0.8, 2 and 0.01 in its
     /// code). M_yj = min(1, N_j / N_y)^p spares classes seen less often than y; C_yj = max(1, p_j / p_y)^q, without
     /// gradient, takes that back where the sample is misclassified. N counts the labels that training has drawn so far
-    /// ([`LossInput::labels_seen`]): of a mixed image the drawn one's, and in a second stage on from the first.
+    /// ([`LossInput::labels_seen`]): of a mixed image the first one's (Remix: the one it decided for), and in a second stage on from the first.
     Seesaw {
         /// p ≥ 0.
         mitigation: f64,
@@ -253,6 +253,17 @@ impl Loss {
             Loss::Ldam { scale, .. } => scale,
             _ => 1.0,
         }
+    }
+
+    /// Whether the softmax of its logits, in their [scale](Loss::logit_scale), is what it trains to be a class's probability.
+    pub(crate) fn trains_softmax(self) -> bool {
+        !matches!(
+            self,
+            Loss::SigmoidFocal { .. }
+                | Loss::SigmoidEqualization { .. }
+                | Loss::MeanSquaredError
+                | Loss::DotRegression { .. }
+        )
     }
 
     /// Whether the loss needs [`LossInput::labels_seen`], which is then part of a checkpoint.

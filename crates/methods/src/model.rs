@@ -5,7 +5,7 @@ use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_n
 use tch::{Device, Kind, Tensor};
 
 use crate::contrast::ContrastiveBranch;
-use crate::{BackboneMode, Classifier, Gates, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
+use crate::{BackboneMode, Classifier, Experts, Gates, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -38,6 +38,8 @@ pub struct Model {
     pub regularizer: Option<nc::Regularizer>,
     /// The factor with which the method's loss takes logits.
     pub(crate) logit_scale: f64,
+    /// Whether their softmax, in that scale, is trained to be probabilities.
+    trains_softmax: bool,
     /// How often training has drawn each class as a label, `[k]`, where the loss counts that.
     pub(crate) labels_seen: Option<Tensor>,
     classes: i64,
@@ -88,7 +90,8 @@ impl Model {
             classifier_rate: 1.0,
             precision: Precision::default(),
             regularizer,
-            logit_scale: method.loss.logit_scale(),
+            logit_scale: method.loss.logit_scale() * method.experts.map_or(1.0, Experts::logit_scale),
+            trains_softmax: method.loss.trains_softmax(),
             labels_seen: method
                 .loss
                 .counts_labels()
@@ -282,9 +285,11 @@ impl Model {
         Some(branch.forward(batch, features, &self.classifier.rows()))
     }
 
-    /// Whether the classifier's logits are meant as log-probabilities.
-    pub fn gives_probabilities(&self) -> bool {
-        self.classifier.gives_probabilities()
+    /// What logits `[n, k]` of this model say of probabilities, up to a constant a sample, `[n, k]`: in the scale of its loss.
+    /// `None` where they say nothing of them: after a loss that trains no softmax, and of distances to class means.
+    pub fn log_odds(&self, logits: &Tensor) -> Option<Tensor> {
+        let are_distances = matches!(self.classifier, Classifier::NearestClassMean(_));
+        (self.trains_softmax && !are_distances).then(|| logits * self.logit_scale)
     }
 
     /// Adds a step's labels `[b]` to the classes drawn so far, where the loss counts them.

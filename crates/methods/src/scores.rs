@@ -122,8 +122,11 @@ impl Evaluation {
 
 #[cfg(test)]
 mod tests {
+    use models::Backbone;
+    use tch::Device;
+
     use super::*;
-    use crate::Shots;
+    use crate::{Bilateral, Experts, Head, Loss, Method, Model, Shots};
 
     #[test]
     fn second_guesses_count_in_the_top_two_and_few_classes_have_none() {
@@ -147,6 +150,34 @@ mod tests {
         let calibration = Calibration::new(&logits, &Tensor::from_slice(&[0_i64, 1, 0, 0]));
         assert_eq!(calibration.bins.len(), 2);
         assert!((calibration.expected_error() - 0.5 * 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn probabilities_are_asked_of_logits_as_the_loss_takes_them_or_not_at_all() {
+        let scale_of = |loss, head, experts| {
+            let method = Method {
+                loss,
+                head,
+                experts,
+                ..Method::default()
+            };
+            assert_eq!(method.check(), Ok(()));
+            let model = Model::new(Backbone::Resnet8, &method, 4, Kind::Float, Device::Cpu);
+            let log_odds = model.log_odds(&Tensor::from_slice2(&[[1.0]]));
+            log_odds.map(|log_odds| log_odds.double_value(&[0, 0]))
+        };
+        let ldam = Loss::Ldam {
+            max_margin: 0.5,
+            scale: 30.0,
+        };
+        let cosines = Head::ScaledCosine { scale: 16.0 }; // the head itself multiplies
+        let branches = Some(Experts::Bilateral(Bilateral::default())); // of which the mean is taken, and the sum trained
+        assert_eq!(scale_of(Loss::CrossEntropy, Head::Linear, None), Some(1.0));
+        assert_eq!(scale_of(Loss::CrossEntropy, cosines, None), Some(1.0));
+        assert_eq!(scale_of(ldam, Head::Cosine, None), Some(30.0));
+        assert_eq!(scale_of(Loss::CrossEntropy, Head::Linear, branches), Some(2.0));
+        assert_eq!(scale_of(Loss::SigmoidFocal { gamma: 1.0 }, Head::Linear, None), None);
+        assert_eq!(scale_of(Loss::MeanSquaredError, Head::Linear, None), None);
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Training<'_> {
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
         let distillation = self.distillation();
         let first_epoch = self.resume(model, &optimizer)?;
+        let mut steps = Steps::new(self.launch);
 
         for epoch in first_epoch..recipe.epochs {
             let started = Instant::now();
@@ -158,7 +159,7 @@ impl Training<'_> {
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
             let mut seen = Vec::new(); // features and labels of the train pass
-            let mut steps = Steps::new(self.launch);
+            steps.begin_epoch();
 
             for (step, batch) in batches.iter().enumerate() {
                 let (features, labels) = steps.run(batch, |batch| {

@@ -11,6 +11,9 @@ use methods::{
 };
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
+use torch_shim::GpuSupport;
+
+use crate::schedule::slots::check_device;
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -41,8 +44,8 @@ impl Bench {
     /// with crop and flip: median over the counted epochs.
     ///
     /// # Errors
-    /// If there are fewer images than a batch or than classes.
-    pub(crate) fn run(&self) -> anyhow::Result<()> {
+    /// If there are fewer images than a batch or than classes, or the device is not here.
+    pub(crate) fn run(&self, gpu_support: &GpuSupport) -> anyhow::Result<()> {
         let Bench {
             images, batch, classes, ..
         } = *self;
@@ -53,6 +56,7 @@ impl Bench {
                 self.epochs
             );
         }
+        check_device(self.device, gpu_support)?;
         tch::set_num_threads(self.threads);
         self.launch.prepare(self.device)?;
         let regularizer = Regularizer::Nc(Protocol::Code.nc(Dataset::Cifar10));

@@ -12,6 +12,8 @@ mod tables;
 use std::process::ExitCode;
 
 use clap::Parser;
+use methods::TrainError;
+use torch_shim::{GpuSupport, GraphError};
 
 use crate::command_line::arguments::{Arguments, Verb};
 use crate::command_line::verbs;
@@ -25,7 +27,11 @@ fn main() -> ExitCode {
         sigpipe::reset(); // `reproduce plan … | head` ends, it does not panic
     }
     torch_shim::keep_freed_memory();
-    let gpu_support = torch_shim::load_gpu_support(); // before the first tensor: libtorch counts its devices then
+    let gpu_support = if arguments.verb.computes() {
+        torch_shim::load_gpu_support() // before the first tensor: libtorch counts its devices then
+    } else {
+        GpuSupport::Absent
+    };
     let done = match arguments.verb {
         Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid),
         Verb::Run(arguments) => verbs::run(&arguments, &gpu_support),
@@ -39,15 +45,16 @@ fn main() -> ExitCode {
         }
         Verb::Methods { grids } => verbs::methods(&grids),
         Verb::Submit(arguments) => verbs::submit(&arguments),
-        Verb::Bench(arguments) => arguments.bench().run().map(|()| ExitCode::SUCCESS),
+        Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {}", told(&error));
-        match error.downcast_ref() {
-            Some(RunDirError::Held { .. }) => ExitCode::from(process::HELD),
-            _ => ExitCode::from(2),
+        if let Some(RunDirError::Held { .. }) = error.downcast_ref() {
+            return ExitCode::from(process::HELD);
         }
+        let graph_failed = error.is::<GraphError>() || matches!(error.downcast_ref(), Some(TrainError::Graph(_)));
+        ExitCode::from(if graph_failed { process::GRAPH_FAILED } else { 2 })
     })
 }
 

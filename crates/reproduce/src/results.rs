@@ -53,12 +53,14 @@ pub(crate) fn outcomes(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Ou
     Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-/// Writes a sibling first and renames it, so that a reader never sees half a file.
+/// Writes a sibling first and renames it, so that a reader never sees half a file. The sibling is this process's own: tasks of a
+/// job array start together, on several machines.
 ///
 /// # Errors
 /// If it cannot be written; the message names it.
 pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let temporary = path.with_extension("tmp");
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let temporary = path.with_extension(format!("{machine}.{}.tmp", std::process::id()));
     fs::write(&temporary, text)
         .and_then(|()| fs::rename(&temporary, path))
         .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))

@@ -153,7 +153,7 @@ pub(crate) struct Outcome {
     /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
     /// outcomes from before it was measured.
     pub(crate) top5: Option<f64>,
-    /// Expected calibration error on the test split, 15 bins; missing where logits are not meant as log-probabilities, and
+    /// Expected calibration error on the test split, 15 bins; missing where no softmax was trained, and
     /// in outcomes from before it was measured.
     pub(crate) ece: Option<f64>,
     /// NC1, tr(Σ_W Σ_B⁺) / K, of the training split in evaluation mode after the last epoch.

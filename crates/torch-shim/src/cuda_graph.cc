@@ -34,16 +34,18 @@ Function* find(const char* name) {
 
 class Graph {
   public:
-    Graph() {
+    // Shares the memory of `previous`, where there is one, which must not be replayed any more.
+    explicit Graph(const Graph* previous) {
         auto construct = find<void(void*, bool)>("_ZN2at4cuda9CUDAGraphC1Eb");
         destruct_ = find<void(void*)>("_ZN2at4cuda9CUDAGraphD1Ev");
         replay_ = find<void(void*)>("_ZN2at4cuda9CUDAGraph6replayEv");
         end_ = find<void(void*)>("_ZN2at4cuda9CUDAGraph11capture_endEv");
         auto begin = find<void(void*, Pool, CaptureMode)>(
             "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode");
+        auto pool = find<Pool(void*)>("_ZN2at4cuda9CUDAGraph4poolEv");
         construct(storage_, false);
         constructed_ = true;
-        begin(storage_, Pool{0, 0}, Global);
+        begin(storage_, previous == nullptr ? Pool{0, 0} : pool(const_cast<unsigned char*>(previous->storage_)), Global);
     }
     ~Graph() {
         if (constructed_) {
@@ -90,9 +92,9 @@ extern "C" bool longtail_leave_the_default_stream(int8_t index, char* reason, si
     });
 }
 
-extern "C" void* longtail_graph_begin(char* reason, size_t capacity) {
+extern "C" void* longtail_graph_begin(const void* previous, char* reason, size_t capacity) {
     Graph* graph = nullptr;
-    attempt(reason, capacity, [&graph] { graph = new Graph(); });
+    attempt(reason, capacity, [&graph, previous] { graph = new Graph(static_cast<const Graph*>(previous)); });
     return graph;
 }
 

@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "five functions of cuda_graph.cc")]
 
 use std::ffi::{CStr, c_char, c_void};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 unsafe extern "C" {
     fn longtail_leave_the_default_stream(index: i8, reason: *mut c_char, capacity: usize) -> bool;
-    fn longtail_graph_begin(reason: *mut c_char, capacity: usize) -> *mut c_void;
+    fn longtail_graph_begin(previous: *const c_void, reason: *mut c_char, capacity: usize) -> *mut c_void;
     fn longtail_graph_end(graph: *mut c_void, reason: *mut c_char, capacity: usize) -> bool;
     fn longtail_graph_replay(graph: *mut c_void, reason: *mut c_char, capacity: usize) -> bool;
     fn longtail_graph_free(graph: *mut c_void);
@@ -42,12 +42,18 @@ impl CudaGraph {
     /// Records what `work` launches, and runs none of it. `work` must have run before as it is, so that every library it calls
     /// is set up and every choice it makes by trying is made; it must not wait for the device.
     ///
+    /// It takes over the memory of `previous`, a graph that nobody replays any more and whose tensors are gone: libtorch gives
+    /// the memory of a graph back to the device only when it has none left.
+    ///
     /// # Errors
     /// If something in `work` cannot be recorded. The state of the device is then unknown: end the process.
-    pub fn record<T>(work: impl FnOnce() -> T) -> Result<(CudaGraph, T), GraphError> {
+    pub fn record<T>(previous: Option<CudaGraph>, work: impl FnOnce() -> T) -> Result<(CudaGraph, T), GraphError> {
+        let taken_over = previous
+            .as_ref()
+            .map_or(ptr::null(), |graph| graph.graph.as_ptr().cast_const());
         let begun = explained(|reason, capacity| {
             // SAFETY: as above.
-            NonNull::new(unsafe { longtail_graph_begin(reason, capacity) })
+            NonNull::new(unsafe { longtail_graph_begin(taken_over, reason, capacity) })
         })?;
         let graph = CudaGraph { graph: begun };
         let result = work();
@@ -55,6 +61,7 @@ impl CudaGraph {
         explained(|reason, capacity| {
             unsafe { longtail_graph_end(graph.graph.as_ptr(), reason, capacity) }.then_some(())
         })?;
+        drop(previous); // only now: libtorch shares the memory of graphs that exist
         Ok((graph, result))
     }
 
@@ -99,7 +106,7 @@ mod tests {
         let GraphError(reason) = CudaGraph::prepare(0).expect_err("there is no GPU");
         assert!(reason.starts_with("this libtorch has no "), "{reason}");
         let mut ran = false;
-        assert!(CudaGraph::record(|| ran = true).is_err());
+        assert!(CudaGraph::record(None, || ran = true).is_err());
         assert!(!ran);
     }
 }

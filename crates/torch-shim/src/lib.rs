@@ -13,10 +13,12 @@
 //! ```
 
 mod cuda_graph;
+mod float32;
 #[cfg(feature = "host-reads")]
 mod host_reads;
 
 pub use cuda_graph::{CudaGraph, GraphError};
+pub use float32::compute_float32_in_full;
 #[cfg(feature = "host-reads")]
 pub use host_reads::host_reads;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};

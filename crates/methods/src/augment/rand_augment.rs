@@ -9,7 +9,7 @@ use super::policy::{random_signs, with_probability};
 /// RandAugment (Cubuk et al. 2020) as in timm and the long-tail codes that use it: each of several times one of 15
 /// operations, which then happens or does not.
 ///
-/// Deviation: geometric operations resample as [`Policy`](crate::Policy) says.
+/// Deviation: geometric operations take the nearest pixel, as AutoAugment's do here, where timm draws bilinear or bicubic.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandAugment {

@@ -40,7 +40,7 @@ impl Method {
         }
         if let Some(Regularizer::Nc(config)) = &self.regularizer {
             let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
-            if config.lambda_1 <= 0.0 && !penalty_on_features {
+            if config.lambda_1 <= 0.0 && (config.lambda_2 > 0.0 || !penalty_on_features) {
                 return Err(MethodError::CentresAlone);
             }
         }
@@ -118,16 +118,12 @@ impl Method {
 
     fn check_second_stage(&self, second_stage: &SecondStage) -> Result<(), MethodError> {
         if !second_stage.fits(self.head) {
-            return Err(MethodError::StageWithoutLinearHead);
+            return Err(MethodError::StageWithoutLinearHead(self.head.name()));
         }
         if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
-            let is_softmax = !matches!(
-                self.loss,
-                Loss::SigmoidFocal { .. } | Loss::SigmoidEqualization { .. } | Loss::MeanSquaredError
-            );
             if self.loss.adjusts_for_class_sizes() || matches!(self.contrast, Some(Contrast::Parametric(_))) {
                 return Err(MethodError::PriorTwice);
-            } else if !is_softmax {
+            } else if !self.loss.trains_softmax() {
                 return Err(MethodError::NoSoftmax);
             }
         }
@@ -136,6 +132,13 @@ impl Method {
         };
         if matches!(second_stage, SecondStage::Lws(_) | SecondStage::DisAlign(_)) {
             retraining.check_frozen_classifier()?;
+        }
+        if matches!(second_stage, SecondStage::Mislas(_)) && retraining.max_norm.is_some() {
+            return Err(MethodError::NormsOfScaledClassifier);
+        }
+        let loss = retraining.loss.unwrap_or(self.loss);
+        if loss.adjusts_for_class_sizes() && retraining.sampler != Sampler::InstanceBalanced {
+            return Err(MethodError::PriorTwiceInStage);
         }
         match retraining.loss {
             Some(loss) if loss.counts_labels() && !self.loss.counts_labels() => Err(MethodError::CountsFromTheMiddle),
@@ -174,10 +177,10 @@ impl Loss {
     fn check_head(self, head: Head) -> Result<(), MethodError> {
         match (self, head) {
             (Loss::Ldam { .. }, Head::Cosine) | (Loss::DotRegression { .. }, Head::FixedEtf) => Ok(()),
-            (Loss::Ldam { .. }, _) => Err(MethodError::MarginsWithoutCosines),
-            (Loss::DotRegression { .. }, _) => Err(MethodError::RegressionWithoutEtf),
+            (Loss::Ldam { .. }, _) => Err(MethodError::MarginsWithoutCosines(head.name())),
+            (Loss::DotRegression { .. }, _) => Err(MethodError::RegressionWithoutEtf(head.name())),
             (_, Head::Linear | Head::ScaledCosine { .. }) => Ok(()),
-            (_, Head::Cosine | Head::FixedEtf) => Err(MethodError::CosinesWithoutScale),
+            (_, Head::Cosine | Head::FixedEtf) => Err(MethodError::CosinesWithoutScale(head.name())),
         }
     }
 }

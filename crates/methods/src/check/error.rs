@@ -15,25 +15,26 @@ pub enum MethodError {
     },
     /// Margins of cosines on logits that are none.
     #[error(
-        "loss `ldam` subtracts its margins from cosines, but the head is not the cosine one; set head = \"cosine\" or \
+        "loss `ldam` subtracts its margins from cosines, but the head is `{0}`; set head = \"cosine\" or \
          choose another loss"
     )]
-    MarginsWithoutCosines,
+    MarginsWithoutCosines(&'static str),
     /// Regression to the vectors of a fixed ETF without them.
     #[error(
-        "loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" or choose \
+        "loss `dot-regression` needs the targets of a fixed ETF, but the head is `{0}`; set head = \"fixed-etf\" or choose \
          another loss"
     )]
-    RegressionWithoutEtf,
+    RegressionWithoutEtf(&'static str),
     /// A second stage that changes a linear classifier, after a head that is none.
     #[error(
-        "this second stage changes a linear classifier's weights or logits, but the head is another; leave out `head`, or \
+        "this second stage changes a linear classifier's weights or logits, but the head is `{0}`; leave out `head`, or \
          choose nearest-class-mean (after the cosine head also crt)"
     )]
-    StageWithoutLinearHead,
+    StageWithoutLinearHead(&'static str),
     /// Experts on a classifier that is given.
     #[error(
-        "experts learn a classifier each, but the head is fixed; set head = \"linear\" or \"cosine\", or leave out `experts`"
+        "experts learn a classifier each, but head `fixed-etf` learns none; set head = \"linear\" or, with loss `ldam`, \"cosine\", or leave \
+         out `experts`"
     )]
     ExpertsOnFixedEtf,
     /// Views that are compared by several features each.
@@ -97,18 +98,19 @@ pub enum MethodError {
     DistillationOfMixedFeatures,
     /// Cosines as they are, where a loss expects logits of any size.
     #[error(
-        "this head's logits are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
+        "logits of head `{0}` are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
          after head = \"cosine\" choose loss `ldam`, after \"fixed-etf\" `dot-regression`, or set head = {{ scaled-cosine = {{ scale = \
          30 }} }}, or leave it out"
     )]
-    CosinesWithoutScale,
+    CosinesWithoutScale(&'static str),
     /// A later sampler that is the first one.
     #[error("`resample` names the sampler that draws from the beginning on; choose another or leave it out")]
     SameSampler,
     /// A regularizer whose terms have no gradient to the network.
     #[error(
-        "`lambda_1` is 0, so the regularizer moves its own centres and never the network: the between-class term reaches \
-         the features through the within-class one; set `lambda_1` above 0 or leave the regularizer out"
+        "`lambda_1` is 0, so the between-class term moves the regularizer's own centres and never the network: it reaches the \
+         features through the within-class one; set `lambda_1` above 0, or `lambda_2` to 0 beside a norm penalty on features, or leave \
+         the regularizer out"
     )]
     CentresAlone,
     /// A prior that is taken out twice.
@@ -129,6 +131,18 @@ pub enum MethodError {
          loss \"cross-entropy\" or another second stage"
     )]
     NoSoftmax,
+    /// The same, in a second stage.
+    #[error(
+        "the second stage's loss, or the first's where it states none, adjusts logits for the class sizes, and its sampler evens them \
+         out already; set its loss = \"cross-entropy\" or its sampler = \"instance-balanced\""
+    )]
+    PriorTwiceInStage,
+    /// A bound on rows that factors then stretch.
+    #[error(
+        "`max_norm` bounds the lengths of a classifier's rows, which the factors of second stage `mislas` change again; leave it \
+         out, or choose `weight-balancing`"
+    )]
+    NormsOfScaledClassifier,
     /// A setting of a classifier that the second stage leaves as it is.
     #[error("this second stage freezes the first stage's classifier, which `{0}` would change; leave `{0}` out")]
     FrozenClassifier(&'static str),
@@ -160,23 +174,26 @@ impl MethodError {
     pub fn key(&self) -> &'static str {
         match self {
             MethodError::Setting { name, .. } => name.rsplit('.').next().unwrap_or(name),
-            MethodError::MarginsWithoutCosines
-            | MethodError::RegressionWithoutEtf
+            MethodError::MarginsWithoutCosines(_)
+            | MethodError::RegressionWithoutEtf(_)
             | MethodError::PriorTwice
             | MethodError::PriorTwiceInExperts
             | MethodError::NoSoftmax
             | MethodError::NoRareClass { .. }
             | MethodError::CountsFromTheMiddle => "loss",
-            MethodError::StageWithoutLinearHead | MethodError::CosinesWithoutScale | MethodError::ExpertsOnFixedEtf => {
-                "head"
-            }
+            MethodError::StageWithoutLinearHead(_)
+            | MethodError::CosinesWithoutScale(_)
+            | MethodError::ExpertsOnFixedEtf => "head",
             MethodError::ContrastOfExperts => "contrast",
             MethodError::ContrastOfMixedImages | MethodError::MixedBranches => "augmentation",
             MethodError::SameSamplerInBranches => "sampler",
             MethodError::DistillationOfBranches
             | MethodError::DistillationOfCosines
             | MethodError::DistillationOfMixedFeatures => "distillation",
-            MethodError::StageAfterExperts | MethodError::AssignmentWithoutExperts => "second_stage",
+            MethodError::StageAfterExperts | MethodError::AssignmentWithoutExperts | MethodError::PriorTwiceInStage => {
+                "second_stage"
+            }
+            MethodError::NormsOfScaledClassifier => "max_norm",
             MethodError::SameSampler => "resample",
             MethodError::CentresAlone => "lambda_1",
             MethodError::FrozenClassifier(key) | MethodError::LossOfParametricContrast(key) => key,

@@ -6,7 +6,8 @@ use tch::{Kind, Tensor};
 use super::negative_log_likelihood;
 
 /// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone teaches the features. The classifier
-/// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew, as there.
+/// learns by the loss, whose gradient ends at the features; a second stage `crt` then
+/// trains it anew (there for 40 epochs in batches of 2048).
 ///
 /// Defaults: the settings on ImageNet-LT in the public code of Li et al. 2022. Deviations: keys are the batch and a second
 /// view of it, all with gradient, where that code has a queue of 65,536 from a slowly moving second encoder, which batches

@@ -15,7 +15,9 @@ const LEAST_WEIGHT: f64 = 0.05;
 /// et al. 2022, §4.2, and their code: 5 epochs of SGD in batches of 128). Views are logits z and z' `[n, e, k]`. Draws
 /// the order from libtorch's generator.
 ///
-/// Deviations: views are drawn once, not in every epoch, and momentum is not Nesterov's.
+/// Deviations: views are drawn once, not in every epoch, by crop and flip without their changes of colour and blur; they are of the
+/// test images that are to be classified, where their script for CIFAR takes training images in the test split's class
+/// frequencies; momentum is not Nesterov's.
 pub fn stable_weights(views: [&Tensor; 2]) -> Tensor {
     let (images, experts) = (views[0].size()[0], views[0].size()[1]);
     let options = (views[0].kind(), views[0].device());

@@ -8,8 +8,8 @@ use crate::{Loss, LossInput};
 /// The bilateral-branch network with cumulative learning (BBN, Zhou et al. 2020): two experts that share all but the last
 /// block. A batch has as many images again, drawn by [`Sampler::Reverse`](crate::Sampler::Reverse); the first expert learns
 /// on the former, x_c, the second on the latter, x_r, by the logits z = 2 (α z_1(x_c) + (1 − α) z_2(x_r)) and the loss α ·
-/// `loss`(z, y_c) + (1 − α) · `loss`(z, y_r) (Eq. 1 to 3), with α = 1 − (t / T)² in 0-based epoch t. A prediction is by the
-/// mean, that is, α = ½.
+/// `loss`(z, y_c) + (1 − α) · `loss`(z, y_r) (Eq. 1 to 3), with α = 1 − (t / T)² in 0-based epoch t. A prediction is by
+/// α = ½, that is z_1 + z_2.
 ///
 /// Default: T as in the authors' code. Deviations: each expert has a bias of its own; both samplings share the statistics of
 /// their batch norms, which also the other expert's last block sees.

@@ -10,8 +10,10 @@ use crate::{Images, LearningRate, Model, Sampler, Sgd, features_of};
 /// whether another one is needed. It learns to say so where the mean logits of the experts so far are wrong and those with
 /// some later ones right; an image is then answered by the experts before the first gate that says no.
 ///
-/// Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: features are those of the training images
-/// as they are, computed once, in evaluation mode (there augmented anew in each epoch); no Nesterov momentum.
+/// Gates see logits in the scale of the experts' loss, share their output layer, and the loss is the mean of their binary
+/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: features are
+/// those of the training images as they are, computed once, in evaluation mode (there augmented anew in each epoch); no
+/// Nesterov momentum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpertAssignment {
@@ -50,9 +52,11 @@ const MOMENTUM: f64 = 0.9;
 pub struct Gates {
     hidden: Tensor,      // [e - 1, d, h]
     hidden_bias: Tensor, // [e - 1, 1, h]
-    output: Tensor,      // [e - 1, h + c, 1], c the top choices
-    output_bias: Tensor, // [e - 1, 1, 1]
+    output: Tensor,      // [h + c, 1] of all gates, c the top choices
+    output_bias: Tensor, // [1]
     top_choices: i64,
+    /// The factor with which the experts' loss takes logits.
+    logit_scale: f64,
 }
 
 impl ExpertAssignment {
@@ -68,7 +72,7 @@ impl ExpertAssignment {
         let class_counts = class_counts.to_kind(Kind::Float);
         let positive_weight = Tensor::full([1], self.positive_weight, (logits.kind(), logits.device()));
 
-        let gates = Gates::new(&features, logits.size()[2].min(self.top_choices));
+        let gates = Gates::new(&features, logits.size()[2].min(self.top_choices), model.logit_scale);
         let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay);
         let rate = LearningRate::Cosine {
             initial: self.learning_rate,
@@ -78,13 +82,13 @@ impl ExpertAssignment {
             for batch in order.split(self.batch_size, 0) {
                 let of_batch = |tensor: &Tensor| tensor.index_select(0, &batch);
                 let answers = gates.answers(&of_batch(&features), &of_batch(&logits)); // [b, e - 1]
-                let losses = answers.binary_cross_entropy_with_logits(
+                let loss = answers.binary_cross_entropy_with_logits(
                     &of_batch(&wanted),
                     None::<Tensor>,
                     Some(positive_weight.shallow_clone()),
-                    Reduction::None,
+                    Reduction::Mean,
                 );
-                (losses.sum(logits.kind()) / batch.size()[0] as f64).backward(); // each gate's mean
+                loss.backward();
                 optimizer.step(rate.at(epoch, self.epochs));
             }
         }
@@ -96,21 +100,23 @@ impl ExpertAssignment {
 }
 
 impl Gates {
-    /// As `nn.Linear` begins: uniform in ±1/√inputs. Features `[n, e, d]`.
-    fn new(features: &Tensor, top_choices: i64) -> Gates {
-        let (experts, dimension) = (features.size()[1], features.size()[2]);
-        let uniform = |shape: [i64; 3], inputs: i64| {
+    /// As the networks of that code begin: weights N(0, 2/inputs), biases uniform in ±1/√inputs. Features `[n, e, d]`.
+    fn new(features: &Tensor, top_choices: i64, logit_scale: f64) -> Gates {
+        let (gates, dimension) = (features.size()[1] - 1, features.size()[2]);
+        let options = (features.kind(), features.device());
+        let weights = |shape: &[i64], inputs: i64| Tensor::randn(shape, options) * (2.0 / inputs as f64).sqrt();
+        let biases = |shape: &[i64], inputs: i64| {
             let bound = 1.0 / (inputs as f64).sqrt();
-            let tensor = Tensor::empty(shape, (features.kind(), features.device()));
-            tensor.uniform(-bound, bound).set_requires_grad(true)
+            Tensor::empty(shape, options).uniform(-bound, bound)
         };
-        let gates = experts - 1;
+        let seen = HIDDEN + top_choices;
         Gates {
-            hidden: uniform([gates, dimension, HIDDEN], dimension),
-            hidden_bias: uniform([gates, 1, HIDDEN], dimension),
-            output: uniform([gates, HIDDEN + top_choices, 1], HIDDEN + top_choices),
-            output_bias: uniform([gates, 1, 1], HIDDEN + top_choices),
+            hidden: weights(&[gates, dimension, HIDDEN], dimension).set_requires_grad(true),
+            hidden_bias: biases(&[gates, 1, HIDDEN], dimension).set_requires_grad(true),
+            output: weights(&[seen, 1], seen).set_requires_grad(true),
+            output_bias: biases(&[1], seen).set_requires_grad(true),
             top_choices,
+            logit_scale,
         }
     }
 
@@ -124,7 +130,7 @@ impl Gates {
         let of_gates = |tensor: &Tensor| tensor.narrow(1, 0, self.hidden.size()[0]).transpose(0, 1); // [e - 1, b, …]
         let (largest, _) = of_gates(logits).topk(self.top_choices, 2, true, true);
         let hidden = of_gates(&normalized(features, 2)).matmul(&self.hidden) + &self.hidden_bias;
-        let seen = Tensor::cat(&[largest, hidden.relu()], 2); // [e - 1, b, c + h]
+        let seen = Tensor::cat(&[largest * self.logit_scale, hidden.relu()], 2); // [e - 1, b, c + h]
         (seen.matmul(&self.output) + &self.output_bias)
             .squeeze_dim(2)
             .transpose(0, 1)
@@ -205,7 +211,7 @@ mod tests {
     /// Checks 40 images against the definition, and says how many experts each has.
     fn counts_of_random_gates() -> Vec<i64> {
         let (features, logits) = (Tensor::randn([40, 3, 5], DOUBLE), Tensor::randn([40, 3, 4], DOUBLE));
-        let gates = Gates::new(&features, 4);
+        let gates = Gates::new(&features, 4, 1.0);
         let used = Vec::<i64>::try_from(gates.experts_used(&features, &logits)).unwrap();
         let answers = gates.answers(&features, &means_so_far(&logits));
         let routed = gates.routed(&features, &logits);

@@ -6,10 +6,11 @@ use super::{BackboneMode, InitialClassifier, Retraining, Sweep};
 use crate::{LearningRate, Loss, Reweight, Sampler, SmoothingShape};
 
 impl Retraining {
-    /// Learnable weight scaling with the settings of a classifier re-training, as in Kang et al. 2020's code.
+    /// Learnable weight scaling with these settings of a classifier re-training, over 5 epochs, as in Kang et al. 2020's code.
     #[must_use]
     pub fn of_scales(self) -> Retraining {
         Retraining {
+            epochs: 5,
             classifier: InitialClassifier::FirstStage,
             ..self
         }
@@ -17,7 +18,8 @@ impl Retraining {
 
     /// `MiSLAS` (Zhong et al. 2021) as its public code configures CIFAR-LT at ratio 100: 10 epochs, rate 0.1 along a
     /// cosine, times 0.5 (CIFAR-100: 0.2) for the classifier; label-aware smoothing from 0.3 to 0 (0.4 to 0.1); class-aware
-    /// sampling, four at a turn; batch norm shifts on CIFAR-100 only.
+    /// sampling, four at a turn; batch norm shifts on CIFAR-100 only. Deviation: an epoch draws as many images as there are, where
+    /// theirs draws every class as often as the largest has images, four to five times as many.
     pub fn mislas(dataset: Dataset) -> Retraining {
         let (rate, (head, tail), backbone) = match dataset {
             Dataset::Cifar100 => (0.2, (0.4, 0.1), BackboneMode::Train),
@@ -37,7 +39,7 @@ impl Retraining {
     }
 
     /// `DisAlign` (Zhang et al. 2021) as its public code configures ImageNet-LT: 10 epochs, rate 0.1 along a cosine, plain
-    /// sampling, cross-entropy re-weighted with power 1.2.
+    /// sampling, cross-entropy re-weighted with power 1.2. Deviation: in the first stage's batches, where theirs have 256 images.
     pub fn dis_align() -> Retraining {
         Retraining {
             sampler: Sampler::InstanceBalanced,
@@ -51,7 +53,9 @@ impl Retraining {
     }
 
     /// Weight balancing (Alshammari et al. 2022) as in its public demo: 10 epochs, rate 0.01 along a cosine, weight decay
-    /// 0.1, threshold 0.1, class-balanced cross-entropy (β 0.9999), plain sampling.
+    /// 0.1, threshold 0.1, class-balanced cross-entropy (β 0.9999), plain sampling. Deviations: their loss of that name is the binary
+    /// cross-entropy of softmax probabilities, averaged over classes too, so that against it the same decay weighs about k times as
+    /// much as here; and the first stage's weight decay is the recipe's, which they tune (5e-3).
     pub fn weight_balancing() -> Retraining {
         Retraining {
             weight_decay: 0.1,

@@ -74,6 +74,13 @@ pub(crate) enum Verb {
     Worker(WorkerArguments),
 }
 
+impl Verb {
+    /// Whether a GPU has something to do.
+    pub(crate) fn computes(&self) -> bool {
+        matches!(self, Verb::Run(_) | Verb::Analyze(_) | Verb::Bench(_) | Verb::Worker(_))
+    }
+}
+
 /// A grid and the part of it that is meant.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GridArguments {
@@ -244,6 +251,9 @@ pub(crate) struct RunArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct SubmitArguments {
+    /// Hand it to Slurm, the only queue so far
+    #[arg(long = "slurm")]
+    _slurm: bool,
     /// Runs that one task of the array is there for
     #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..))]
     runs_per_task: u16,

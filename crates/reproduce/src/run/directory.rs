@@ -91,9 +91,11 @@ impl RunDir {
         self.path.join("log.txt")
     }
 
-    /// Makes the directory and writes its config, or checks the config that is there.
+    /// Makes the directory and writes its config, or checks the config that is there. Under its lock, since other programs may
+    /// want the same run.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
         fs::create_dir_all(&self.path).map_err(|source| io_error(&self.path, source))?;
+        let _lock = self.lock()?;
         let config = self.path.join("config.toml");
         match fs::read_to_string(&config) {
             Ok(text) if text == run.config() => Ok(()),

@@ -19,7 +19,7 @@ const RATIOS: [f64; 5] = [50.0, 25.0, 10.0, 5.0, 2.0];
 pub(crate) struct Scores {
     /// Share of samples with their label among the five largest logits.
     pub(crate) top5: Option<f64>,
-    /// Expected calibration error, where logits are meant as log-probabilities.
+    /// Expected calibration error, where a softmax was trained.
     pub(crate) ece: Option<f64>,
 }
 
@@ -81,9 +81,8 @@ pub(crate) fn score(
     });
     run_dir.write_rows("confusion.csv", rows)?;
 
-    let calibration = model
-        .gives_probabilities()
-        .then(|| Calibration::new(&logits, test.labels()));
+    let log_odds = model.log_odds(&logits);
+    let calibration = log_odds.map(|log_odds| Calibration::new(&log_odds, test.labels()));
     if let Some(calibration) = &calibration {
         let rows = calibration.bins.iter().map(|bin| CalibrationRow {
             share: bin.share,

@@ -43,7 +43,6 @@ impl Launcher for Processes<'_> {
             return Ok(()); // somebody else finished it
         }
         run_dir.prepare(&task.run).map_err(refused)?;
-        drop(run_dir.lock().map_err(refused)?);
         let line = self.view.start(&task.run);
         let ended = self.train(task, &run_dir, slot, |message| line.show(message));
         line.finish();
@@ -113,6 +112,9 @@ impl Processes<'_> {
 /// Exit status of a worker that finds its run's lock taken: two programs asked for it in the same moment.
 pub(crate) const HELD: u8 = 3;
 
+/// Exit status of a worker whose steps did not become a CUDA graph: the device's memory may have run out.
+pub(crate) const GRAPH_FAILED: u8 = 4;
+
 /// Exit status of a Rust program that panicked, as on the errors that libtorch throws when a GPU's memory runs out.
 const PANICKED: i32 = 101;
 
@@ -124,6 +126,7 @@ fn ended(status: ExitStatus, run_dir: &RunDir) -> Ended {
     match status.code() {
         None | Some(PANICKED) => Ended::Crashed(unsaid()),
         Some(code) if code == i32::from(HELD) => Ended::Elsewhere,
+        Some(code) if code == i32::from(GRAPH_FAILED) => Ended::Crashed(said.map_or_else(unsaid, str::to_owned)),
         Some(_) => Ended::Refused(said.map_or_else(unsaid, str::to_owned)),
     }
 }

@@ -1,8 +1,10 @@
 //! Slots: how many runs at a time, where, and with how many threads.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use tch::{Cuda, Device};
 use torch_shim::GpuSupport;
 
@@ -33,6 +35,9 @@ impl Slots {
         let devices: Vec<String> = match asked {
             None if gpus > 0 => all_gpus(),
             None | Some("cpu") => {
+                if let (None, GpuSupport::Broken { reason }) = (asked, gpu_support) {
+                    eprintln!("warning: libtorch's GPU support does not load, so the CPU trains: {reason}");
+                }
                 let cores = available_parallelism().map_or(1, usize::from);
                 return Ok(on_cpu(per_device, runs, cores, available_memory()));
             }
@@ -43,19 +48,7 @@ impl Slots {
             },
         };
         if devices.is_empty() {
-            let why = match gpu_support {
-                GpuSupport::Loaded => format!("libtorch sees {gpus} GPUs"),
-                GpuSupport::Absent => {
-                    "this libtorch has no GPU support: remove .libtorch and start ./justw on the machine \
-                     with the GPU"
-                        .to_owned()
-                }
-                GpuSupport::Broken { reason } => format!("libtorch's GPU support does not load: {reason}"),
-            };
-            bail!(
-                "device {} is not here ({why}); say --device cpu to go on without it",
-                asked.unwrap_or_default()
-            );
+            return Err(not_here(asked.unwrap_or_default(), gpu_support));
         }
         let copies = usize::from(per_device.unwrap_or(1));
         Ok(Slots {
@@ -63,6 +56,31 @@ impl Slots {
             threads: 1,
         })
     }
+}
+
+/// Refuses a device that is not here.
+///
+/// # Errors
+/// If it is a GPU that libtorch does not reach; the message says why.
+pub(crate) fn check_device(device: Device, gpu_support: &GpuSupport) -> anyhow::Result<()> {
+    match device {
+        Device::Cuda(gpu) if gpu >= Cuda::device_count().max(0) as usize => {
+            Err(not_here(&format!("cuda:{gpu}"), gpu_support))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn not_here(device: &str, gpu_support: &GpuSupport) -> anyhow::Error {
+    let why = match gpu_support {
+        GpuSupport::Loaded => format!("libtorch sees {} GPUs", Cuda::device_count()),
+        GpuSupport::Absent => {
+            "this libtorch has no GPU support: remove .libtorch and start ./justw on the machine with the GPU"
+                .to_owned()
+        }
+        GpuSupport::Broken { reason } => format!("libtorch's GPU support does not load: {reason}"),
+    };
+    anyhow!("device {device} is not here ({why}); say --device cpu to go on without it")
 }
 
 /// One single-threaded run a core, as far as there are runs: that trains more images a second in all than one run with
@@ -80,11 +98,29 @@ fn on_cpu(per_device: Option<u16>, runs: usize, cores: usize, memory: Option<u64
 /// What a run takes at its peak: ResNet-32 at a batch of 128 with CIFAR was measured at 0.8 GB.
 const RUN_MEMORY: u64 = 1 << 30;
 
-/// Bytes that programs can still have, as Linux tells it.
+/// Bytes that programs can still have: on the machine, and in this process's control group, where a cluster or a container
+/// sets it a limit.
 fn available_memory() -> Option<u64> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let told = fs::read_to_string("/proc/meminfo").ok()?;
     let kibibytes = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(kibibytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+    let machine = kibibytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024;
+    let own_group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own_group = own_group
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .unwrap_or_default();
+    let group = left_in_groups(Path::new("/sys/fs/cgroup"), Path::new(own_group));
+    Some(group.map_or(machine, |group| group.min(machine)))
+}
+
+/// Bytes left in the control group `own` (version 2) below `root` and in those around it; `None` without a limit.
+fn left_in_groups(root: &Path, own: &Path) -> Option<u64> {
+    let bytes = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok(); // no limit is the word `max`
+    let left = own.ancestors().filter_map(|group| {
+        let limit = bytes(root.join(group).join("memory.max"))?;
+        Some(limit.saturating_sub(bytes(root.join(group).join("memory.current")).unwrap_or(0)))
+    });
+    left.min()
 }
 
 #[cfg(test)]
@@ -111,5 +147,20 @@ mod tests {
         assert_eq!(slots(None), 3);
         assert_eq!(slots(Some(6)), 6);
         assert_eq!(on_cpu(None, 8, 8, Some(0)).devices.len(), 1);
+    }
+    #[test]
+    fn the_tightest_control_group_around_this_process_counts() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let write = |file: &str, text: &str| fs::write(root.path().join(file), text).expect("a small file");
+        fs::create_dir_all(root.path().join("job/task")).expect("folders");
+        write("job/task/memory.max", "max\n");
+        let left = || left_in_groups(root.path(), Path::new("job/task"));
+        assert_eq!(left(), None);
+        write("job/memory.max", "5000\n");
+        write("job/memory.current", "2000\n");
+        assert_eq!(left(), Some(3000));
+        write("job/task/memory.max", "4000\n");
+        write("job/task/memory.current", "1500\n");
+        assert_eq!(left(), Some(2500));
     }
 }

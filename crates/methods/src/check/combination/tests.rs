@@ -1,3 +1,5 @@
+use datasets::Dataset;
+
 use super::*;
 use crate::{
     Augmentation, BalancedContrast, Bilateral, Distillation, KPositiveContrast, Mixup, Ncl, ParametricContrast,
@@ -30,14 +32,17 @@ fn margins_need_cosines_and_cosines_need_a_scale() {
         ..Method::default()
     };
     let refusal = |loss, head| method(loss, head).check().unwrap_err();
-    assert_eq!(refusal(LDAM, Head::Linear), MethodError::MarginsWithoutCosines);
+    assert_eq!(
+        refusal(LDAM, Head::Linear),
+        MethodError::MarginsWithoutCosines("linear")
+    );
     assert_eq!(
         refusal(Loss::CrossEntropy, Head::Cosine),
-        MethodError::CosinesWithoutScale
+        MethodError::CosinesWithoutScale("cosine")
     );
     assert_eq!(
         refusal(Loss::BalancedSoftmax, Head::FixedEtf),
-        MethodError::CosinesWithoutScale
+        MethodError::CosinesWithoutScale("fixed-etf")
     );
     assert_eq!(method(LDAM, Head::Cosine).check(), Ok(()));
     let scaled = Head::ScaledCosine { scale: 30.0 };
@@ -51,7 +56,7 @@ fn a_second_stage_s_own_loss_needs_the_same_head() {
         ..crt()
     };
     let method = with_stage(LDAM, Head::Cosine, SecondStage::Crt(retraining));
-    assert_eq!(method.check(), Err(MethodError::CosinesWithoutScale));
+    assert_eq!(method.check(), Err(MethodError::CosinesWithoutScale("cosine")));
     assert_eq!(with_stage(LDAM, Head::Cosine, SecondStage::Crt(crt())).check(), Ok(()));
 }
 
@@ -162,7 +167,12 @@ fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
         norm_penalty: NormPenalty::Features,
         ..centres_alone
     };
-    assert_eq!(regularized(short_features).check(), Ok(()));
+    assert_eq!(regularized(short_features).check(), Err(MethodError::CentresAlone));
+    let short_features_alone = nc::Config {
+        lambda_2: 0.0,
+        ..short_features
+    };
+    assert_eq!(regularized(short_features_alone).check(), Ok(()));
 }
 
 #[test]
@@ -257,8 +267,43 @@ fn nothing_is_stated_of_a_frozen_classifier_and_weights_come_into_play() {
     });
     assert_eq!(
         stage(Retraining { reweight, ..scales() }).unwrap_err().to_string(),
-        "`second_stage.reweight.start_epoch` is 10; set it to an epoch that the second stage reaches"
+        "`second_stage.reweight.start_epoch` is 10; set it to an epoch before the end of the second stage, whose length is its `epochs`"
     );
+    let loss = Some(Loss::InfluenceBalanced {
+        alpha: 1000.0,
+        start_epoch: 5,
+    });
+    let refusal = stage(Retraining { loss, ..scales() }).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("`second_stage.loss.start_epoch` is 5; "),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_second_stage_evens_classes_out_once_and_bounds_only_rows_that_stay() {
+    let staged = |loss, retraining| with_stage(loss, Head::Linear, SecondStage::Crt(retraining)).check();
+    let instances = Retraining {
+        sampler: Sampler::InstanceBalanced,
+        ..crt()
+    };
+    assert_eq!(
+        staged(Loss::BalancedSoftmax, crt()),
+        Err(MethodError::PriorTwiceInStage)
+    );
+    assert_eq!(staged(Loss::BalancedSoftmax, instances.clone()), Ok(()));
+    let loss = Some(Loss::LogitAdjustment { tau: 1.0 });
+    assert_eq!(staged(Loss::CrossEntropy, Retraining { loss, ..instances }), Ok(()));
+    assert_eq!(
+        staged(Loss::CrossEntropy, Retraining { loss, ..crt() }),
+        Err(MethodError::PriorTwiceInStage)
+    );
+    let bounded = Retraining {
+        max_norm: Some(0.1),
+        ..Retraining::mislas(Dataset::Cifar10)
+    };
+    let mislas = with_stage(Loss::CrossEntropy, Head::Linear, SecondStage::Mislas(bounded));
+    assert_eq!(mislas.check(), Err(MethodError::NormsOfScaledClassifier));
 }
 
 #[test]

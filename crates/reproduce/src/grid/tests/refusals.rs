@@ -140,7 +140,7 @@ fn parts_that_do_not_go_together_are_refused() {
     let with = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
     assert_eq!(
         with("loss = { ldam = { max_margin = 0.5, scale = 30 } }"),
-        "17:8: loss `ldam` subtracts its margins from cosines, but the head is not the cosine one; set \
+        "17:8: loss `ldam` subtracts its margins from cosines, but the head is `linear`; set \
          head = \"cosine\" or choose another loss"
     );
     assert_eq!(
@@ -158,7 +158,7 @@ fn parts_that_do_not_go_together_are_refused() {
 fn a_plug_in_that_moves_nothing_is_refused() {
     let message = refusal(&GRID.replace("seeds =", "plug_in = { nc = { lambda_1 = 0 } }\nseeds ="));
     assert!(
-        message.starts_with("4:11: `lambda_1` is 0, so the regularizer moves"),
+        message.starts_with("4:11: `lambda_1` is 0, so the between-class term moves"),
         "{message}"
     );
 }
@@ -198,12 +198,12 @@ fn second_stages_that_cannot_follow_their_first_are_refused() {
     );
     assert_eq!(
         with("loss = { ldam = { max_margin = 0.5, scale = 30 } }\nhead = \"cosine\"\nsecond_stage = { lws = {} }"),
-        "17:8: this second stage changes a linear classifier's weights or logits, but the head is another; leave out \
+        "17:8: this second stage changes a linear classifier's weights or logits, but the head is `cosine`; leave out \
          `head`, or choose nearest-class-mean (after the cosine head also crt)"
     );
     assert_eq!(
         with("loss = { dot-regression = { balanced_lengths = true } }"),
-        "17:8: loss `dot-regression` needs the targets of a fixed ETF, but the head is another; set head = \"fixed-etf\" \
+        "17:8: loss `dot-regression` needs the targets of a fixed ETF, but the head is `linear`; set head = \"fixed-etf\" \
          or choose another loss"
     );
     assert_eq!(
