@@ -30,7 +30,7 @@ pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
-use file::GridFile;
+use file::{GridFile, PublishedEntry};
 use needs::Planner;
 pub(crate) use needs::Role;
 use resolve::Named;
@@ -253,7 +253,23 @@ impl Grid {
 
     /// The published number that the grid sets beside `run`.
     pub(crate) fn published(&self, run: &Run) -> Option<&'static Published> {
-        let source = self.file.published_source.as_ref()?.get_ref();
+        let entry = self.published_entry(run)?;
+        published::find(
+            self.file.source_of(entry)?,
+            &entry.method,
+            run.dataset,
+            run.imbalance,
+            run.recipe.backbone,
+            run.recipe.epochs,
+        )
+    }
+
+    /// What the grid says is different in the training behind that number.
+    pub(crate) fn published_differs(&self, run: &Run) -> Option<&str> {
+        self.published_entry(run)?.differs.as_deref()
+    }
+
+    fn published_entry(&self, run: &Run) -> Option<&PublishedEntry> {
         let (name, twin) = match run.name.strip_suffix("+nc") {
             Some(name) => (name, true),
             None => (run.name.as_str(), false),
@@ -264,15 +280,7 @@ impl Grid {
         } else {
             &entry.published
         };
-        let (method, recipe) = (published.as_ref()?.get_ref(), &run.recipe);
-        published::find(
-            source,
-            method,
-            run.dataset,
-            run.imbalance,
-            recipe.backbone,
-            recipe.epochs,
-        )
+        published.as_ref().map(Spanned::get_ref)
     }
 
     fn place(&self, fault: Fault) -> GridError {

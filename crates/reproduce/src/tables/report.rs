@@ -174,6 +174,40 @@ Not in the table:
     }
 
     #[test]
+    fn published_numbers_of_several_sources_each_name_theirs() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/survey.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["ce", "mislas", "ldam-drw+nc"], None);
+        let on_cifar100 = grid.runs(&Options {
+            dataset: Some(datasets::Dataset::Cifar100),
+            methods: Some(vec!["ride".to_owned()]),
+            ..Options::default()
+        });
+        let page = |planned: &[Planned]| {
+            let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.4)).collect();
+            let out = tempfile::tempdir().expect("a temporary folder");
+            write_report(out.path(), &grid, planned, &outcomes, &[], Select::Last, "x").expect("room for a table")
+        };
+        let text = page(&planned);
+        for published in ["70.4[^1]", "82.5[^3]", "77.1[^2]"] {
+            assert!(text.contains(published), "{published} is not in {text}");
+        }
+        let notes = "[^2]: mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 5; settings of the original method.\n\
+                     [^3]: dvlab-research/MiSLAS:README.md.\n";
+        assert!(text.contains(notes), "{text}");
+        let text = page(&on_cifar100.expect("for CIFAR-100 too"));
+        let differs = "expert assignment, weight decay 5e-4, Nesterov, rotation by up to 15°";
+        assert!(
+            text.contains(&format!("experts with EA routing; unlike here: {differs}.\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("the published 48.6 %, whose training differs: {differs}.\n")),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn reached_numbers_are_said_to_be_reached() {
         let planned = plan(&cifar10(), &["nc-drw"], None);
         let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8101)).collect();
