@@ -254,6 +254,9 @@ impl Grid {
     /// The published number that the grid sets beside `run`.
     pub(crate) fn published(&self, run: &Run) -> Option<&'static Published> {
         let entry = self.published_entry(run)?;
+        if entry.dataset.is_some_and(|dataset| dataset != run.dataset) {
+            return None;
+        }
         published::find(
             self.file.source_of(entry)?,
             &entry.method,

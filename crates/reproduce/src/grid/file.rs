@@ -74,6 +74,8 @@ pub(super) struct PublishedEntry {
     pub(super) method: String,
     /// Instead of the grid's `published_source`.
     pub(super) source: Option<String>,
+    /// Where the number is of this method on one data set only, that one.
+    pub(super) dataset: Option<Dataset>,
     /// What is different in the published training.
     pub(super) differs: Option<String>,
 }
@@ -91,13 +93,14 @@ impl<'de> Visitor<'de> for NameOrTable {
     type Value = PublishedEntry;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a method's name in `published_source`, or a table with `method`, `source` and `differs`")
+        formatter.write_str("a method's name in `published_source`, or a table with `method` and what else is known")
     }
 
     fn visit_str<E>(self, method: &str) -> Result<PublishedEntry, E> {
         Ok(PublishedEntry {
             method: method.to_owned(),
             source: None,
+            dataset: None,
             differs: None,
         })
     }
@@ -108,6 +111,7 @@ impl<'de> Visitor<'de> for NameOrTable {
         struct Table {
             method: String,
             source: Option<String>,
+            dataset: Option<Dataset>,
             differs: Option<String>,
         }
         Table::deserialize(MapAccessDeserializer::new(map))

@@ -326,7 +326,7 @@ fn adjustments_share_the_first_stage_of_what_is_retrained_and_its_validation_spl
 #[test]
 fn grids_of_this_repository_are_sound() {
     for (name, networks) in [
-        ("bag-of-tricks", 156),
+        ("bag-of-tricks", 168),
         ("cifar10-lt", 30),
         ("cifar10-lt-decoupled", 30),
         ("cifar10-lt-fixed-etf", 6),

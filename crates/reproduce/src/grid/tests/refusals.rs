@@ -287,6 +287,11 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
         (Some((0.825, "dvlab-research/MiSLAS:README.md")), Some("mixup"))
     );
     assert_eq!(beside("ce-drw"), (None, None));
+    let of_another = stated(&format!(
+        "published = {{ method = \"CE (their own run)\", {readme}, dataset = \"cifar100\" }}"
+    ));
+    let grid = load(&of_another).expect("a sound grid");
+    assert_eq!(grid.published(&planned[0].run), None, "it is on CIFAR-10");
 
     let unknown = refusal(&stated("published = { method = \"CE\", source = \"liu\" }"));
     assert!(
@@ -300,12 +305,12 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
     );
     assert_eq!(
         refusal(&stated("published = { method = \"CE\", sauce = \"liu\" }")),
-        "9:30: unknown field `sauce`, expected one of `method`, `source`, `differs`"
+        "9:30: unknown field `sauce`, expected one of `method`, `source`, `dataset`, `differs`"
     );
     assert_eq!(
         refusal(&stated("published = 70.4")),
         "9:13: invalid type: floating point `70.4`, expected a method's name in `published_source`, or a table with \
-         `method`, `source` and `differs`"
+         `method` and what else is known"
     );
 }
 
