@@ -1,6 +1,7 @@
 //! A grid as a person writes it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
@@ -48,6 +49,16 @@ pub(super) struct GridFile {
     /// In the order of the tables that come out.
     #[serde(default)]
     pub(super) method: Vec<MethodEntry>,
+}
+
+/// A grid file that is another one on another data set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LikeFile {
+    /// The other one, beside it.
+    pub(super) like: PathBuf,
+    /// What is trained on instead.
+    pub(super) dataset: Dataset,
 }
 
 /// One `[[method]]`.
