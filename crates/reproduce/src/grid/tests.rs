@@ -361,6 +361,7 @@ fn grids_of_this_repository_are_sound() {
         ("cifar10-lt", 66),
         ("cifar10-lt-decoupled", 30),
         ("cifar10-lt-fixed-etf", 6),
+        ("cifar10-lt-post-hoc", 9),
         ("cifar100-lt", 66),
         ("cifar100-lt-augmentation", 48),
         ("paper-table-2", 12),
