@@ -116,6 +116,11 @@ impl Grid {
         &self.name
     }
 
+    /// Whether its summary has a table of accuracies under Gaussian noise.
+    pub(crate) fn has_noise_table(&self) -> bool {
+        self.file.noise_table
+    }
+
     /// Refuses to select epochs on a validation split that the grid does not hold out.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ pub(super) struct GridFile {
     /// Which classes count as many-, medium- and few-shot.
     #[serde(default)]
     pub(super) shots: ShotSplit,
+    /// Whether the summary has a table of accuracies under Gaussian noise.
+    #[serde(default)]
+    pub(super) noise_table: bool,
     /// How many are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
     /// One run each.

@@ -104,7 +104,7 @@ fn relation(table: &Table) -> Option<String> {
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
-fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
+pub(crate) fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
     let Some(Spread { mean, deviation }) = spread else {
         return MISSING.to_owned();
     };

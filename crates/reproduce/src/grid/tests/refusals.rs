@@ -130,7 +130,7 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     );
     assert_eq!(
         with("seeds =", "sedes ="),
-        "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `imbalance`, `seeds`, \
+        "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `noise_table`, `imbalance`, `seeds`, \
          `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
     );
 }
