@@ -80,6 +80,12 @@ fn every_run_left_its_files(sandbox: &Sandbox, run_dirs: &[String]) {
         let run = run_dir.strip_prefix("out/runs/").expect("runs lie there");
         assert!(sandbox.read("out/runs.csv").contains(run), "{run} has a row");
     }
+    let groups = ["many", "medium", "few"].map(|group| format!("{group}_by_index_mean"));
+    assert!(
+        groups
+            .iter()
+            .any(|group| !cell(&sandbox.read("out/summary.csv"), 1, group).is_empty())
+    );
     assert_eq!(sandbox.read("out/summary.csv").lines().count(), 1 + run_dirs.len());
     assert_eq!(
         sandbox.read("out/robustness.csv").lines().count(),

@@ -23,11 +23,12 @@ pub(crate) struct Scores {
     pub(crate) ece: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct ConfusionRow {
-    label: i64,
-    prediction: i64,
-    samples: i64,
+/// One row of `confusion.csv`: how many test samples of a class are taken for which.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ConfusionRow {
+    pub(crate) label: i64,
+    pub(crate) prediction: i64,
+    pub(crate) samples: i64,
 }
 
 #[derive(Serialize)]

@@ -304,6 +304,10 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
             ("0.8", "")
         );
         assert_eq!((value("few_mean"), value("published")), ("", "0.826"));
+        assert_eq!(
+            (value("many_by_index_mean"), value("few_by_index_mean")),
+            ("", "0.6000000000000001")
+        );
 
         let page = read("summary.md");
         assert!(
