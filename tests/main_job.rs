@@ -8,7 +8,12 @@ use sha2::{Digest, Sha256};
 use crate::analyze::cell;
 use crate::sandbox::{Sandbox, TINY, entries, said};
 
-const TABLES: [&str; 3] = ["out/runs.csv", "out/summary.csv", "out/summary.md"];
+const TABLES: [&str; 4] = [
+    "out/runs.csv",
+    "out/summary.csv",
+    "out/robustness.csv",
+    "out/summary.md",
+];
 
 pub(crate) fn outcome(sandbox: &Sandbox, run_dir: &str) -> serde_json::Value {
     serde_json::from_str(&sandbox.read(&format!("{run_dir}/outcome.json"))).expect("an outcome is JSON")
@@ -75,7 +80,17 @@ fn every_run_left_its_files(sandbox: &Sandbox, run_dirs: &[String]) {
         let run = run_dir.strip_prefix("out/runs/").expect("runs lie there");
         assert!(sandbox.read("out/runs.csv").contains(run), "{run} has a row");
     }
+    let groups = ["many", "medium", "few"].map(|group| format!("{group}_by_index_mean"));
+    assert!(
+        groups
+            .iter()
+            .any(|group| !cell(&sandbox.read("out/summary.csv"), 1, group).is_empty())
+    );
     assert_eq!(sandbox.read("out/summary.csv").lines().count(), 1 + run_dirs.len());
+    assert_eq!(
+        sandbox.read("out/robustness.csv").lines().count(),
+        1 + 15 * run_dirs.len()
+    );
     let summary = sandbox.read("out/summary.md");
     assert!(summary.contains("| nc-drw-crt | exponential 400 |"), "{summary}");
     assert!(!summary.contains("Not in the table"), "{summary}");

@@ -21,16 +21,16 @@ use std::path::{Path, PathBuf};
 use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
 use models::Backbone;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use crate::grid::published::Published;
 use crate::grid::select::Select;
 use crate::run::Run;
 pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
-use file::GridFile;
+use file::{GridFile, LikeFile};
 use needs::Planner;
 pub(crate) use needs::Role;
 use resolve::Named;
@@ -88,26 +88,24 @@ impl Planned {
 }
 
 impl Grid {
-    /// Reads and checks a grid file.
+    /// Reads and checks a grid file, or the one that it is `like` on its own data set.
     ///
     /// # Errors
     /// If it cannot be read, or anything in it is refused; the message says where.
     pub(crate) fn load(path: &Path) -> Result<Grid, GridError> {
-        let text = std::fs::read_to_string(path).map_err(|source| GridError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let file: GridFile = toml::from_str(&text).map_err(|error| GridError::File {
-            place: Place::new(path.to_owned(), &text, error.span().map_or(0, |span| span.start)),
-            refusal: Box::new(Refusal::Toml(error.message().to_owned())),
-        })?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let grid = Grid {
-            path: path.to_owned(),
-            name,
-            text,
-            file,
-        };
+        let mut text = read(path)?;
+        let mut path = path.to_owned();
+        let mut dataset = None;
+        if toml::from_str(&text).is_ok_and(|table: toml::Table| table.contains_key("like")) {
+            let other: LikeFile = parse(&path, &text)?;
+            path.set_file_name(other.like);
+            text = read(&path)?;
+            dataset = Some(other.dataset);
+        }
+        let mut file: GridFile = parse(&path, &text)?;
+        file.dataset = dataset.unwrap_or(file.dataset);
+        let grid = Grid { path, name, text, file };
         grid.file.check().map_err(|fault| grid.place(fault))?;
         grid.runs(&Options::default())?;
         Ok(grid)
@@ -116,6 +114,11 @@ impl Grid {
     /// The file's stem, which names the directory of results.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether its summary has a table of accuracies under Gaussian noise.
+    pub(crate) fn has_noise_table(&self) -> bool {
+        self.file.noise_table
     }
 
     /// Refuses to select epochs on a validation split that the grid does not hold out.
@@ -251,30 +254,6 @@ impl Grid {
         Ok(entries.iter().filter(|entry| asked.contains(&key(entry))).collect())
     }
 
-    /// The published number that the grid sets beside `run`.
-    pub(crate) fn published(&self, run: &Run) -> Option<&'static Published> {
-        let source = self.file.published_source.as_ref()?.get_ref();
-        let (name, twin) = match run.name.strip_suffix("+nc") {
-            Some(name) => (name, true),
-            None => (run.name.as_str(), false),
-        };
-        let entry = self.file.method.iter().find(|entry| entry.name.get_ref() == name)?;
-        let published = if twin {
-            &entry.published_with_plug_in
-        } else {
-            &entry.published
-        };
-        let (method, recipe) = (published.as_ref()?.get_ref(), &run.recipe);
-        published::find(
-            source,
-            method,
-            run.dataset,
-            run.imbalance,
-            recipe.backbone,
-            recipe.epochs,
-        )
-    }
-
     fn place(&self, fault: Fault) -> GridError {
         let place = Place::new(self.path.clone(), &self.text, fault.span.start);
         GridError::File {
@@ -282,6 +261,20 @@ impl Grid {
             refusal: Box::new(fault.refusal),
         }
     }
+}
+
+fn read(path: &Path) -> Result<String, GridError> {
+    std::fs::read_to_string(path).map_err(|source| GridError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, GridError> {
+    toml::from_str(text).map_err(|error| GridError::File {
+        place: Place::new(path.to_owned(), text, error.span().map_or(0, |span| span.start)),
+        refusal: Box::new(Refusal::Toml(error.message().to_owned())),
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::grid::Planned;
 use crate::run::directory::RunDir;
+use crate::run::groups::GroupsByIndex;
 use crate::run::{Outcome, Run};
 use crate::schedule::tasks;
 
@@ -45,12 +46,22 @@ pub(crate) fn claim(out: &Path, run: &Run) -> anyhow::Result<()> {
 /// The outcomes of the finished runs among those that `planned` needs.
 ///
 /// # Errors
-/// If an outcome is damaged.
+/// If an outcome or the run's `confusion.csv` is damaged.
 pub(crate) fn outcomes(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Outcome>> {
-    let found = tasks(planned)
-        .into_iter()
-        .map(|task| RunDir::of(out, &task.run).outcome());
-    Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let mut outcomes = Vec::new();
+    for task in tasks(planned) {
+        let run_dir = RunDir::of(out, &task.run);
+        if let Some(mut outcome) = run_dir.outcome()? {
+            if outcome.few_by_index.is_none() {
+                let groups = GroupsByIndex::of(&task.run, &run_dir)?; // older versions did not write them down
+                outcome.many_by_index = groups.many;
+                outcome.medium_by_index = groups.medium;
+                outcome.few_by_index = groups.few;
+            }
+            outcomes.push(outcome);
+        }
+    }
+    Ok(outcomes)
 }
 
 /// Writes a sibling first and renames it, so that a reader never sees half a file. The sibling is this process's own: tasks of a

@@ -3,6 +3,7 @@
 pub(crate) mod adjust;
 pub(crate) mod directory;
 pub(crate) mod environment;
+pub(crate) mod groups;
 pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod metrics;
@@ -150,6 +151,13 @@ pub(crate) struct Outcome {
     pub(crate) medium: Option<f64>,
     /// Few-shot classes: fewer than 20 training images.
     pub(crate) few: Option<f64>,
+    /// As `many`, `medium` and `few` by index, whatever the config's `shots` says: the first 36 %, the next 35 % and the last
+    /// 29 % of the classes. Missing where the classes are not the data set's, and in outcomes from before it was measured.
+    pub(crate) many_by_index: Option<f64>,
+    /// See `many_by_index`.
+    pub(crate) medium_by_index: Option<f64>,
+    /// See `many_by_index`.
+    pub(crate) few_by_index: Option<f64>,
     /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
     /// outcomes from before it was measured.
     pub(crate) top5: Option<f64>,

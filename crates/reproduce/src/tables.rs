@@ -5,4 +5,5 @@ pub(crate) mod markdown;
 pub(crate) mod provenance;
 pub(crate) mod render;
 pub(crate) mod report;
+pub(crate) mod robustness;
 pub(crate) mod table;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use toml::Spanned;
 
 use super::error::{Fault, Refusal};
-use super::file::GridFile;
+use super::file::{GridFile, PublishedEntry};
 use crate::grid::published;
 
 impl GridFile {
@@ -51,41 +51,53 @@ impl GridFile {
     }
 
     fn check_published(&self) -> Result<(), Fault> {
-        if let Some(source) = &self.published_source
-            && !published::sources().contains(&source.get_ref().as_str())
-        {
-            let known = published::sources().join("; ");
-            let refusal = Refusal::Unpublished {
-                what: "source",
-                value: source.get_ref().clone(),
-                known,
-            };
-            return Err(Fault::new(source.span(), refusal));
+        if let Some(source) = &self.published_source {
+            check_source(source.get_ref()).map_err(|refusal| Fault::new(source.span(), refusal))?;
         }
-        for name in self
-            .method
-            .iter()
+        let stated = self.method.iter();
+        for entry in stated
             .flat_map(|entry| [&entry.published, &entry.published_with_plug_in])
             .flatten()
         {
-            let Some(source) = &self.published_source else {
-                return Err(Fault::new(name.span(), Refusal::NoSource(name.get_ref().clone())));
-            };
-            let known = published::methods(source.get_ref());
-            if !known.contains(&name.get_ref().as_str()) {
-                let (value, known) = (name.get_ref().clone(), known.join(", "));
-                return Err(Fault::new(
-                    name.span(),
-                    Refusal::Unpublished {
-                        what: "method",
-                        value,
-                        known,
-                    },
-                ));
-            }
+            self.check_entry(entry.get_ref())
+                .map_err(|refusal| Fault::new(entry.span(), refusal))?;
         }
         Ok(())
     }
+
+    fn check_entry(&self, entry: &PublishedEntry) -> Result<(), Refusal> {
+        let Some(source) = self.source_of(entry) else {
+            return Err(Refusal::NoSource(entry.method.clone()));
+        };
+        check_source(source)?;
+        let known = published::methods(source);
+        if known.contains(&entry.method.as_str()) {
+            return Ok(());
+        }
+        Err(Refusal::Unpublished {
+            what: "method",
+            value: entry.method.clone(),
+            known: known.join(", "),
+        })
+    }
+
+    /// Where the number of `entry` is looked up.
+    pub(super) fn source_of<'a>(&'a self, entry: &'a PublishedEntry) -> Option<&'a str> {
+        let of_grid = self.published_source.as_ref().map(|source| source.get_ref().as_str());
+        entry.source.as_deref().or(of_grid)
+    }
+}
+
+fn check_source(source: &str) -> Result<(), Refusal> {
+    let known = published::sources();
+    if known.contains(&source) {
+        return Ok(());
+    }
+    Err(Refusal::Unpublished {
+        what: "source",
+        value: source.to_owned(),
+        known: known.join("; "),
+    })
 }
 
 /// `+` and `~` are left out on purpose: they mark plug-in twins and first stages.

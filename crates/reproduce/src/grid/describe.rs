@@ -1,11 +1,14 @@
 //! Settings in words, for people: the same ones in a plan and above a table.
 
+mod second_stage;
+
 use methods::{
-    Augmentation, Contrast, Distillation, Experts, FeatureTransform, Head, Initial, LearningRate, Loss, Method, Mix,
-    Nearness, Policy, Pretext, Recipe, Regularizer, Retraining, Reweight, Sampler, SecondStage, SmoothingShape, Sweep,
+    Augmentation, Contrast, Distillation, Experts, Head, Initial, LearningRate, Loss, Method, Mix, Policy, Pretext,
+    Recipe, Regularizer, Reweight, Sampler, SmoothingShape,
 };
 
 use crate::run::Run;
+use second_stage::second_stage;
 
 /// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 pub(crate) fn parts(method: &Method) -> String {
@@ -27,22 +30,7 @@ pub(crate) fn parts(method: &Method) -> String {
     if let Some(later) = method.resample {
         parts.push(format!("{} from epoch {}", sampler(later.sampler), later.start_epoch));
     }
-    match method.reweight {
-        None => {}
-        Some(Reweight::ClassBalanced { beta, start_epoch }) => {
-            parts.push(format!("re-weighted from epoch {start_epoch} (β {beta})"));
-        }
-        Some(Reweight::InverseFrequency { power, start_epoch }) => {
-            parts.push(format!(
-                "re-weighted from epoch {start_epoch} (inverse frequency, power {power})"
-            ));
-        }
-        Some(Reweight::CostSensitive { power, start_epoch }) => {
-            parts.push(format!(
-                "re-weighted from epoch {start_epoch} (cost-sensitive, power {power})"
-            ));
-        }
-    }
+    parts.extend(method.reweight.map(reweight));
     if let Some(Regularizer::Nc(config)) = &method.regularizer {
         let nc::Config {
             lambda_1,
@@ -149,52 +137,6 @@ fn experts(experts: Experts) -> String {
     }
 }
 
-/// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
-fn second_stage(second_stage: &SecondStage) -> String {
-    let trained = |name: &str, retraining: &Retraining| {
-        let mut parts = vec![sampler(retraining.sampler)];
-        parts.extend(retraining.loss.map(loss));
-        parts.extend(retraining.reweight.map(|_| "re-weighted".to_owned()));
-        let epochs = count(retraining.epochs, "epoch");
-        format!("then {name} for {epochs} ({})", parts.join(", "))
-    };
-    let swept = |name: &str, Sweep { taus }: &Sweep| {
-        let values: Vec<String> = taus.iter().map(f64::to_string).collect();
-        match taus.len() {
-            1 => format!("then {name} (τ {})", values[0]),
-            _ => format!(
-                "then {name} (τ of {}, chosen on the validation split)",
-                in_words(&values)
-            ),
-        }
-    };
-    match second_stage {
-        SecondStage::Crt(retraining) => trained("cRT", retraining),
-        SecondStage::Lws(retraining) => trained("LWS", retraining),
-        SecondStage::Mislas(retraining) => trained("MiSLAS", retraining),
-        SecondStage::DisAlign(retraining) => trained("DisAlign", retraining),
-        SecondStage::WeightBalancing(retraining) => trained("weight balancing", retraining),
-        SecondStage::TauNormalization(sweep) => swept("τ-normalisation", sweep),
-        SecondStage::LogitAdjustment(sweep) => swept("logit adjustment", sweep),
-        SecondStage::NearestClassMean { features, nearness } => {
-            let features = match features {
-                FeatureTransform::None => "raw",
-                FeatureTransform::Normalized => "normalised",
-                FeatureTransform::CentredNormalized => "centred, normalised",
-            };
-            let nearness = match nearness {
-                Nearness::Euclidean => "Euclidean",
-                Nearness::Cosine => "cosine",
-            };
-            format!("then nearest class mean ({features} features, {nearness})")
-        }
-        SecondStage::ExpertAssignment(assignment) => {
-            let epochs = count(assignment.epochs, "epoch");
-            format!("then expert assignment for {epochs} (class-balanced sampling)")
-        }
-    }
-}
-
 fn loss(loss: Loss) -> String {
     match loss {
         Loss::CrossEntropy => "cross-entropy".to_owned(),
@@ -235,6 +177,18 @@ fn loss(loss: Loss) -> String {
         Loss::DotRegression { .. } => "dot regression".to_owned(),
         Loss::MeanSquaredError => "mean squared error".to_owned(),
         Loss::AttractionRepulsion => "attraction–repulsion-balanced loss".to_owned(),
+    }
+}
+
+fn reweight(reweight: Reweight) -> String {
+    match reweight {
+        Reweight::ClassBalanced { beta, start_epoch } => format!("re-weighted from epoch {start_epoch} (β {beta})"),
+        Reweight::InverseFrequency { power, start_epoch } => {
+            format!("re-weighted from epoch {start_epoch} (inverse frequency, power {power})")
+        }
+        Reweight::CostSensitive { power, start_epoch } => {
+            format!("re-weighted from epoch {start_epoch} (cost-sensitive, power {power})")
+        }
     }
 }
 
@@ -294,9 +248,21 @@ pub(crate) fn recipe(recipe: &Recipe) -> String {
         momentum,
         weight_decay,
         warmup_epochs,
+        learning_rate,
         ..
     } = recipe;
-    let rate = match &recipe.learning_rate {
+    format!(
+        "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, {} (counted \
+         from 0), warm-up over {}",
+        count(*epochs, "epoch"),
+        rate(learning_rate),
+        count(*warmup_epochs, "epoch")
+    )
+}
+
+/// Such as `learning rate 0.1, times 0.1 at epochs 160 and 180`.
+fn rate(learning_rate: &LearningRate) -> String {
+    match learning_rate {
         LearningRate::MultiStep {
             initial,
             factor,
@@ -306,13 +272,7 @@ pub(crate) fn recipe(recipe: &Recipe) -> String {
             format!("learning rate {initial}, times {factor} at epochs {}", in_words(&steps))
         }
         LearningRate::Cosine { initial } => format!("learning rate {initial}, falling to 0 along a cosine"),
-    };
-    format!(
-        "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, {rate} \
-         (counted from 0), warm-up over {}",
-        count(*epochs, "epoch"),
-        count(*warmup_epochs, "epoch")
-    )
+    }
 }
 
 /// `1 epoch`, `2 epochs`.

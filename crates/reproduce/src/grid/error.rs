@@ -184,7 +184,10 @@ pub(crate) enum Refusal {
     #[error("`plug_in` has no method to plug into, each has a regularizer of its own; remove it or add such a method")]
     PlugInOnNothing,
     /// A published name without the source it is to be looked up in.
-    #[error("`{0}` is to be looked up among published numbers, but no source is named; state `published_source`")]
+    #[error(
+        "`{0}` is to be looked up among published numbers, but no source is named; state `published_source`, or a table \
+         with `method` and `source`"
+    )]
     NoSource(String),
     /// A published name or source that the embedded file does not have.
     #[error("published numbers have no {what} `{value}`; they have {known}")]

@@ -1,11 +1,16 @@
 //! A grid as a person writes it.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
     Augmentation, Contrast, Distillation, ExpertAssignment, Experts, FeatureTransform, Head, Initial, Loss, Nearness,
     Protocol, Resample, Sampler, ShotSplit,
 };
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::catalogue::Origin;
@@ -28,6 +33,9 @@ pub(super) struct GridFile {
     /// Which classes count as many-, medium- and few-shot.
     #[serde(default)]
     pub(super) shots: ShotSplit,
+    /// Whether the summary has a table of accuracies under Gaussian noise.
+    #[serde(default)]
+    pub(super) noise_table: bool,
     /// How many are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
     /// One run each.
@@ -46,6 +54,16 @@ pub(super) struct GridFile {
     pub(super) method: Vec<MethodEntry>,
 }
 
+/// A grid file that is another one on another data set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LikeFile {
+    /// The other one, beside it.
+    pub(super) like: PathBuf,
+    /// What is trained on instead.
+    pub(super) dataset: Dataset,
+}
+
 /// One `[[method]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,13 +72,64 @@ pub(super) struct MethodEntry {
     pub(super) name: Spanned<String>,
     /// Family and paper, where the catalogue of methods takes this entry from.
     pub(super) origin: Option<Origin>,
-    /// Its name in the published source.
-    pub(super) published: Option<Spanned<String>>,
-    /// The published name of its `+nc` twin.
-    pub(super) published_with_plug_in: Option<Spanned<String>>,
+    /// The published number to compare with.
+    pub(super) published: Option<Spanned<PublishedEntry>>,
+    /// That of its `+nc` twin.
+    pub(super) published_with_plug_in: Option<Spanned<PublishedEntry>>,
     /// Its parts.
     #[serde(default)]
     pub(super) uses: Uses,
+}
+
+/// A published number: `"name"` in the grid's source, or a table that says more.
+#[derive(Clone, Debug)]
+pub(super) struct PublishedEntry {
+    /// The method's name in the source.
+    pub(super) method: String,
+    /// Instead of the grid's `published_source`.
+    pub(super) source: Option<String>,
+    /// Where the number is of this method on one data set only, that one.
+    pub(super) dataset: Option<Dataset>,
+    /// What is different in the published training.
+    pub(super) differs: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for PublishedEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PublishedEntry, D::Error> {
+        deserializer.deserialize_any(NameOrTable)
+    }
+}
+
+/// Reads a [`PublishedEntry`]. By hand, because serde's untagged enums lose what is wrong with a table.
+struct NameOrTable;
+
+impl<'de> Visitor<'de> for NameOrTable {
+    type Value = PublishedEntry;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a method's name in `published_source`, or a table with `method` and what else is known")
+    }
+
+    fn visit_str<E>(self, method: &str) -> Result<PublishedEntry, E> {
+        Ok(PublishedEntry {
+            method: method.to_owned(),
+            source: None,
+            dataset: None,
+            differs: None,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PublishedEntry, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields, remote = "PublishedEntry")]
+        struct Table {
+            method: String,
+            source: Option<String>,
+            dataset: Option<Dataset>,
+            differs: Option<String>,
+        }
+        Table::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 /// The parts of a method, as in [`methods::Method`]. A table of its own: serde's flatten would undo

@@ -6,6 +6,11 @@ use std::sync::LazyLock;
 use datasets::{Dataset, Imbalance};
 use models::Backbone;
 use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::Grid;
+use super::file::PublishedEntry;
+use crate::run::Run;
 
 /// One row of `benchmarks/published.csv`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -47,7 +52,7 @@ fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> 
 
 /// The number that `source` has for a method. Where it has several, of trainings of different length, the one of `epochs`
 /// goes first.
-pub(crate) fn find(
+fn find(
     source: &str,
     method: &str,
     dataset: Dataset,
@@ -76,6 +81,43 @@ pub(crate) fn find(
         .collect();
     rows.sort_by_key(|row| row.epochs != epochs.to_string());
     rows.first().copied()
+}
+
+impl Grid {
+    /// The published number that the grid sets beside `run`.
+    pub(crate) fn published(&self, run: &Run) -> Option<&'static Published> {
+        let entry = self.published_entry(run)?;
+        if entry.dataset.is_some_and(|dataset| dataset != run.dataset) {
+            return None;
+        }
+        find(
+            self.file.source_of(entry)?,
+            &entry.method,
+            run.dataset,
+            run.imbalance,
+            run.recipe.backbone,
+            run.recipe.epochs,
+        )
+    }
+
+    /// What the grid says is different in the training behind that number.
+    pub(crate) fn published_differs(&self, run: &Run) -> Option<&str> {
+        self.published_entry(run)?.differs.as_deref()
+    }
+
+    fn published_entry(&self, run: &Run) -> Option<&PublishedEntry> {
+        let (name, twin) = match run.name.strip_suffix("+nc") {
+            Some(name) => (name, true),
+            None => (run.name.as_str(), false),
+        };
+        let entry = self.file.method.iter().find(|entry| entry.name.get_ref() == name)?;
+        let published = if twin {
+            &entry.published_with_plug_in
+        } else {
+            &entry.published
+        };
+        published.as_ref().map(Spanned::get_ref)
+    }
 }
 
 /// Every source, in the order of the file.

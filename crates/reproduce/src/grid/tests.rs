@@ -324,13 +324,45 @@ fn adjustments_share_the_first_stage_of_what_is_retrained_and_its_validation_spl
 }
 
 #[test]
+fn a_grid_like_another_has_its_runs_on_its_own_data_set() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("a small file");
+        Grid::load(&folder.path().join(name))
+    };
+    let other = write("other.toml", GRID).expect("a sound grid");
+    let grid = write("it.toml", "like = \"other.toml\"\ndataset = \"cifar100\"\n").expect("a sound grid");
+    let on_cifar100 = Options {
+        dataset: Some(Dataset::Cifar100),
+        ..Options::default()
+    };
+    assert_eq!(grid.name(), "it");
+    assert_eq!(
+        grid.runs(&Options::default()).expect("runs"),
+        other.runs(&on_cifar100).expect("runs")
+    );
+    for (text, words) in [
+        (
+            "like = \"it.toml\"\ndataset = \"shapes\"",
+            "it.toml:1:1: unknown field `like`",
+        ),
+        ("like = \"other.toml\"", "at.toml:1:1: missing field `dataset`"),
+        ("like = \"none.toml\"\ndataset = \"shapes\"", "none.toml: No such file"),
+    ] {
+        let message = write("at.toml", text).expect_err("a refused grid").to_string();
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
 fn grids_of_this_repository_are_sound() {
     for (name, networks) in [
-        ("bag-of-tricks", 156),
-        ("cifar10-lt", 30),
+        ("bag-of-tricks", 168),
+        ("cifar10-lt", 66),
         ("cifar10-lt-decoupled", 30),
         ("cifar10-lt-fixed-etf", 6),
-        ("cifar100-lt", 30),
+        ("cifar10-lt-post-hoc", 9),
+        ("cifar100-lt", 66),
         ("cifar100-lt-augmentation", 48),
         ("paper-table-2", 12),
         ("paper-figures-2-and-3", 8),
@@ -342,7 +374,7 @@ fn grids_of_this_repository_are_sound() {
         ("shapes-lt", 5),
         ("ride", 12),
         ("survey", 78),
-        ("survey-others", 114),
+        ("survey-others", 225),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../benchmarks")

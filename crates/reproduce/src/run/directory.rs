@@ -231,6 +231,25 @@ pub(crate) fn cut_rows(path: &Path, next_epoch: i64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::collect::tests::outcome;
+
+    #[test]
+    fn what_an_older_outcome_did_not_measure_is_missing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let outcome = outcome("ce", 100.0, 0, 0.75);
+        let mut json = serde_json::to_value(&outcome).expect("an outcome is numbers and words");
+        let fields = json.as_object_mut().expect("it has fields");
+        for name in ["many_by_index", "medium_by_index", "few_by_index"] {
+            fields.remove(name).expect(name);
+        }
+        fs::write(folder.path().join("outcome.json"), json.to_string()).expect("writable");
+        let read = RunDir::at(folder.path()).outcome().expect("a sound outcome");
+        let expected = Outcome {
+            few_by_index: None,
+            ..outcome
+        };
+        assert_eq!(read, Some(expected));
+    }
 
     #[test]
     fn rows_past_the_checkpoint_and_torn_rows_are_cut() {

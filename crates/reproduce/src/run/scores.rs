@@ -4,7 +4,7 @@ use methods::{
     Calibration, Evaluation, Experts, Images, Model, Shots, TestPrior, confusion, features_of, noisy_features_of,
     stable_weights, top_accuracy, view_features_of, weighted,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::run::directory::{RunDir, RunDirError};
@@ -23,11 +23,12 @@ pub(crate) struct Scores {
     pub(crate) ece: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct ConfusionRow {
-    label: i64,
-    prediction: i64,
-    samples: i64,
+/// One row of `confusion.csv`: how many test samples of a class are taken for which.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ConfusionRow {
+    pub(crate) label: i64,
+    pub(crate) prediction: i64,
+    pub(crate) samples: i64,
 }
 
 #[derive(Serialize)]
@@ -37,11 +38,13 @@ struct CalibrationRow {
     accuracy: f64,
 }
 
-#[derive(Serialize)]
-struct RobustnessRow {
-    shift: &'static str,
-    strength: Option<f64>,
-    accuracy: f64,
+/// One row of `robustness.csv`: test accuracy, in 0..1, under noise or other class frequencies.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RobustnessRow {
+    pub(crate) shift: String,
+    /// Standard deviation of the noise or ratio of the frequencies, which `uniform` ones do not have.
+    pub(crate) strength: Option<f64>,
+    pub(crate) accuracy: f64,
 }
 
 #[derive(Serialize)]
@@ -98,7 +101,7 @@ pub(crate) fn score(
         .map(|&deviation| {
             let logits = model.logits(&noisy_features_of(model, test, deviation));
             RobustnessRow {
-                shift: "gaussian-noise",
+                shift: "gaussian-noise".to_owned(),
                 strength: Some(deviation),
                 accuracy: evaluation(&logits.argmax(1, false)).accuracy,
             }
@@ -107,7 +110,7 @@ pub(crate) fn score(
     rows.extend(test_priors().map(|prior| {
         let (shift, strength) = in_words(prior);
         RobustnessRow {
-            shift,
+            shift: shift.to_owned(),
             strength,
             accuracy: clean.accuracy_under(prior),
         }

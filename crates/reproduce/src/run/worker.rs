@@ -16,6 +16,7 @@ use tch::{Device, Kind};
 use crate::grid::Role;
 use crate::run::directory::{RunDir, append_rows, cut_rows};
 use crate::run::environment::Environment;
+use crate::run::groups::GroupsByIndex;
 use crate::run::measured::Measured;
 use crate::run::message::Message;
 use crate::run::metrics::{self, MetricsRow, ValidationRow};
@@ -148,6 +149,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         &Finished {
             model: &model,
             measured,
+            groups: GroupsByIndex::of(&run, &run_dir)?,
             scores,
             train: &evaluated(train),
             data: &data,
@@ -227,6 +229,7 @@ fn say(message: &Message) -> io::Result<()> {
 struct Finished<'a> {
     model: &'a Model,
     measured: Measured,
+    groups: GroupsByIndex,
     scores: Scores,
     train: &'a Images,
     data: &'a Loaded,
@@ -239,6 +242,7 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
     let Finished {
         model,
         measured,
+        groups,
         scores,
         train,
         data,
@@ -272,6 +276,9 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         many: measured.many,
         medium: measured.medium,
         few: measured.few,
+        many_by_index: groups.many,
+        medium_by_index: groups.medium,
+        few_by_index: groups.few,
         top5: scores.top5,
         ece: scores.ece,
         nc1: collapse.map(|metrics| metrics.nc1),

@@ -21,6 +21,12 @@ pub(crate) enum Metric {
     Medium,
     /// Few-shot classes.
     Few,
+    /// Mean class accuracy, the first 36 % of classes, from the largest to the smallest.
+    ManyByIndex,
+    /// The next 35 %.
+    MediumByIndex,
+    /// The last 29 %.
+    FewByIndex,
     /// Share of samples with their label among the five largest logits.
     Top5,
     /// Expected calibration error.
@@ -41,13 +47,16 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// In the order of `summary.csv`.
-    pub(crate) const ALL: [Metric; 14] = [
+    pub(crate) const ALL: [Metric; 17] = [
         Metric::AccuracyLast,
         Metric::AccuracyBest,
         Metric::AccuracySelected,
         Metric::Many,
         Metric::Medium,
         Metric::Few,
+        Metric::ManyByIndex,
+        Metric::MediumByIndex,
+        Metric::FewByIndex,
         Metric::Top5,
         Metric::Ece,
         Metric::Nc1,
@@ -67,6 +76,9 @@ impl Metric {
             Metric::Many => "many",
             Metric::Medium => "medium",
             Metric::Few => "few",
+            Metric::ManyByIndex => "many_by_index",
+            Metric::MediumByIndex => "medium_by_index",
+            Metric::FewByIndex => "few_by_index",
             Metric::Top5 => "top5",
             Metric::Ece => "ece",
             Metric::Nc1 => "nc1",
@@ -88,6 +100,9 @@ impl Metric {
             Metric::Many => outcome.many,
             Metric::Medium => outcome.medium,
             Metric::Few => outcome.few,
+            Metric::ManyByIndex => outcome.many_by_index,
+            Metric::MediumByIndex => outcome.medium_by_index,
+            Metric::FewByIndex => outcome.few_by_index,
             Metric::Top5 => outcome.top5,
             Metric::Ece => outcome.ece,
             Metric::Nc1 => outcome.nc1,
@@ -221,6 +236,9 @@ pub(crate) mod tests {
             many: Some(accuracy + 0.1),
             medium: Some(accuracy - 0.1),
             few: None,
+            many_by_index: None,
+            medium_by_index: None,
+            few_by_index: Some(accuracy - 0.2),
             top5: None,
             ece: None,
             nc1: Some(0.25),

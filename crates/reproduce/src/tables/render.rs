@@ -64,8 +64,7 @@ fn markdown_table(table: &Table) -> String {
         cells.extend([
             spread(row.spread(Metric::Nc1), 1.0, 3),
             spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
-            row.published
-                .map_or(MISSING.to_owned(), |published| published_cell(published, &notes)),
+            published_cell(row, &notes),
             row.difference(table.select)
                 .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
         ]);
@@ -105,7 +104,7 @@ fn relation(table: &Table) -> Option<String> {
 }
 
 /// `74.32 ± 0.41` of a mean and deviation times `scale`.
-fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
+pub(crate) fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
     let Some(Spread { mean, deviation }) = spread else {
         return MISSING.to_owned();
     };
@@ -115,11 +114,19 @@ fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
     format!("{:.digits$} ± {deviation}", scale * mean)
 }
 
-/// What a reader must know of each published number, once each, in the order of first mention.
-fn notes(table: &Table) -> Vec<(&'static str, &'static str)> {
+/// Source of a row's published number, and what a reader must know about it.
+fn note(row: &Row) -> Option<String> {
+    let Published { source, note, .. } = row.published?;
+    let remark = (!note.is_empty()).then(|| format!("; {note}"));
+    let differs = row.published_differs.as_ref();
+    let differs = differs.map(|differs| format!("; unlike here: {differs}"));
+    Some(source.clone() + &remark.unwrap_or_default() + &differs.unwrap_or_default())
+}
+
+/// Every note once, in the order of first mention.
+fn notes(table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
-    for published in table.rows.iter().filter_map(|row| row.published) {
-        let note = (published.source.as_str(), published.note.as_str());
+    for note in table.rows.iter().filter_map(note) {
         if !notes.contains(&note) {
             notes.push(note);
         }
@@ -127,20 +134,20 @@ fn notes(table: &Table) -> Vec<(&'static str, &'static str)> {
     notes
 }
 
-fn published_cell(published: &Published, notes: &[(&str, &str)]) -> String {
-    let note = notes
-        .iter()
-        .position(|&note| note == (published.source.as_str(), published.note.as_str()));
-    let number = note.map_or(0, |index| index + 1);
-    format!("{:.1}[^{number}]", 100.0 * published.accuracy)
+fn published_cell(row: &Row, notes: &[String]) -> String {
+    let number = notes.iter().position(|other| Some(other) == note(row).as_ref());
+    match (row.published, number) {
+        (Some(published), Some(index)) => format!("{:.1}[^{}]", 100.0 * published.accuracy, index + 1),
+        _ => MISSING.to_owned(),
+    }
 }
 
 fn footnotes(table: &Table) -> Option<String> {
     let notes = notes(table);
-    let lines = notes.iter().zip(1..).map(|((source, note), number)| match *note {
-        "" => format!("[^{number}]: {source}.\n"),
-        note => format!("[^{number}]: {source}; {note}.\n"),
-    });
+    let lines = notes
+        .iter()
+        .zip(1..)
+        .map(|(note, number)| format!("[^{number}]: {note}.\n"));
     (!notes.is_empty()).then(|| lines.collect())
 }
 
@@ -170,8 +177,10 @@ fn comparison(table: &Table) -> Option<String> {
         } else {
             format!(" (with {} of {} seeds)", row.finished, row.planned)
         };
+        let differs = row.published_differs.as_ref();
+        let differs = differs.map_or(String::new(), |differs| format!(", whose training differs: {differs}"));
         lines.push(format!(
-            "Not reached: `{}` at {} is {:.2} points below the published {:.1} %{seeds}.",
+            "Not reached: `{}` at {} is {:.2} points below the published {:.1} %{seeds}{differs}.",
             row.method,
             row.imbalance,
             -100.0 * difference,
@@ -218,6 +227,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
             "difference",
             "source",
             "note",
+            "differs",
         ]
         .map(str::to_owned),
     );
@@ -246,6 +256,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         record.push(number(row.difference(table.select)));
         record.push(published.map_or(String::new(), |published| published.source.clone()));
         record.push(published.map_or(String::new(), |published| published.note.clone()));
+        record.push(row.published_differs.clone().unwrap_or_default());
         writer.write_record(&record)?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;

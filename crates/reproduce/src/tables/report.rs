@@ -11,10 +11,10 @@ use crate::grid::{Grid, Planned};
 use crate::results::write_whole;
 use crate::run::Outcome;
 use crate::tables::table::Table;
-use crate::tables::{provenance, render};
+use crate::tables::{provenance, render, robustness};
 
-/// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv` and `summary.md` into `out`,
-/// each whole or not at all, and returns the table as Markdown. `failures` are directory names of runs with the reason why
+/// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv`, `summary.md` and, if a run has measured
+/// it, `robustness.csv` into `out`, each whole or not at all, and returns the table as Markdown. `failures` are directory names of runs with the reason why
 /// they stopped; `select` is the epoch to compare with published numbers; `command` is what makes these results again. Outcomes of runs that are not planned are left out.
 ///
 /// # Errors
@@ -30,7 +30,13 @@ pub(crate) fn write_report(
 ) -> anyhow::Result<String> {
     let outcomes = in_order_of_plan(planned, outcomes);
     let table = Table::new(grid, planned, &outcomes, failures, select).context("cannot sum up the finished runs")?;
-    let text = render::markdown(&table);
+    let shifts = robustness::collect(out, planned)?;
+    let noise = grid
+        .has_noise_table()
+        .then(|| robustness::noise_table(&shifts))
+        .flatten();
+    let text = [Some(render::markdown(&table)), noise].into_iter().flatten();
+    let text = text.collect::<Vec<_>>().join("\n");
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
         grid.name(),
@@ -39,6 +45,9 @@ pub(crate) fn write_report(
     fs::create_dir_all(out).with_context(|| format!("cannot make folder {}", out.display()))?;
     write_whole(&out.join("runs.csv"), &runs_csv(&outcomes)?)?;
     write_whole(&out.join("summary.csv"), &render::csv(&table)?)?;
+    if !shifts.is_empty() {
+        write_whole(&out.join("robustness.csv"), &robustness::csv(&shifts)?)?;
+    }
     write_whole(&out.join("summary.md"), &summary)?;
     Ok(text)
 }
@@ -174,6 +183,86 @@ Not in the table:
     }
 
     #[test]
+    fn published_numbers_of_several_sources_each_name_theirs() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/survey.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["ce", "mislas", "ldam-drw+nc"], None);
+        let on_cifar100 = grid.runs(&Options {
+            dataset: Some(datasets::Dataset::Cifar100),
+            methods: Some(vec!["ride".to_owned()]),
+            ..Options::default()
+        });
+        let page = |planned: &[Planned]| {
+            let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.4)).collect();
+            let out = tempfile::tempdir().expect("a temporary folder");
+            write_report(out.path(), &grid, planned, &outcomes, &[], Select::Last, "x").expect("room for a table")
+        };
+        let text = page(&planned);
+        for published in ["70.4[^1]", "82.5[^3]", "77.1[^2]"] {
+            assert!(text.contains(published), "{published} is not in {text}");
+        }
+        let notes = "[^2]: mlresearch/v206:liu23i/liu23i.pdf (Liu AISTATS 2023) table 5; settings of the original method.\n\
+                     [^3]: dvlab-research/MiSLAS:README.md.\n";
+        assert!(text.contains(notes), "{text}");
+        let text = page(&on_cifar100.expect("for CIFAR-100 too"));
+        let differs = "expert assignment, weight decay 5e-4, Nesterov, rotation by up to 15°";
+        assert!(
+            text.contains(&format!("experts with EA routing; unlike here: {differs}.\n")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("the published 48.6 %, whose training differs: {differs}.\n")),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn accuracies_under_shifts_are_averaged_over_the_seeds_that_have_them() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/paper-table-6.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["ce-drw", "ce-drw+nc"], None); // of seeds 0 and 1 each
+        let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8)).collect();
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let report = |grid: &Grid| {
+            let text = write_report(out.path(), grid, &planned, &outcomes, &[], Select::Last, "x");
+            text.expect("room for a table")
+        };
+        assert!(!report(&grid).contains("Gaussian"), "no run has measured it");
+        assert!(!out.path().join("robustness.csv").exists());
+
+        for (planned, [noise, uniform]) in planned
+            .iter()
+            .zip([["0.25", "0.75"], ["0.75", "0.8125"], ["0.5", "0.875"]])
+        {
+            let folder = out.path().join("runs").join(planned.run.id());
+            fs::create_dir_all(&folder).expect("a folder");
+            let rows = format!("shift,strength,accuracy\ngaussian-noise,0.1,{noise}\nuniform,,{uniform}\n");
+            fs::write(folder.join("robustness.csv"), rows).expect("a small file");
+        }
+        let text = report(&grid);
+        let csv = fs::read_to_string(out.path().join("robustness.csv")).expect("a written file");
+        let expected = "\
+method,imbalance,shift,strength,mean,deviation,seeds
+ce-drw,exponential 100,gaussian-noise,0.1,0.5,0.3535533905932738,2
+ce-drw,exponential 100,uniform,,0.78125,0.04419417382415922,2
+ce-drw+nc,exponential 100,gaussian-noise,0.1,0.5,,1
+ce-drw+nc,exponential 100,uniform,,0.875,,1
+";
+        assert_eq!(csv, expected);
+        let table = "\
+| method    | imbalance       |      noise 0 |     noise 0.1 |
+| --------- | --------------- | -----------: | ------------: |
+| ce-drw    | exponential 100 | 78.12 ± 4.42 | 50.00 ± 35.36 |
+| ce-drw+nc | exponential 100 |    87.50 ± — |     50.00 ± — |
+";
+        assert!(text.ends_with(table), "{text}");
+        assert!(
+            !report(&cifar10()).contains("noise 0.1"),
+            "only where the grid asks for it"
+        );
+    }
+
+    #[test]
     fn reached_numbers_are_said_to_be_reached() {
         let planned = plan(&cifar10(), &["nc-drw"], None);
         let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8101)).collect();
@@ -215,6 +304,10 @@ Not in the table:
             ("0.8", "")
         );
         assert_eq!((value("few_mean"), value("published")), ("", "0.826"));
+        assert_eq!(
+            (value("many_by_index_mean"), value("few_by_index_mean")),
+            ("", "0.6000000000000001")
+        );
 
         let page = read("summary.md");
         assert!(

@@ -37,6 +37,8 @@ pub(crate) struct Row {
     pub(crate) epochs: i64,
     /// The number to compare with.
     pub(crate) published: Option<&'static Published>,
+    /// What the grid says is different in the training behind it.
+    pub(crate) published_differs: Option<String>,
     /// Epochs behind the published number; where its source does not say, those of the protocol.
     pub(crate) published_epochs: i64,
     /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
@@ -127,6 +129,7 @@ fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summ
         planned: group.len(),
         epochs: run.recipe.epochs,
         published,
+        published_differs: grid.published_differs(run).map(str::to_owned),
         published_epochs: stated_epochs.unwrap_or_else(|| run.protocol.recipe().epochs),
         relative: None,
         spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,

@@ -1,4 +1,4 @@
-use methods::{Cmo, Cutout, Protocol, RandAugment, Resample};
+use methods::{Cmo, Cutout, Protocol, RandAugment, Resample, SecondStage};
 
 use super::*;
 

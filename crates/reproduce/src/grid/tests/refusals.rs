@@ -130,7 +130,7 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     );
     assert_eq!(
         with("seeds =", "sedes ="),
-        "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `imbalance`, `seeds`, \
+        "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `noise_table`, `imbalance`, `seeds`, \
          `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
     );
 }
@@ -235,7 +235,8 @@ fn published_names_are_looked_up_when_the_grid_is_read() {
     let named = GRID.replace("name = \"ce\"\n", "name = \"ce\"\npublished = \"CE\"\n");
     assert_eq!(
         refusal(&named),
-        "7:13: `CE` is to be looked up among published numbers, but no source is named; state `published_source`"
+        "7:13: `CE` is to be looked up among published numbers, but no source is named; state `published_source`, or \
+         a table with `method` and `source`"
     );
     let grid = load(&named.replace("seeds =", source)).expect("a source that has the name");
     let planned = grid.runs(&Options::default()).expect("a sound grid");
@@ -255,6 +256,61 @@ fn published_names_are_looked_up_when_the_grid_is_read() {
     assert!(
         unknown.starts_with("4:20: published numbers have no source `liu`; they have "),
         "{unknown}"
+    );
+}
+
+#[test]
+fn a_method_may_name_the_source_of_its_own_published_number() {
+    let stated = |entry: &str| {
+        let source = "published_source = \"dvlab-research/MiSLAS:README.md\"\nplug_in = { nc = {} }\nseeds =";
+        let named = GRID.replace("name = \"ce\"\n", &format!("name = \"ce\"\n{entry}\n"));
+        named.replace("seeds =", source)
+    };
+    let readme = "source = \"zhangyongshun/BagofTricks-LT:README.md\"";
+    let entry = format!(
+        "published = {{ method = \"CE (their own run)\", {readme} }}\n\
+         published_with_plug_in = {{ method = \"MiSLAS\", differs = \"mixup\" }}"
+    );
+    let grid = load(&stated(&entry)).expect("sources that have the names");
+    let planned = grid.runs(&Options::default()).expect("a sound grid");
+    let beside = |name: &str| {
+        let run = &planned.iter().find(|planned| planned.run.name == name).expect(name).run;
+        let published = grid.published(run).map(|row| (row.accuracy, row.source.as_str()));
+        (published, grid.published_differs(run))
+    };
+    assert_eq!(
+        beside("ce"),
+        (Some((0.7195, "zhangyongshun/BagofTricks-LT:README.md")), None)
+    );
+    assert_eq!(
+        beside("ce+nc"),
+        (Some((0.825, "dvlab-research/MiSLAS:README.md")), Some("mixup"))
+    );
+    assert_eq!(beside("ce-drw"), (None, None));
+    let of_another = stated(&format!(
+        "published = {{ method = \"CE (their own run)\", {readme}, dataset = \"cifar100\" }}"
+    ));
+    let grid = load(&of_another).expect("a sound grid");
+    assert_eq!(grid.published(&planned[0].run), None, "it is on CIFAR-10");
+
+    let unknown = refusal(&stated("published = { method = \"CE\", source = \"liu\" }"));
+    assert!(
+        unknown.starts_with("9:13: published numbers have no source `liu`; they have "),
+        "{unknown}"
+    );
+    let unknown = refusal(&stated(&format!("published = {{ method = \"NC\", {readme} }}")));
+    assert!(
+        unknown.starts_with("9:13: published numbers have no method `NC`; they have CE (their own run), "),
+        "{unknown}"
+    );
+    assert_eq!(
+        refusal(&stated("published = { method = \"CE\", sauce = \"liu\" }")),
+        "9:30: unknown field `sauce`, expected one of `method`, `source`, `dataset`, `differs`"
+    );
+    assert_eq!(
+        refusal(&stated("published = 70.4")),
+        "9:13: invalid type: floating point `70.4`, expected a method's name in `published_source`, or a table with \
+         `method` and what else is known"
     );
 }
 

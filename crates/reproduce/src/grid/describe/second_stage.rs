@@ -1,0 +1,144 @@
+//! Second stages in words.
+
+use methods::{BackboneMode, FeatureTransform, InitialClassifier, Nearness, Protocol, Retraining, SecondStage, Sweep};
+
+use super::{count, in_words, loss, rate, reweight, sampler};
+
+/// More strengths than these are given by their range.
+const FEW_STRENGTHS: usize = 6;
+
+/// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
+pub(super) fn second_stage(second_stage: &SecondStage) -> String {
+    let (fresh, kept) = (InitialClassifier::Fresh, InitialClassifier::FirstStage);
+    match second_stage {
+        SecondStage::Crt(retraining) => trained("cRT", retraining, fresh),
+        SecondStage::Lws(retraining) => trained("LWS", retraining, kept),
+        SecondStage::Mislas(retraining) => trained("MiSLAS", retraining, kept),
+        SecondStage::DisAlign(retraining) => trained("DisAlign", retraining, kept),
+        SecondStage::WeightBalancing(retraining) => trained("weight balancing", retraining, kept),
+        SecondStage::TauNormalization(sweep) => swept("τ-normalisation", sweep),
+        SecondStage::LogitAdjustment(sweep) => swept("logit adjustment", sweep),
+        SecondStage::NearestClassMean { features, nearness } => {
+            let features = match features {
+                FeatureTransform::None => "raw",
+                FeatureTransform::Normalized => "normalised",
+                FeatureTransform::CentredNormalized => "centred, normalised",
+            };
+            let nearness = match nearness {
+                Nearness::Euclidean => "Euclidean",
+                Nearness::Cosine => "cosine",
+            };
+            format!("then nearest class mean ({features} features, {nearness})")
+        }
+        SecondStage::ExpertAssignment(assignment) => {
+            let epochs = count(assignment.epochs, "epoch");
+            format!("then expert assignment for {epochs} (class-balanced sampling)")
+        }
+    }
+}
+
+/// Sampling, loss and weights of `name`, then what is not as in the usual classifier re-training, that of protocol `paper`; its
+/// classifier usually `starts` so.
+fn trained(name: &str, retraining: &Retraining, starts: InitialClassifier) -> String {
+    let usual = Protocol::Paper.classifier_retraining();
+    let mut parts = vec![sampler(retraining.sampler)];
+    parts.extend(retraining.loss.map(loss));
+    parts.extend(retraining.reweight.map(reweight));
+    if retraining.classifier != starts {
+        let start = match retraining.classifier {
+            InitialClassifier::Fresh => "a fresh classifier",
+            InitialClassifier::FirstStage => "the first stage's classifier",
+        };
+        parts.push(start.to_owned());
+    }
+    if retraining.learning_rate != usual.learning_rate {
+        parts.push(rate(&retraining.learning_rate));
+    }
+    let classifier_rate = retraining.classifier_rate;
+    parts.extend(classifier_rate.map(|factor| format!("the classifier's learning rate times {factor}")));
+    if retraining.weight_decay.to_bits() != usual.weight_decay.to_bits() {
+        parts.push(format!("weight decay {}", retraining.weight_decay));
+    }
+    if retraining.backbone == BackboneMode::Train {
+        parts.push("batch norm of the batch".to_owned());
+    }
+    let max_norm = retraining.max_norm;
+    parts.extend(max_norm.map(|threshold| format!("MaxNorm (threshold {threshold})")));
+    format!(
+        "then {name} for {} ({})",
+        count(retraining.epochs, "epoch"),
+        parts.join(", ")
+    )
+}
+
+/// `name` of the one strength, or of several.
+fn swept(name: &str, Sweep { taus }: &Sweep) -> String {
+    let values: Vec<String> = taus.iter().map(f64::to_string).collect();
+    let (least, most) = taus
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), &tau| {
+            (tau.min(least), tau.max(most))
+        });
+    match taus.len() {
+        1 => format!("then {name} (τ {least})"),
+        2..=FEW_STRENGTHS => format!(
+            "then {name} (τ of {}, chosen on the validation split)",
+            in_words(&values)
+        ),
+        several => format!("then {name} (τ of {several} from {least} to {most}, chosen on the validation split)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datasets::Dataset;
+
+    use super::*;
+
+    #[test]
+    fn a_second_stage_names_what_is_not_usual_and_nothing_else() {
+        let usual = Protocol::Paper.classifier_retraining();
+        for (stage, words) in [
+            (
+                SecondStage::Lws(usual.clone().of_scales()),
+                "then LWS for 10 epochs (class-balanced sampling)",
+            ),
+            (
+                SecondStage::Crt(Protocol::Code.classifier_retraining()),
+                "then cRT for 50 epochs (effective-number sampling (β 0.9999), the first stage's classifier, learning rate \
+                 0.1, times 0.1 at epochs 10 and 15, weight decay 0, batch norm of the batch)",
+            ),
+            (
+                SecondStage::Mislas(Retraining::mislas(Dataset::Cifar100)),
+                "then MiSLAS for 10 epochs (class-aware sampling (4 images a turn), label-aware smoothing (ε 0.4 to 0.1, \
+                 concave), the classifier's learning rate times 0.2, batch norm of the batch)",
+            ),
+            (
+                SecondStage::DisAlign(Retraining::dis_align()),
+                "then DisAlign for 10 epochs (instance-balanced sampling, cross-entropy, re-weighted from epoch 0 (inverse \
+                 frequency, power 1.2))",
+            ),
+            (
+                SecondStage::WeightBalancing(Retraining::weight_balancing()),
+                "then weight balancing for 10 epochs (instance-balanced sampling, cross-entropy, re-weighted from epoch 0 \
+                 (β 0.9999), learning rate 0.01, falling to 0 along a cosine, weight decay 0.1, MaxNorm (threshold 0.1))",
+            ),
+        ] {
+            assert_eq!(second_stage(&stage), words);
+        }
+    }
+
+    #[test]
+    fn many_strengths_are_given_by_their_range() {
+        let words = |taus: Vec<f64>| second_stage(&SecondStage::TauNormalization(Sweep { taus }));
+        assert_eq!(words(vec![1.0]), "then τ-normalisation (τ 1)");
+        assert_eq!(
+            words(vec![0.0, 0.5]),
+            "then τ-normalisation (τ of 0 and 0.5, chosen on the validation split)"
+        );
+        assert_eq!(
+            words((0..21).map(|tenths| f64::from(tenths) / 10.0).collect()),
+            "then τ-normalisation (τ of 21 from 0 to 2, chosen on the validation split)"
+        );
+    }
+}

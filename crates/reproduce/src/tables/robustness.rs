@@ -1,0 +1,145 @@
+//! Robustness: the `robustness.csv` of finished runs to one long table of means and deviations over seeds.
+
+use std::path::Path;
+
+use anyhow::Context;
+use polars::prelude::{Column, DataFrame, IdxSize, PolarsResult};
+use serde::Serialize;
+
+use crate::grid::Planned;
+use crate::run::directory::RunDir;
+use crate::run::metrics::read;
+use crate::run::scores::RobustnessRow;
+use crate::tables::collect::Spread;
+use crate::tables::markdown::aligned;
+use crate::tables::render;
+
+/// Accuracy of a method and imbalance under one shift of the test split, over the seeds that have it, in 0..1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ShiftRow {
+    method: String,
+    imbalance: String,
+    shift: String,
+    /// Standard deviation of the noise or ratio of the class frequencies; missing where there is neither.
+    strength: Option<f64>,
+    mean: f64,
+    /// With n − 1; missing for one seed.
+    deviation: Option<f64>,
+    seeds: IdxSize,
+}
+
+/// What sets the rows apart.
+const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
+
+/// The rows of all finished runs of `planned` below `out`, in its order. Runs of versions that did not measure it have none.
+///
+/// # Errors
+/// If a run's file cannot be read or is damaged, and those of polars, for frames too large to hold.
+pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<ShiftRow>> {
+    let mut rows: Vec<(String, String, RobustnessRow)> = Vec::new();
+    for Planned { run, .. } in planned {
+        let path = RunDir::of(out, run).path().join("robustness.csv");
+        if path.exists() {
+            let of_run = read(&path)?.into_iter();
+            rows.extend(of_run.map(|row| (run.name.clone(), run.imbalance.to_string(), row)));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    means_and_deviations(&rows).context("cannot sum up the runs' robustness")
+}
+
+#[expect(
+    deprecated,
+    reason = "polars deprecates eager means for its lazy engine, which takes minutes to compile"
+)]
+fn means_and_deviations(rows: &[(String, String, RobustnessRow)]) -> PolarsResult<Vec<ShiftRow>> {
+    let column = |name: &str, of: fn(&(String, String, RobustnessRow)) -> &str| {
+        Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())
+    };
+    let numbers = |name: &str, of: fn(&RobustnessRow) -> Option<f64>| {
+        Column::new(name.into(), rows.iter().map(|(.., row)| of(row)).collect::<Vec<_>>())
+    };
+    let columns = vec![
+        column("method", |(method, ..)| method),
+        column("imbalance", |(_, imbalance, _)| imbalance),
+        column("shift", |(.., row)| &row.shift),
+        numbers("strength", |row| row.strength),
+        numbers("accuracy", |row| Some(row.accuracy)),
+    ];
+    let frame = DataFrame::new(rows.len(), columns)?;
+    let groups = frame.group_by_stable(KEYS)?.select(["accuracy"]);
+    let (means, deviations, counts) = (groups.mean()?, groups.std(1)?, groups.count()?);
+    let word = |name: &str, row| -> PolarsResult<String> {
+        Ok(means.column(name)?.str()?.get(row).unwrap_or_default().to_owned())
+    };
+    (0..means.height())
+        .map(|row| {
+            Ok(ShiftRow {
+                method: word("method", row)?,
+                imbalance: word("imbalance", row)?,
+                shift: word("shift", row)?,
+                strength: means.column("strength")?.f64()?.get(row),
+                mean: means.column("accuracy_mean")?.f64()?.get(row).unwrap_or(f64::NAN),
+                deviation: deviations.column("accuracy_agg_std")?.f64()?.get(row),
+                seeds: counts.column("accuracy_count")?.idx()?.get(row).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// The rows as CSV, one line a shift.
+///
+/// # Errors
+/// None but those of the CSV writer, which memory does not have.
+pub(crate) fn csv(rows: &[ShiftRow]) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.serialize(row))?;
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// Accuracy without and under Gaussian noise, a row each method and imbalance; `None` where no run has measured it.
+pub(crate) fn noise_table(rows: &[ShiftRow]) -> Option<String> {
+    let mut strengths: Vec<Option<f64>> = vec![None]; // class frequencies as they are, without noise
+    let mut methods: Vec<(&str, &str)> = Vec::new();
+    for row in rows.iter().filter(|row| row.shift == "gaussian-noise") {
+        if !strengths.contains(&row.strength) {
+            strengths.push(row.strength);
+        }
+        if !methods.contains(&(&row.method, &row.imbalance)) {
+            methods.push((&row.method, &row.imbalance));
+        }
+    }
+    let words: Vec<String> = strengths
+        .iter()
+        .map(|strength| format!("noise {}", strength.unwrap_or(0.0)))
+        .collect();
+    let header: Vec<&str> = ["method", "imbalance"]
+        .into_iter()
+        .chain(words.iter().map(String::as_str))
+        .collect();
+    let lines = methods.iter().map(|&(method, imbalance)| {
+        let cell = |strength: &Option<f64>| {
+            let shift = strength.map_or("uniform", |_| "gaussian-noise");
+            let found = rows.iter().find(|row| {
+                (row.method.as_str(), row.imbalance.as_str()) == (method, imbalance)
+                    && (row.shift.as_str(), row.strength) == (shift, *strength)
+            });
+            let found = found.map(|row| Spread {
+                mean: row.mean,
+                deviation: row.deviation,
+            });
+            render::spread(found, 100.0, 2)
+        };
+        let mut cells = vec![method.to_owned(), imbalance.to_owned()];
+        cells.extend(strengths.iter().map(cell));
+        cells
+    });
+    (!methods.is_empty()).then(|| {
+        format!(
+            "Test accuracy in % under Gaussian noise of these standard deviations on pixels, whose scale is 0 to 1:\n\n{}",
+            aligned(&header, lines, 2)
+        )
+    })
+}
