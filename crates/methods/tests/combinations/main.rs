@@ -4,6 +4,8 @@ mod arms;
 mod draw;
 #[path = "../parts/mod.rs"]
 mod parts;
+#[path = "../parts/second_stage.rs"]
+mod second_stage;
 mod second_stages;
 #[path = "../parts/tiny.rs"]
 mod tiny;

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use methods::{
-    BackboneMode, Checkpoint, InitialClassifier, Method, Model, Retraining, Sampler, SecondStage, features_of,
-};
+use methods::{BackboneMode, InitialClassifier, Method, Retraining, Sampler, SecondStage, features_of};
 use tch::Tensor;
 
+use crate::second_stage::prepared;
 use crate::training::{Bench, assert_finite, differ};
 use crate::without::moves_draws;
-use crate::{arms, draw, tiny};
+use crate::{arms, draw};
 
 /// At least so many methods, and more until every second stage and every setting was among them.
 const METHODS: usize = 50;
@@ -69,22 +68,11 @@ fn look_at(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<String> {
     seen
 }
 
-/// The network of the finished first stage, as the second finds it.
-fn prepared(method: &Method, stage: &Method, first_stage: &Path) -> Model {
-    let mut model = tiny::network(stage, 6);
-    let checkpoint = Checkpoint::load(first_stage)
-        .expect("a sound one")
-        .expect("the first stage's");
-    checkpoint.restore_model(&mut model).expect("the same network");
-    method.second_stage.as_ref().expect("there is one").prepare(&mut model);
-    model
-}
-
 /// Everything that the second stage of `method` has come to.
 fn retrained(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<(String, Tensor)> {
     let second_stage = method.second_stage.as_ref().expect("it was drawn");
     let (recipe, stage) = second_stage.as_training(&bench.recipe, method);
-    let mut model = prepared(method, &stage, first_stage);
+    let mut model = prepared(second_stage, &stage, first_stage);
     let checkpoint = bench.checkpoint("second-stage");
     bench.train(&mut model, &stage, &recipe, &checkpoint);
     Tensor::read_safetensors(&checkpoint).expect("a checkpoint")
@@ -95,7 +83,7 @@ fn assert_adjusts(bench: &Bench, method: &Method, first_stage: &Path) {
     let second_stage = method.second_stage.as_ref().expect("it was drawn");
     let (recipe, stage) = second_stage.as_training(&bench.recipe, method);
     assert_eq!(recipe.epochs, 0);
-    let mut model = prepared(method, &stage, first_stage);
+    let mut model = prepared(second_stage, &stage, first_stage);
     let features = features_of(&model, &bench.images);
     let before = model.logits(&features);
     let adjusted = second_stage.adjusted(&model, &bench.images);
