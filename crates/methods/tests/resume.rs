@@ -1,31 +1,15 @@
 //! A run stopped in its second epoch ends as one that was not.
 
-use std::io;
+#[path = "parts/tiny.rs"]
+mod tiny;
+
 use std::path::Path;
 
-use datasets::{Dataset, Split};
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Images, Initial, KPositiveContrast, Launch,
-    LearningRate, Loss, Method, Model, Ncl, ParametricContrast, Progress, Recipe, Regularizer, Resample, Reweight,
-    Ride, Sade, Sampler, Shots, TrainError, Training,
+    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Initial, KPositiveContrast, Loss, Method, Ncl,
+    ParametricContrast, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
-use models::Backbone;
-use tch::{Device, Kind, Tensor};
-
-/// 20, 8 and 4 images of 8 × 8 pixels.
-fn images() -> Images {
-    tch::manual_seed(1);
-    let labels: Vec<i64> = [(0, 20), (1, 8), (2, 4)]
-        .iter()
-        .flat_map(|&(class, images)| vec![class; images])
-        .collect();
-    let split = Split {
-        images: Tensor::randint(256, [32, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
-        labels: Tensor::from_slice(&labels),
-        classes: 3,
-    };
-    Images::new(&split, &Dataset::Shapes.normalization(), Device::Cpu)
-}
+use tch::Tensor;
 
 /// Trains to the end, or until the first step of epoch `stop`; everything the network has learnt by name.
 fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(String, Tensor)>, TrainError> {
@@ -39,45 +23,12 @@ fn train_from(
     checkpoint: &Path,
     stop: Option<i64>,
 ) -> Result<Vec<(String, Tensor)>, TrainError> {
-    let recipe = Recipe {
-        backbone: Backbone::Resnet8,
-        epochs: 3,
-        batch_size: 8,
-        momentum: 0.9,
-        weight_decay: 5e-4,
-        warmup_epochs: 0,
-        learning_rate: LearningRate::Cosine { initial: 0.1 },
-    };
-    let images = images();
-    let network = |seed, method: &Method| {
-        tch::manual_seed(seed);
-        Model::new(recipe.backbone, method, method.classes(3), Kind::Float, Device::Cpu)
-    };
-    let teacher = network(5, &Method::default());
-    let mut model = network(2, method);
+    let mut model = tiny::network(method, 2);
     if let Some(initial) = initial {
         model.start_from(initial).expect("a backbone that fits");
     }
-    let test = method
-        .pretext
-        .map_or_else(self::images, |pretext| images.posed(pretext));
-    let training = Training {
-        method,
-        recipe: &recipe,
-        teacher: Some(&teacher),
-        train: &images,
-        test: &test,
-        shots: &Shots::default(),
-        validation: None,
-        seed: 3,
-        metrics_every: 1,
-        launch: Launch::Eager,
-        checkpoint,
-    };
-    training.run(&mut model, &mut |progress| match progress {
-        Progress::Step { epoch, .. } if Some(epoch) == stop => Err(io::Error::other("stopped")),
-        _ => Ok(()),
-    })?;
+    let (recipe, images) = (tiny::recipe(3, 8, 5e-4), tiny::images([20, 8, 4]));
+    tiny::train(&mut model, method, &recipe, &images, checkpoint, stop)?;
     Ok(model.named_tensors())
 }
 

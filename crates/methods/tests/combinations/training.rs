@@ -1,0 +1,135 @@
+//! A drawn method, trained as it is.
+
+use std::path::{Path, PathBuf};
+
+use methods::{Contrast, Head, Images, Initial, Method, Model, Recipe, SecondStage};
+use tch::{Device, Kind, Tensor};
+
+use crate::draw::EPOCHS;
+use crate::tiny;
+
+/// What is learnt from, how long, and where it is kept: an epoch is one step.
+pub(crate) struct Bench {
+    pub(crate) images: Images,
+    pub(crate) recipe: Recipe,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Bench {
+        Bench {
+            images: tiny::images([9, 5, 2]),
+            recipe: tiny::recipe(EPOCHS, 16, 0.0), // without weight decay nothing moves that has no gradient
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    pub(crate) fn checkpoint(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Whether a plan with `method` is sound.
+    pub(crate) fn accepts(&self, method: &Method) -> bool {
+        let counts = self.images.class_counts();
+        !is_wrongly_accepted(method) && method.check().is_ok() && method.check_class_counts(&counts).is_ok()
+    }
+
+    /// Everything that training `method` has come to, by name: parameters, statistics, momentum, centres.
+    pub(crate) fn trained(&self, method: &Method) -> Vec<(String, Tensor)> {
+        let checkpoint = self.checkpoint("trained");
+        self.train_first_stage(method, &checkpoint);
+        Tensor::read_safetensors(&checkpoint).expect("a checkpoint")
+    }
+
+    /// Trains `method` to `checkpoint`, after what it begins with.
+    pub(crate) fn train_first_stage(&self, method: &Method, checkpoint: &Path) {
+        let mut model = network(method);
+        let before = match method.initial {
+            None => None,
+            Some(Initial::Checkpoint { .. } | Initial::Method(_)) => Some(Method {
+                experts: method.experts,
+                ..Method::default()
+            }),
+            Some(Initial::Rotation) => method.pre_training(),
+        };
+        if let Some(before) = before {
+            let finished = self.checkpoint("initial");
+            self.train(&mut network(&before), &before, &self.recipe, &finished);
+            let started = model.start_from(&finished);
+            started.unwrap_or_else(|error| panic!("{method:?}: {error}"));
+        }
+        self.train(&mut model, method, &self.recipe, checkpoint);
+    }
+
+    /// Trains from the beginning, and looks whether everything that learns has learnt.
+    pub(crate) fn train(&self, model: &mut Model, method: &Method, recipe: &Recipe, checkpoint: &Path) {
+        let _ = std::fs::remove_file(checkpoint); // it would be resumed
+        let before = learning(model);
+        let trained = tiny::train(model, method, recipe, &self.images, checkpoint, None);
+        trained.unwrap_or_else(|error| panic!("{method:?}: {error}"));
+        for ((name, before), (_, after)) in before.iter().zip(&learning(model)) {
+            assert!(
+                may_have_no_gradient(name) || !before.equal(after),
+                "{name} learns nothing of {method:?}"
+            );
+        }
+    }
+}
+
+/// What no plan refuses though it cannot do what it says: to be taken out with what mends it.
+fn is_wrongly_accepted(method: &Method) -> bool {
+    // Pre-training leaves one network behind, with which experts cannot begin.
+    let starts_as_one = method.experts.is_some() && method.initial == Some(Initial::Rotation);
+    // The loss reaches the classifier alone, which does not learn.
+    let has_idle_loss = matches!(method.contrast, Some(Contrast::KPositive(_))) && method.head == Head::FixedEtf;
+    // The rows that are shortened are a copy, the product with the scales.
+    let has_idle_norm =
+        matches!(&method.second_stage, Some(SecondStage::Mislas(retraining)) if retraining.max_norm.is_some());
+    starts_as_one || has_idle_loss || has_idle_norm
+}
+
+/// A batch norm takes out the bias before it, and the confidence of `DisAlign` is a sigmoid, as good as 1 on the large
+/// features of a network that has hardly learnt.
+fn may_have_no_gradient(name: &str) -> bool {
+    (name.starts_with("contrast.") && name.ends_with(".0.bias")) || name.starts_with("linear.alignment.confidence")
+}
+
+/// A copy of what learns, by name.
+fn learning(model: &Model) -> Vec<(String, Tensor)> {
+    let learning = model
+        .named_tensors()
+        .into_iter()
+        .filter(|(_, tensor)| tensor.requires_grad());
+    learning.map(|(name, tensor)| (name, tensor.detach().copy())).collect()
+}
+
+/// A network whose centres do not depend on how much its other parts have drawn.
+fn network(method: &Method) -> Model {
+    let mut model = tiny::network(method, 2);
+    if let Some(regularizer) = &mut model.regularizer {
+        tch::manual_seed(4);
+        let centres = Tensor::randn(regularizer.centres().size(), (Kind::Float, Device::Cpu));
+        regularizer.set_centres(&centres).expect("as many centres");
+    }
+    model
+}
+
+pub(crate) fn assert_finite(trained: &[(String, Tensor)], method: &Method) {
+    for (name, tensor) in trained {
+        assert!(
+            tensor.isfinite().all().int64_value(&[]) == 1,
+            "{name} of {method:?}: {tensor}"
+        );
+    }
+}
+
+/// Whether any tensor that both networks have is another one.
+pub(crate) fn differ(left: &[(String, Tensor)], right: &[(String, Tensor)]) -> bool {
+    let of_model = left.iter().filter(|(name, _)| name.starts_with("model."));
+    of_model.into_iter().any(|(name, left)| {
+        let right = right
+            .iter()
+            .find(|(other, right)| other == name && right.size() == left.size());
+        right.is_some_and(|(_, right)| !left.equal(right))
+    })
+}

@@ -1,0 +1,72 @@
+//! Real training on next to nothing: a few images of 8 × 8 pixels and the smallest network.
+
+use std::io;
+use std::path::Path;
+
+use datasets::{Dataset, Split};
+use methods::{Images, Launch, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training};
+use models::Backbone;
+use tch::{Device, Kind, Tensor};
+
+/// So many images of each of three classes, drawn alike.
+pub(crate) fn images(class_counts: [i64; 3]) -> Images {
+    tch::manual_seed(1);
+    let labels: Vec<i64> = (0..)
+        .zip(class_counts)
+        .flat_map(|(class, images)| vec![class; images as usize])
+        .collect();
+    let split = Split {
+        images: Tensor::randint(256, [labels.len() as i64, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::from_slice(&labels),
+        classes: 3,
+    };
+    Images::new(&split, &Dataset::Shapes.normalization(), Device::Cpu)
+}
+
+pub(crate) fn recipe(epochs: i64, batch_size: i64, weight_decay: f64) -> Recipe {
+    Recipe {
+        backbone: Backbone::Resnet8,
+        epochs,
+        batch_size,
+        momentum: 0.9,
+        weight_decay,
+        warmup_epochs: 0,
+        learning_rate: LearningRate::Cosine { initial: 0.1 },
+    }
+}
+
+/// A network for `method` that has learnt nothing yet.
+pub(crate) fn network(method: &Method, seed: i64) -> Model {
+    tch::manual_seed(seed);
+    Model::new(Backbone::Resnet8, method, method.classes(3), Kind::Float, Device::Cpu)
+}
+
+/// Trains to the end, or until the first step of epoch `stop`.
+pub(crate) fn train(
+    model: &mut Model,
+    method: &Method,
+    recipe: &Recipe,
+    images: &Images,
+    checkpoint: &Path,
+    stop: Option<i64>,
+) -> Result<(), TrainError> {
+    let teacher = method.distillation.as_ref().map(|_| network(&Method::default(), 5));
+    let posed = method.pretext.map(|pretext| images.posed(pretext));
+    let training = Training {
+        method,
+        recipe,
+        teacher: teacher.as_ref(),
+        train: images,
+        test: posed.as_ref().unwrap_or(images),
+        shots: &Shots::default(),
+        validation: None,
+        seed: 3,
+        metrics_every: recipe.epochs,
+        launch: Launch::Eager,
+        checkpoint,
+    };
+    training.run(model, &mut |progress| match progress {
+        Progress::Step { epoch, .. } if Some(epoch) == stop => Err(io::Error::other("stopped")),
+        _ => Ok(()),
+    })
+}
