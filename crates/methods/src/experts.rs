@@ -53,6 +53,16 @@ impl Experts {
         }
     }
 
+    /// Whether their networks have the same layers, so that one can begin with what the other has learnt.
+    pub fn have_layers_of(self, other: Experts) -> bool {
+        let shape = |experts| match experts {
+            Experts::Ride(_) | Experts::Sade(_) => 0,
+            Experts::Bilateral(_) => 1,
+            Experts::Ncl(_) => 2,
+        };
+        shape(self) == shape(other) && self.count() == other.count()
+    }
+
     /// Width d of the features of each.
     pub(crate) fn dimension(self, backbone: Backbone) -> i64 {
         match self {

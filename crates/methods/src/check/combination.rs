@@ -4,7 +4,8 @@ use nc::NormPenalty;
 
 use super::MethodError;
 use crate::{
-    Contrast, Experts, Head, InitialClassifier, Loss, Method, Mix, Regularizer, Retraining, Sampler, SecondStage,
+    Contrast, Experts, Head, Initial, InitialClassifier, Loss, Method, Mix, Regularizer, Retraining, Sampler,
+    SecondStage,
 };
 
 impl Method {
@@ -16,6 +17,9 @@ impl Method {
             }
             if self.contrast.is_some() {
                 return Err(MethodError::ContrastOfExperts);
+            }
+            if self.initial == Some(Initial::Rotation) {
+                return Err(MethodError::RotationOfExperts);
             }
             if matches!(self.experts, Some(Experts::Bilateral(_))) {
                 if self.augmentation.mix.is_some() {
@@ -61,6 +65,9 @@ impl Method {
         };
         if !matches!(contrast, Contrast::Balanced(_)) && self.augmentation.mix.is_some() {
             return Err(MethodError::ContrastOfMixedImages);
+        }
+        if matches!(contrast, Contrast::KPositive(_)) && self.head == Head::FixedEtf {
+            return Err(MethodError::ContrastAloneOnFixedEtf);
         }
         let idle = [
             ("loss", self.loss != Loss::CrossEntropy),

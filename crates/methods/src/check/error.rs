@@ -42,6 +42,17 @@ pub enum MethodError {
         "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
     )]
     ContrastOfExperts,
+    /// A pre-training of one network before several.
+    #[error(
+        "pre-training by rotation leaves one network behind, with which experts cannot begin; leave out `initial` or `experts`"
+    )]
+    RotationOfExperts,
+    /// A loss that nothing learns by.
+    #[error(
+        "contrast `k-positive` alone teaches the features, and the classifier of head `fixed-etf` learns nothing, so the loss would do \
+         nothing; leave out `head`, or choose contrast `balanced`"
+    )]
+    ContrastAloneOnFixedEtf,
     /// Images of two samplings, mixed.
     #[error(
         "experts `bilateral` tell two samplings of images apart, but `augmentation` mixes them; set augmentation = {{ \
@@ -184,7 +195,8 @@ impl MethodError {
             MethodError::StageWithoutLinearHead(_)
             | MethodError::CosinesWithoutScale(_)
             | MethodError::ExpertsOnFixedEtf => "head",
-            MethodError::ContrastOfExperts => "contrast",
+            MethodError::ContrastOfExperts | MethodError::ContrastAloneOnFixedEtf => "contrast",
+            MethodError::RotationOfExperts => "initial",
             MethodError::ContrastOfMixedImages | MethodError::MixedBranches => "augmentation",
             MethodError::SameSamplerInBranches => "sampler",
             MethodError::DistillationOfBranches

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use methods::{Contrast, Head, Images, Initial, Method, Model, Recipe, SecondStage};
+use methods::{Images, Initial, Method, Model, Recipe};
 use tch::{Device, Kind, Tensor};
 
 use crate::draw::EPOCHS;
@@ -31,7 +31,7 @@ impl Bench {
     /// Whether a plan with `method` is sound.
     pub(crate) fn accepts(&self, method: &Method) -> bool {
         let counts = self.images.class_counts();
-        !is_wrongly_accepted(method) && method.check().is_ok() && method.check_class_counts(&counts).is_ok()
+        method.check().is_ok() && method.check_class_counts(&counts).is_ok()
     }
 
     /// Everything that training `method` has come to, by name: parameters, statistics, momentum, centres.
@@ -74,18 +74,6 @@ impl Bench {
             );
         }
     }
-}
-
-/// What no plan refuses though it cannot do what it says: to be taken out with what mends it.
-fn is_wrongly_accepted(method: &Method) -> bool {
-    // Pre-training leaves one network behind, with which experts cannot begin.
-    let starts_as_one = method.experts.is_some() && method.initial == Some(Initial::Rotation);
-    // The loss reaches the classifier alone, which does not learn.
-    let has_idle_loss = matches!(method.contrast, Some(Contrast::KPositive(_))) && method.head == Head::FixedEtf;
-    // The rows that are shortened are a copy, the product with the scales.
-    let has_idle_norm =
-        matches!(&method.second_stage, Some(SecondStage::Mislas(retraining)) if retraining.max_norm.is_some());
-    starts_as_one || has_idle_loss || has_idle_norm
 }
 
 /// A batch norm takes out the bias before it, and the confidence of `DisAlign` is a sigmoid, as good as 1 on the large

@@ -131,6 +131,14 @@ pub(crate) enum Refusal {
         /// As stated.
         value: String,
     },
+    /// A network of other layers.
+    #[error(
+        "the initial network is to be method `{value}`, whose `experts` have other layers; name a method with the same `experts`"
+    )]
+    OtherExperts {
+        /// As stated.
+        value: String,
+    },
     /// A method that cannot begin before it is finished.
     #[error("`{0}` needs its own finished network, directly or through others; name another method")]
     Circle(String),

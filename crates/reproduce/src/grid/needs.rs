@@ -82,7 +82,15 @@ impl Planner<'_> {
                     *sha256 = Some(digest(path, sha256.as_deref()).map_err(refused)?);
                 }
                 Some(Initial::Method(name)) => {
-                    let planned = self.plan_for(self.network(named, name, Role::Initial)?, &asking)?;
+                    let initial = self.network(named, name, Role::Initial)?;
+                    let fits = match (initial.method.experts, method.experts) {
+                        (Some(theirs), Some(own)) => own.have_layers_of(theirs),
+                        (theirs, own) => theirs.is_none() && own.is_none(),
+                    };
+                    if !fits {
+                        return Err(refused(Refusal::OtherExperts { value: name.clone() }));
+                    }
+                    let planned = self.plan_for(initial, &asking)?;
                     *name = planned.run.id();
                     needs.push((Role::Initial, planned));
                 }
@@ -293,5 +301,11 @@ mod tests {
             "loss = { dot-regression = { balanced_lengths = false } }\nhead = \"fixed-etf\"",
         );
         assert!(refusal(&of("etf"), &etf).contains("teacher `etf` answers in cosines"));
+        let experts = method("experts", "experts = { ncl = {} }");
+        let begins_with = |name: &str| format!("initial = {{ method = \"{name}\" }}");
+        assert!(refusal(&begins_with("experts"), &experts).contains("`experts`, whose `experts` have other layers"));
+        let with_experts = |name: &str| begins_with(name) + "\nexperts = { ncl = { collaboration = 0.1 } }";
+        assert!(refusal(&with_experts("ce"), "").contains("`ce`, whose `experts` have other layers"));
+        planned(&with_experts("experts"), &experts).expect("the same layers");
     }
 }

@@ -356,3 +356,20 @@ fn experts_are_assigned_only_where_each_could_answer_alone() {
         "{refusal}"
     );
 }
+
+#[test]
+fn what_would_be_idle_beside_another_part_is_refused() {
+    let rotation = Method {
+        experts: Some(Experts::Sade(Sade::default())),
+        initial: Some(Initial::Rotation),
+        ..Method::default()
+    };
+    assert_eq!(rotation.check(), Err(MethodError::RotationOfExperts));
+    let contrast = Method {
+        contrast: Some(Contrast::KPositive(KPositiveContrast::default())),
+        loss: Loss::DotRegression { balanced_lengths: true },
+        head: Head::FixedEtf,
+        ..Method::default()
+    };
+    assert_eq!(contrast.check(), Err(MethodError::ContrastAloneOnFixedEtf));
+}

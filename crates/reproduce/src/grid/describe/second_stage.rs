@@ -101,7 +101,7 @@ mod tests {
         for (stage, words) in [
             (
                 SecondStage::Lws(usual.clone().of_scales()),
-                "then LWS for 10 epochs (class-balanced sampling)",
+                "then LWS for 5 epochs (class-balanced sampling)",
             ),
             (
                 SecondStage::Crt(Protocol::Code.classifier_retraining()),
