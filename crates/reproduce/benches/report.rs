@@ -1,4 +1,4 @@
-//! Tables of 10,000 runs: `reproduce report` as a whole process, from reading the outcomes to the written files.
+//! Tables of 10,000 runs: `reproduce report` as a whole process, from reading what the runs left to the written files.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn grid_of(seeds: usize) -> String {
     )
 }
 
-/// Trains the first seed, and gives every other run that outcome under its own name and seed.
+/// Trains the first seed, and gives every other run that outcome under its own name and seed, and that robustness.
 fn make_outcomes(grid: &Path, out: &Path) {
     reproduce(&["run", "--seeds", "0", "--device", "cpu"], grid, out);
     let plan = reproduce(&["plan"], grid, out);
@@ -44,8 +44,9 @@ fn make_outcomes(grid: &Path, out: &Path) {
         .lines()
         .filter_map(|line| line.split("  ").find(|word| word.starts_with("ce.r100.s")))
         .collect();
-    let trained = out.join("runs").join(runs[0]).join("outcome.json");
-    let outcome = fs::read_to_string(trained).expect("the first seed is trained");
+    let trained = out.join("runs").join(runs[0]);
+    let of_trained = |name: &str| fs::read_to_string(trained.join(name)).expect("the first seed is trained");
+    let (outcome, robustness) = (of_trained("outcome.json"), of_trained("robustness.csv"));
     for (seed, run) in runs.iter().enumerate().skip(1) {
         let outcome = outcome
             .replace(runs[0], run)
@@ -53,6 +54,7 @@ fn make_outcomes(grid: &Path, out: &Path) {
         let run_dir = out.join("runs").join(run);
         fs::create_dir_all(&run_dir).expect("writable");
         fs::write(run_dir.join("outcome.json"), outcome).expect("writable");
+        fs::write(run_dir.join("robustness.csv"), &robustness).expect("writable");
     }
 }
 

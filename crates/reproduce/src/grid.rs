@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::grid::select::Select;
-use crate::run::Run;
+use crate::run::{Remembered, Run};
 pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
@@ -173,6 +173,7 @@ impl Grid {
                         shots: self.file.shots,
                         recipe: recipe.clone(),
                         method,
+                        id: Remembered::default(),
                     };
                     let planner = Planner {
                         methods: &methods,

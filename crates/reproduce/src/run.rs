@@ -12,6 +12,8 @@ pub(crate) mod scores;
 pub(crate) mod splits;
 pub(crate) mod worker;
 
+use std::sync::OnceLock;
+
 use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
 use methods::{Method, Protocol, Recipe, ShotSplit};
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,21 @@ pub(crate) struct Run {
     pub(crate) recipe: Recipe,
     /// What is done with them.
     pub(crate) method: Method,
+    /// See [`Run::id`].
+    #[serde(skip)]
+    pub(crate) id: Remembered,
+}
+
+/// A run's id once somebody has asked for it. It follows from the other fields, which do not change: a queue of 10,000 runs that
+/// wrote and digested every config again for each question would do little else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered(OnceLock<String>);
+
+impl PartialEq for Remembered {
+    /// Runs whose other fields are alike are alike.
+    fn eq(&self, _: &Remembered) -> bool {
+        true
+    }
 }
 
 impl Run {
@@ -54,6 +71,10 @@ impl Run {
     /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance
     /// reads `step100`, a balanced set `balanced100`.
     pub(crate) fn id(&self) -> String {
+        self.id.0.get_or_init(|| self.digested()).clone()
+    }
+
+    fn digested(&self) -> String {
         let imbalance = match self.imbalance {
             Imbalance::Exponential { ratio } => format!("r{ratio}"),
             Imbalance::Step { ratio } => format!("step{ratio}"),

@@ -260,6 +260,25 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
             !report(&cifar10()).contains("noise 0.1"),
             "only where the grid asks for it"
         );
+
+        let file = |run: usize| {
+            out.path()
+                .join("runs")
+                .join(planned[run].run.id())
+                .join("robustness.csv")
+        };
+        for damaged in [
+            "shift,strength,accuracy\nuniform,,0.8\ngaussian-noise,0.1,a\n",
+            "shift,stre",
+        ] {
+            fs::write(file(1), damaged).expect("a small file");
+            let error = write_report(out.path(), &grid, &planned, &outcomes, &[], Select::Last, "x").unwrap_err();
+            let expected = format!(
+                "{} is damaged; remove the run's folder and run again",
+                file(1).display()
+            );
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Robustness: the `robustness.csv` of finished runs to one long table of means and deviations over seeds.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -7,8 +9,8 @@ use polars::prelude::{Column, DataFrame, IdxSize, PolarsResult};
 use serde::Serialize;
 
 use crate::grid::Planned;
+use crate::run::Run;
 use crate::run::directory::RunDir;
-use crate::run::metrics::read;
 use crate::run::scores::RobustnessRow;
 use crate::tables::collect::Spread;
 use crate::tables::markdown::aligned;
@@ -36,37 +38,65 @@ const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
 /// # Errors
 /// If a run's file cannot be read or is damaged, and those of polars, for frames too large to hold.
 pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<ShiftRow>> {
-    let mut rows: Vec<(String, String, RobustnessRow)> = Vec::new();
+    // One text for one reader: a reader has tables of its own, which take longer to build than a run's rows to read.
+    let mut text = String::new();
+    let mut runs: Vec<&Run> = Vec::new(); // of each row
+    let path = |run: &Run| RunDir::of(out, run).path().join("robustness.csv");
+    let damaged = |run: &Run| {
+        format!(
+            "{} is damaged; remove the run's folder and run again",
+            path(run).display()
+        )
+    };
     for Planned { run, .. } in planned {
-        let path = RunDir::of(out, run).path().join("robustness.csv");
-        if path.exists() {
-            let of_run = read(&path)?.into_iter();
-            rows.extend(of_run.map(|row| (run.name.clone(), run.imbalance.to_string(), row)));
-        }
+        let of_run = match fs::read_to_string(path(run)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            of_run => of_run.with_context(|| format!("cannot read {}", path(run).display()))?,
+        };
+        let rows = of_run.strip_prefix(HEADER).filter(|rows| rows.ends_with('\n'));
+        let rows = rows.with_context(|| damaged(run))?;
+        text += rows;
+        runs.extend(rows.lines().map(|_| run));
     }
-    if rows.is_empty() {
+    if runs.is_empty() {
         return Ok(Vec::new());
     }
-    means_and_deviations(&rows).context("cannot sum up the runs' robustness")
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let rows = reader.deserialize().zip(&runs);
+    let rows: Vec<RobustnessRow> = rows
+        .map(|(row, run)| row.with_context(|| damaged(run)))
+        .collect::<Result<_, _>>()?;
+    means_and_deviations(&runs, &rows).context("cannot sum up the runs' robustness")
 }
+
+const HEADER: &str = "shift,strength,accuracy\n";
 
 #[expect(
     deprecated,
     reason = "polars deprecates eager means for its lazy engine, which takes minutes to compile"
 )]
-fn means_and_deviations(rows: &[(String, String, RobustnessRow)]) -> PolarsResult<Vec<ShiftRow>> {
-    let column = |name: &str, of: fn(&(String, String, RobustnessRow)) -> &str| {
-        Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())
-    };
-    let numbers = |name: &str, of: fn(&RobustnessRow) -> Option<f64>| {
-        Column::new(name.into(), rows.iter().map(|(.., row)| of(row)).collect::<Vec<_>>())
-    };
+fn means_and_deviations(runs: &[&Run], rows: &[RobustnessRow]) -> PolarsResult<Vec<ShiftRow>> {
+    let imbalances: Vec<String> = runs.iter().map(|run| run.imbalance.to_string()).collect();
     let columns = vec![
-        column("method", |(method, ..)| method),
-        column("imbalance", |(_, imbalance, _)| imbalance),
-        column("shift", |(.., row)| &row.shift),
-        numbers("strength", |row| row.strength),
-        numbers("accuracy", |row| Some(row.accuracy)),
+        Column::new(
+            "method".into(),
+            runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(),
+        ),
+        Column::new("imbalance".into(), imbalances),
+        Column::new(
+            "shift".into(),
+            rows.iter().map(|row| row.shift.as_str()).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "strength".into(),
+            rows.iter().map(|row| row.strength).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "accuracy".into(),
+            rows.iter().map(|row| row.accuracy).collect::<Vec<_>>(),
+        ),
     ];
     let frame = DataFrame::new(rows.len(), columns)?;
     let groups = frame.group_by_stable(KEYS)?.select(["accuracy"]);
