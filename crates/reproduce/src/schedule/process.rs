@@ -101,10 +101,11 @@ impl Processes<'_> {
         let run = &task.run;
         let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
         format!(
-            "{} --methods {method} --imbalance {} --seeds {}",
+            "{} --methods {method} --imbalance {} --seeds {} --precision {}",
             self.command,
             run.imbalance.ratio(),
-            run.seed
+            run.seed,
+            self.precision
         )
     }
 }

@@ -37,6 +37,13 @@ pub(crate) fn write_report(
         .flatten();
     let text = [Some(render::markdown(&table)), noise].into_iter().flatten();
     let text = text.collect::<Vec<_>>().join("\n");
+    // What `auto` chose depends on the machine, so the command says what it was.
+    let mut precisions = outcomes.iter().map(|outcome| outcome.precision.as_str());
+    let precision = precisions
+        .next()
+        .filter(|first| precisions.all(|other| other == *first));
+    let precision = precision.map(|precision| format!(" --precision {precision}"));
+    let command = command.to_owned() + &precision.unwrap_or_default();
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
         grid.name(),
@@ -335,7 +342,7 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
         );
         assert!(page.contains(" took 2.0 minutes, all runs added up."), "{page}");
         assert!(
-            page.contains(&text) && page.ends_with("```sh\nreproduce run x.toml\n```\n"),
+            page.contains(&text) && page.ends_with("```sh\nreproduce run x.toml --precision f32\n```\n"),
             "{page}"
         );
         assert_eq!(fs::read_dir(out.path()).expect("a folder").count(), 3);
