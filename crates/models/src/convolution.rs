@@ -1,6 +1,6 @@
 //! Convolution in the arithmetic of its maps.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Maps `[b, in, h, w]` by a `kernel [out, in, side, side]` of odd side, cast to their kind, and a bias `[out]`: maps
 /// `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
@@ -13,12 +13,17 @@ pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, st
     let padding = kernel.size()[2] / 2;
     let of_kind = |tensor: &Tensor| tensor.to_kind(kind);
     let (kernel, bias) = (of_kind(kernel), bias.map(of_kind));
-    if kind == Kind::BFloat16 && maps.device() == tch::Device::Cpu && !processor_multiplies_bf16() {
-        let in_float = |tensor: &Tensor| tensor.to_kind(Kind::Float);
-        let (maps, kernel, bias) = (in_float(maps), in_float(&kernel), bias.as_ref().map(in_float));
-        return maps.conv2d(&kernel, bias.as_ref(), stride, padding, 1, 1).to_kind(kind);
+    if kind == Kind::BFloat16 && maps.device() == Device::Cpu && !processor_multiplies_bf16() {
+        return in_float_operations(maps, &kernel, bias.as_ref(), stride, padding);
     }
     maps.conv2d(&kernel, bias.as_ref(), stride, padding, 1, 1)
+}
+
+/// The same of a kind that f32 holds exactly, rounded to it once.
+fn in_float_operations(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
+    let in_float = |tensor: &Tensor| tensor.to_kind(Kind::Float);
+    let convolved = in_float(maps).conv2d(&in_float(kernel), bias.map(in_float), stride, padding, 1, 1);
+    convolved.to_kind(maps.kind())
 }
 
 /// Whether the processor has instructions that multiply bf16.
@@ -35,8 +40,6 @@ pub fn processor_multiplies_bf16() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
 
     #[test]
@@ -49,11 +52,11 @@ mod tests {
         let answers = [true, false].map(|ours| {
             let [maps, kernel, bias] =
                 [&maps, &kernel, &bias].map(|tensor| tensor.detach().copy().set_requires_grad(true));
+            let [kernel_used, bias_used] = [&kernel, &bias].map(|tensor| tensor.to_kind(Kind::BFloat16));
             let convolved = if ours {
-                convolve(&maps, &kernel, Some(&bias), 2)
+                in_float_operations(&maps, &kernel_used, Some(&bias_used), 2, 1)
             } else {
-                let kind = Kind::BFloat16;
-                maps.conv2d(&kernel.to_kind(kind), Some(&bias.to_kind(kind)), 2, 1, 1, 1)
+                maps.conv2d(&kernel_used, Some(&bias_used), 2, 1, 1, 1)
             };
             (convolved.to_kind(Kind::Float) * convolved.detach())
                 .sum(Kind::Float)
