@@ -3,6 +3,7 @@
 mod balanced;
 mod k_positive;
 mod parametric;
+mod probabilistic;
 mod projection;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub use k_positive::KPositiveContrast;
 use k_positive::k_positive_contrast;
 pub use parametric::ParametricContrast;
 use parametric::parametric_contrast;
+pub use probabilistic::ProbabilisticContrast;
+use probabilistic::{ClassDistributions, probabilistic_contrast};
 
 /// The closed set of contrastive terms. Each sees more views of every image, augmented like the batch but unmixed, which
 /// pass the network with it, and learns networks of its own, which no prediction needs.
@@ -31,6 +34,8 @@ pub enum Contrast {
     KPositive(KPositiveContrast),
     /// Parametric contrastive learning (`PaCo`), Cui et al. 2021: in place of the loss.
     Parametric(ParametricContrast),
+    /// Probabilistic contrastive learning (`ProCo`), Du et al. 2024: a term beside the loss.
+    Probabilistic(ProbabilisticContrast),
 }
 
 /// A contrastive term at work: its settings beside what it learns.
@@ -51,20 +56,32 @@ pub(crate) enum ContrastiveBranch {
         settings: ParametricContrast,
         features: Projection,
     },
+    Probabilistic {
+        settings: ProbabilisticContrast,
+        features: Projection,
+        /// Of features, class by class.
+        classes: ClassDistributions,
+    },
 }
 
 impl Contrast {
     /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
     pub(crate) fn more_views(self) -> usize {
         match self {
-            Contrast::Balanced(_) => 2,
+            Contrast::Balanced(_) | Contrast::Probabilistic(_) => 2,
             Contrast::KPositive(_) | Contrast::Parametric(_) => 1,
         }
     }
 
-    /// Builds what it learns under `path`, for features of `dimension`.
-    pub(crate) fn build(self, path: &Path, dimension: i64) -> ContrastiveBranch {
-        let projection = |name, outputs| Projection::new(&(path / name), dimension, outputs);
+    /// Whether it is a term beside the loss, on views of its own; else the batch is one of the views, and features learn by
+    /// the contrast alone.
+    pub(crate) fn is_beside_the_loss(self) -> bool {
+        matches!(self, Contrast::Balanced(_) | Contrast::Probabilistic(_))
+    }
+
+    /// Builds what it learns under `path`, for features of `dimension` and so many `classes`.
+    pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> ContrastiveBranch {
+        let projection = |name, outputs| Projection::new(&(path / name), [dimension, dimension, outputs]);
         match self {
             Contrast::Balanced(settings) => ContrastiveBranch::Balanced {
                 settings,
@@ -79,11 +96,26 @@ impl Contrast {
                 settings,
                 features: projection("features", settings.dimension),
             },
+            Contrast::Probabilistic(settings) => {
+                let widths = [dimension, ProbabilisticContrast::HIDDEN, settings.dimension];
+                ContrastiveBranch::Probabilistic {
+                    settings,
+                    features: Projection::new(&(path / "features"), widths),
+                    classes: ClassDistributions::new(&(path / "distributions"), classes, settings.dimension),
+                }
+            }
         }
     }
 }
 
 impl ContrastiveBranch {
+    /// Before the first batch of an epoch.
+    pub(crate) fn begin_epoch(&self) {
+        if let ContrastiveBranch::Probabilistic { classes, .. } = self {
+            classes.begin_epoch();
+        }
+    }
+
     /// Its share of a batch's loss, a scalar: the batch with the labels of its images, unmixed, features of the further
     /// views `[vb, d]`, all first ones before all second ones, and the classifier's rows `[k, d]`.
     pub(crate) fn forward(&self, batch: &LossInput<'_>, view_features: &Tensor, rows: &Tensor) -> Tensor {
@@ -106,6 +138,15 @@ impl ContrastiveBranch {
                 let views = features.forward(&with_batch());
                 let logits = batch.logits + prior_adjustment(batch.class_counts, 1.0);
                 parametric_contrast(&logits, &views, &labels, settings.alpha, settings.temperature)
+            }
+            ContrastiveBranch::Probabilistic {
+                settings,
+                features,
+                classes,
+            } => {
+                let (views, counts) = (features.forward(view_features), batch.class_counts);
+                classes.add(&views, &labels);
+                probabilistic_contrast(&views, classes, &labels, counts, settings.temperature) * settings.weight
             }
         }
     }
@@ -164,13 +205,20 @@ mod tests {
 
     #[test]
     fn features_learn_by_the_loss_or_by_the_contrast_or_by_both_of_their_views() {
-        let (of_loss, of_contrast) = gradients(Contrast::Balanced(BalancedContrast::default()));
-        assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
+        for beside in [
+            Contrast::Balanced(BalancedContrast::default()),
+            Contrast::Probabilistic(ProbabilisticContrast::default()),
+        ] {
+            let (of_loss, of_contrast) = gradients(beside);
+            assert!(beside.is_beside_the_loss());
+            assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
+        }
         for alone in [
             Contrast::KPositive(KPositiveContrast::default()),
             Contrast::Parametric(ParametricContrast::default()),
         ] {
             let (of_loss, of_contrast) = gradients(alone);
+            assert!(!alone.is_beside_the_loss());
             assert!(
                 of_loss < 1e-12 && of_contrast > 1e-6,
                 "{alone:?}: {of_loss} {of_contrast}"

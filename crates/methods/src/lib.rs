@@ -38,7 +38,7 @@ pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Poli
 pub use check::MethodError;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use classifier::{Classifier, cosine_logits};
-pub use contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast};
+pub use contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
 pub use distillation::Distillation;
 pub use evaluate::{Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of};
 pub use experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};

@@ -71,7 +71,7 @@ impl Model {
             (method.head == Head::FixedEtf).then(|| batch_norm_from_one(&(store.root() / FEATURE_NORM), dimension));
         let contrast = method
             .contrast
-            .map(|contrast| contrast.build(&(&root / CONTRAST), dimension));
+            .map(|contrast| contrast.build(&(&root / CONTRAST), dimension, classes));
         if kind == Kind::Double {
             store.double();
         }
@@ -276,6 +276,13 @@ impl Model {
     /// says.
     pub(crate) fn answers(&self, images: &Tensor) -> Tensor {
         tch::no_grad(|| self.logits(&self.features(images)) * self.logit_scale)
+    }
+
+    /// Before the first batch of an epoch: what counts epochs begins another.
+    pub(crate) fn begin_epoch(&self) {
+        if let Some(branch) = &self.contrast {
+            branch.begin_epoch();
+        }
     }
 
     /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own

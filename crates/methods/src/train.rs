@@ -155,6 +155,7 @@ impl Training<'_> {
                 .reweight
                 .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
+            model.begin_epoch();
             let batches = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; of two branches [2b]
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;

@@ -5,8 +5,8 @@ mod parts;
 use datasets::{Dataset, Split};
 use methods::{
     Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, Head, Images,
-    KPositiveContrast, Launch, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy, RandAugment,
-    Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
+    KPositiveContrast, Launch, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
+    ProbabilisticContrast, RandAugment, Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -158,6 +158,7 @@ fn a_step_reads_nothing_on_the_host() {
         of_contrast(Contrast::Balanced(BalancedContrast::default())),
         of_contrast(Contrast::KPositive(KPositiveContrast::default())),
         of_contrast(Contrast::Parametric(ParametricContrast::default())),
+        of_contrast(Contrast::Probabilistic(ProbabilisticContrast::default())),
     ]);
     for method in methods {
         let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use methods::{
     BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Initial, KPositiveContrast, Loss, Method, Ncl,
-    ParametricContrast, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
+    ParametricContrast, ProbabilisticContrast, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
 use tch::Tensor;
 
@@ -66,6 +66,10 @@ fn every_part_resumes_bit_for_bit() {
         (
             "paco",
             contrasted_by(Contrast::Parametric(ParametricContrast::default())),
+        ),
+        (
+            "proco",
+            contrasted_by(Contrast::Probabilistic(ProbabilisticContrast::default())),
         ),
         ("dive", taught()),
         ("rotation", pre_trained()),

@@ -63,7 +63,7 @@ impl Method {
         let Some(contrast) = self.contrast else {
             return Ok(());
         };
-        if !matches!(contrast, Contrast::Balanced(_)) && self.augmentation.mix.is_some() {
+        if !contrast.is_beside_the_loss() && self.augmentation.mix.is_some() {
             return Err(MethodError::ContrastOfMixedImages);
         }
         if matches!(contrast, Contrast::KPositive(_)) && self.head == Head::FixedEtf {

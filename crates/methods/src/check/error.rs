@@ -50,7 +50,7 @@ pub enum MethodError {
     /// A loss that nothing learns by.
     #[error(
         "contrast `k-positive` alone teaches the features, and the classifier of head `fixed-etf` learns nothing, so the loss would do \
-         nothing; leave out `head`, or choose contrast `balanced`"
+         nothing; leave out `head`, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastAloneOnFixedEtf,
     /// Images of two samplings, mixed.
@@ -68,13 +68,13 @@ pub enum MethodError {
     /// A mixed batch as a view of its images.
     #[error(
         "this contrast takes the batch for a view of its images, but `augmentation` mixes them; set augmentation = \
-         {{ crop_and_flip = true }}, or choose contrast `balanced`"
+         {{ crop_and_flip = true }}, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastOfMixedImages,
     /// A loss beside the contrast that takes its place.
     #[error(
         "contrast `parametric` takes the place of the loss and adjusts for the class sizes itself, so `{0}` would do \
-         nothing; leave it out, or choose contrast `balanced`"
+         nothing; leave it out, or choose contrast `balanced` or `probabilistic`"
     )]
     LossOfParametricContrast(&'static str),
     /// A second stage, which changes one classifier, after several.

@@ -47,6 +47,12 @@ impl Contrast {
                 positive("parametric.alpha", parametric.alpha)?;
                 (parametric.temperature, parametric.dimension)
             }
+            Contrast::Probabilistic(probabilistic) => {
+                positive("probabilistic.weight", probabilistic.weight)?;
+                let (name, dimension) = ("probabilistic.dimension", probabilistic.dimension);
+                require(name, dimension as f64, dimension >= 16, "16 or more")?;
+                (probabilistic.temperature, dimension)
+            }
         };
         positive("contrast.temperature", temperature)?;
         require("contrast.dimension", dimension as f64, dimension >= 1, "1 or more")

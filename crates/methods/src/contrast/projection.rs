@@ -7,8 +7,8 @@ use tch::nn::{BatchNorm, Init, ModuleT, Path};
 use crate::classifier::normalized;
 use crate::model::batch_norm_from_one;
 
-/// A perceptron of two layers onto the unit sphere, `[n, d]` → `[n, p]`: linear, batch norm, ReLU, linear, unit rows; as
-/// wide between as its inputs, initialised as PyTorch does (public code of Zhu et al. 2022). It is in training mode always.
+/// A perceptron of two layers onto the unit sphere, `[n, d]` → `[n, p]`: linear, batch norm, ReLU, linear, unit rows;
+/// initialised as PyTorch does (public code of Zhu et al. 2022). It is in training mode always.
 #[derive(Debug)]
 pub(crate) struct Projection {
     layers: [Linear; 2],
@@ -22,13 +22,14 @@ struct Linear {
 }
 
 impl Projection {
-    pub(super) fn new(path: &Path, inputs: i64, outputs: i64) -> Projection {
+    /// Under `path`, of widths d, between the layers, and p.
+    pub(super) fn new(path: &Path, [inputs, hidden, outputs]: [i64; 3]) -> Projection {
         Projection {
             layers: [
-                Linear::new(&(path / 0), inputs, inputs),
-                Linear::new(&(path / 3), inputs, outputs), // numbered as in that code, where norm and ReLU count
+                Linear::new(&(path / 0), inputs, hidden),
+                Linear::new(&(path / 3), hidden, outputs), // numbered as in that code, where norm and ReLU count
             ],
-            norm: batch_norm_from_one(&(path / 1), inputs),
+            norm: batch_norm_from_one(&(path / 1), hidden),
         }
     }
 

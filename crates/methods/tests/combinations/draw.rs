@@ -3,8 +3,8 @@
 use methods::{
     Augmentation, BackboneMode, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, ExpertAssignment,
     FeatureTransform, Head, Initial, InitialClassifier, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup,
-    Nearness, ParametricContrast, Policy, RandAugment, Regularizer, Remix, Resample, Retraining, Reweight, Sampler,
-    SecondStage, Sweep,
+    Nearness, ParametricContrast, Policy, ProbabilisticContrast, RandAugment, Regularizer, Remix, Resample, Retraining,
+    Reweight, Sampler, SecondStage, Sweep,
 };
 use nc::{AbsentClasses, BeforeStart, BetweenClass, InitialCentres, MixedLabels, NormPenalty, WithinClass};
 use tch::{Device, Kind, Tensor};
@@ -166,7 +166,7 @@ fn regularizers() -> [nc::Config; 5] {
     ]
 }
 
-fn contrasts() -> [Contrast; 4] {
+fn contrasts() -> [Contrast; 5] {
     let dimension = 16;
     let parametric = Contrast::Parametric(ParametricContrast {
         dimension,
@@ -180,6 +180,10 @@ fn contrasts() -> [Contrast; 4] {
         Contrast::KPositive(KPositiveContrast {
             dimension,
             ..KPositiveContrast::default()
+        }),
+        Contrast::Probabilistic(ProbabilisticContrast {
+            dimension,
+            ..ProbabilisticContrast::default()
         }),
         parametric,
         parametric, // goes with one loss alone

@@ -86,6 +86,10 @@ fn contrast(contrast: Contrast) -> String {
             "parametric contrastive learning (α {}, temperature {}, {} dimensions)",
             parametric.alpha, parametric.temperature, parametric.dimension
         ),
+        Contrast::Probabilistic(probabilistic) => format!(
+            "probabilistic contrastive learning (weight {}, temperature {}, {} dimensions)",
+            probabilistic.weight, probabilistic.temperature, probabilistic.dimension
+        ),
     }
 }
 

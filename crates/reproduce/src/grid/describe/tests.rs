@@ -75,6 +75,12 @@ fn contrast_is_named_beside_the_loss_or_in_its_place() {
         )),
         "parametric contrastive learning (α 0.01, temperature 0.05, 32 dimensions)"
     );
+    assert_eq!(
+        parts(&contrasted(Contrast::Probabilistic(
+            methods::ProbabilisticContrast::default()
+        ))),
+        "cross-entropy, probabilistic contrastive learning (weight 1, temperature 0.1, 128 dimensions)"
+    );
 }
 
 #[test]
