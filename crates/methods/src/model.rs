@@ -1,11 +1,13 @@
 //! Model: backbone, classifier, regularizer state.
 
-use models::{Backbone, linear_bias};
+mod second_stage;
+
+use models::Backbone;
 use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
 use crate::contrast::ContrastiveBranch;
-use crate::{BackboneMode, Classifier, Experts, Gates, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
+use crate::{BackboneMode, Classifier, Experts, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -100,103 +102,11 @@ impl Model {
         }
     }
 
-    /// From now on only the classifier learns; the backbone runs in `mode`, without gradients.
-    pub fn freeze_backbone(&mut self, mode: BackboneMode) {
-        self.frozen = Some(mode);
-        self.stop_learning(|name| !name.starts_with(CLASSIFIER));
-    }
-
-    /// From now on the classifier as it is does not learn; what is added to it afterwards does.
-    pub fn freeze_classifier(&mut self) {
-        self.stop_learning(|name| name.starts_with(CLASSIFIER));
-    }
-
     /// Whether the tensor of that name is not the backbone's, but of what turns its features into logits or projections.
     pub(crate) fn is_in_head(name: &str) -> bool {
         [CLASSIFIER, FEATURE_NORM, CONTRAST]
             .iter()
             .any(|head| name.starts_with(head)) // experts' too
-    }
-
-    fn stop_learning(&self, stops: impl Fn(&str) -> bool) {
-        for (name, variable) in self.named_tensors() {
-            if stops(&name) {
-                let _ = variable.set_requires_grad(false);
-            }
-        }
-    }
-
-    /// Gives the linear classifier fresh weights N(0, 0.01²) and zero bias (Kang et al. 2020's code); a cosine
-    /// classifier, whose scale does not matter, its own initialisation. Others have none of their
-    /// own.
-    pub fn reset_classifier(&mut self) {
-        let _no_grad = tch::no_grad_guard();
-        match &mut self.classifier {
-            Classifier::Linear { weight, bias } => {
-                let _ = weight.normal_(0.0, 0.01);
-                let _ = bias.zero_();
-            }
-            Classifier::Cosine { weight } => {
-                let _ = weight.uniform_(-1.0, 1.0);
-            }
-            Classifier::FixedEtf { .. }
-            | Classifier::Scaled { .. }
-            | Classifier::Aligned { .. }
-            | Classifier::NearestClassMean(_)
-            | Classifier::Experts(_)
-            | Classifier::Routed { .. } => {}
-        }
-    }
-
-    /// Adds a learnable factor, at first 1, to each class's logit: [`Classifier::Scaled`].
-    pub fn scale_classes(&mut self) {
-        let scale = (self.store.root() / CLASSIFIER).ones("scale", &[self.classes]);
-        self.wrap_classifier(|base| Classifier::Scaled { base, scale });
-    }
-
-    /// Adds learnable factors, at first 1, summands, at first 0, and their confidence, with weights 0.1:
-    /// [`Classifier::Aligned`].
-    pub fn align_classes(&mut self) {
-        let path = self.store.root() / CLASSIFIER / "alignment";
-        let dimension = self.classifier.rows().size()[1];
-        let (scale, offset) = (
-            path.ones("scale", &[self.classes]),
-            path.zeros("offset", &[self.classes]),
-        );
-        let confidence = path.var("confidence", &[1, dimension], Init::Const(0.1));
-        let confidence_bias = linear_bias(&path, "confidence_bias", dimension, 1);
-        self.wrap_classifier(|base| Classifier::Aligned {
-            base,
-            scale,
-            offset,
-            confidence,
-            confidence_bias,
-        });
-    }
-
-    fn wrap_classifier(&mut self, wrap: impl FnOnce(Box<Classifier>) -> Classifier) {
-        let nothing = Classifier::Cosine { weight: Tensor::new() };
-        let base = std::mem::replace(&mut self.classifier, nothing);
-        self.classifier = wrap(Box::new(base));
-    }
-
-    /// Puts another classifier in place of the trained one.
-    pub fn replace_classifier(&mut self, classifier: Classifier) {
-        self.classifier = classifier;
-    }
-
-    /// The experts' classifier, with gates that say how many of them answer.
-    ///
-    /// # Panics
-    /// If there are no experts.
-    pub(crate) fn routed_classifier(&self, gates: Gates) -> Classifier {
-        let Classifier::Experts(experts) = &self.classifier else {
-            panic!("expert assignment is refused where there are no experts")
-        };
-        Classifier::Routed {
-            experts: experts.clone(),
-            gates,
-        }
     }
 
     /// How many experts answer for each image, `[b]`, of features `[b, e, d]`; `None` where all of them do.
@@ -207,12 +117,6 @@ impl Model {
             }
             _ => None,
         }
-    }
-
-    /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
-    /// their present lengths: [`MaxNorm::new`].
-    pub fn limit_norms(&mut self, threshold: f64) {
-        self.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
     }
 
     /// Projects the classifier's rows, if [`Model::limit_norms`] limits them.

@@ -1,24 +1,24 @@
 //! Arguments: what a person types.
 
+mod bench;
+mod grid;
+mod submit;
 mod values;
+mod worker;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use datasets::Dataset;
-use methods::{Launch, Protocol};
-use models::Backbone;
-use tch::Device;
+use methods::Launch;
 
 use crate::analyze::{Source, Split};
-use crate::bench::Bench;
-use crate::command_line::submit::JobArray;
-use crate::grid::Options;
 use crate::grid::select::Select;
-use crate::run::directory::RunDir;
-use crate::run::worker::Job;
+pub(crate) use bench::BenchArguments;
+pub(crate) use grid::GridArguments;
+pub(crate) use submit::SubmitArguments;
 pub(crate) use values::device;
-use values::{PrecisionChoice, backbone, dataset, launch, precision, protocol, spelt};
+use values::{PrecisionChoice, launch, precision};
+pub(crate) use worker::WorkerArguments;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
 ///
@@ -81,132 +81,6 @@ impl Verb {
     }
 }
 
-/// A grid and the part of it that is meant.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct GridArguments {
-    /// The grid's file, such as benchmarks/cifar10-lt.toml
-    pub(crate) grid: PathBuf,
-    /// Another data set than the grid's, with the protocol's defaults for it
-    #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
-    dataset: Option<Dataset>,
-    /// Another network than the grid's
-    #[arg(long, value_parser = backbone, value_name = "resnet8|resnet18|resnet20|resnet32")]
-    backbone: Option<Backbone>,
-    /// Length of training in epochs: every schedule and start epoch scales with it
-    #[arg(long)]
-    epochs: Option<i64>,
-    /// Only or other seeds, such as 0,1,2
-    #[arg(long, value_delimiter = ',')]
-    seeds: Option<Vec<i64>>,
-    /// Only these methods, such as ce,nc-drw
-    #[arg(long, value_delimiter = ',')]
-    methods: Option<Vec<String>>,
-    /// Only these imbalance ratios, such as 100
-    #[arg(long, value_delimiter = ',')]
-    imbalance: Option<Vec<f64>>,
-    /// Where defaults come from: the paper's text or its public code [default: what the grid says]
-    #[arg(long, value_parser = protocol, value_name = "paper|code")]
-    protocol: Option<Protocol>,
-    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -resnet18, -code or -30-epochs where that is asked for]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-impl GridArguments {
-    /// What of the grid is meant.
-    pub(crate) fn options(&self) -> Options {
-        let GridArguments {
-            dataset,
-            backbone,
-            epochs,
-            seeds,
-            methods,
-            imbalance,
-            protocol,
-            ..
-        } = self.clone();
-        Options {
-            dataset,
-            backbone,
-            protocol,
-            epochs,
-            seeds,
-            methods,
-            imbalance,
-        }
-    }
-
-    /// Where results go: a grid that is trained otherwise than its file says has a folder of its own.
-    pub(crate) fn out(&self, name: &str) -> PathBuf {
-        let dataset = self.dataset.map(|dataset| format!("-{dataset}")).unwrap_or_default();
-        let backbone = self
-            .backbone
-            .map(|backbone| format!("-{}", spelt(backbone)))
-            .unwrap_or_default();
-        let protocol = self
-            .protocol
-            .map(|protocol| format!("-{}", protocol.name()))
-            .unwrap_or_default();
-        let epochs = self
-            .epochs
-            .map(|epochs| format!("-{epochs}-epochs"))
-            .unwrap_or_default();
-        self.out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{dataset}{backbone}{protocol}{epochs}")))
-    }
-
-    /// The command that asks for the same, without its choice of runs.
-    pub(crate) fn command(&self) -> String {
-        let dataset = self
-            .dataset
-            .map(|dataset| format!(" --dataset {dataset}"))
-            .unwrap_or_default();
-        let backbone = self
-            .backbone
-            .map(|backbone| format!(" --backbone {}", spelt(backbone)))
-            .unwrap_or_default();
-        let protocol = self
-            .protocol
-            .map(|protocol| format!(" --protocol {}", protocol.name()))
-            .unwrap_or_default();
-        let epochs = self
-            .epochs
-            .map(|epochs| format!(" --epochs {epochs}"))
-            .unwrap_or_default();
-        let name = self.grid.file_stem().unwrap_or_default().to_string_lossy();
-        format!("just reproduce {name}{dataset}{backbone}{protocol}{epochs}")
-    }
-
-    /// The command that asks for the same runs, and the same epochs of them.
-    pub(crate) fn whole_command(&self, select: Select) -> String {
-        let list = |option: &str, values: Option<Vec<String>>| {
-            values
-                .map(|values| format!(" --{option} {}", values.join(",")))
-                .unwrap_or_default()
-        };
-        let text = |values: &Option<Vec<f64>>| {
-            values
-                .as_ref()
-                .map(|values| values.iter().map(f64::to_string).collect())
-        };
-        let seeds = self
-            .seeds
-            .as_ref()
-            .map(|seeds| seeds.iter().map(i64::to_string).collect());
-        let (methods, imbalance) = (
-            list("methods", self.methods.clone()),
-            list("imbalance", text(&self.imbalance)),
-        );
-        format!(
-            "{}{methods}{imbalance}{}{}",
-            self.command(),
-            list("seeds", seeds),
-            select.option()
-        )
-    }
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
     #[command(flatten)]
@@ -250,69 +124,6 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct SubmitArguments {
-    /// Hand it to Slurm, the only queue so far
-    #[arg(long = "slurm")]
-    _slurm: bool,
-    /// Runs that one task of the array is there for
-    #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..))]
-    runs_per_task: u16,
-    /// GPUs of a task; 0 trains on the CPU
-    #[arg(long, default_value_t = 1)]
-    gpus: u16,
-    /// Processor cores of a task
-    #[arg(long, default_value_t = 2)]
-    cores: u16,
-    /// Time limit of a task, as Slurm writes it; a task that reaches it queues itself again and goes on
-    #[arg(long, default_value = "4:00:00")]
-    time: String,
-    /// Another option of sbatch, such as --sbatch=--partition=gpu; may be given several times
-    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
-    sbatch: Vec<String>,
-    /// Print the job's script and submit nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// The grid and its options, as in `reproduce run`; they come last
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "GRID [OPTIONS]"
-    )]
-    words: Vec<String>,
-}
-
-impl SubmitArguments {
-    /// The arguments of the `run` that every task types.
-    pub(crate) fn run(&self) -> RunArguments {
-        let words = ["reproduce", "run"]
-            .into_iter()
-            .chain(self.words.iter().map(String::as_str));
-        match Arguments::parse_from(words).verb {
-            Verb::Run(arguments) => arguments,
-            _ => unreachable!("the second word is `run`"),
-        }
-    }
-
-    /// The job array for `runs` unfinished runs, whose tasks start `program`.
-    pub(crate) fn job_array(&self, name: &str, runs: usize, program: &str) -> JobArray {
-        let command = [program, "run"]
-            .into_iter()
-            .chain(self.words.iter().map(String::as_str));
-        JobArray {
-            name: format!("longtail-{name}"),
-            runs,
-            runs_per_task: self.runs_per_task.into(),
-            gpus: self.gpus,
-            cores: self.cores,
-            time: self.time.clone(),
-            options: self.sbatch.clone(),
-            command: command.chain(["--leave-others"]).map(str::to_owned).collect(),
-        }
-    }
-}
-
-#[derive(Args, Debug)]
 pub(crate) struct AnalyzeArguments {
     /// A run's directory, a checkpoint in one, or a .safetensors or .npz file with arrays `features [n, d]`, `labels [n]` and, if
     /// there is a classifier, `weight [k, d]` and `bias [k]`. NAME= before it is what tables and figures call it
@@ -330,105 +141,4 @@ pub(crate) struct AnalyzeArguments {
     /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct WorkerArguments {
-    run_dir: PathBuf,
-    #[arg(long)]
-    first_stage: Option<PathBuf>,
-    #[arg(long)]
-    initial: Option<PathBuf>,
-    #[arg(long)]
-    teacher: Option<PathBuf>,
-    #[arg(long)]
-    data: Option<PathBuf>,
-    #[arg(long, default_value = "cpu", value_parser = device)]
-    device: Device,
-    #[arg(long, default_value_t = 1)]
-    threads: i32,
-    #[arg(long, default_value = "auto", value_parser = precision)]
-    precision: PrecisionChoice,
-    #[arg(long, default_value = "eager", value_parser = launch)]
-    launch: Launch,
-    #[arg(long, default_value_t = 1)]
-    metrics_every: i64,
-    #[arg(long, default_value = "")]
-    command: String,
-}
-
-impl WorkerArguments {
-    pub(crate) fn job(self) -> Job {
-        let WorkerArguments {
-            run_dir,
-            first_stage,
-            initial,
-            teacher,
-            data,
-            device,
-            threads,
-            precision,
-            launch,
-            metrics_every,
-            command,
-        } = self;
-        let at = |path: Option<PathBuf>| path.map(|path| RunDir::at(&path));
-        Job {
-            run_dir,
-            first_stage: at(first_stage),
-            initial: at(initial),
-            teacher: at(teacher),
-            data,
-            device,
-            threads,
-            precision: precision.on(device),
-            launch,
-            metrics_every,
-            command,
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BenchArguments {
-    /// Training images of an epoch
-    #[arg(long, default_value_t = 2560)]
-    images: i64,
-    /// Images of a step
-    #[arg(long, default_value_t = 128)]
-    batch: i64,
-    /// Classes, all of the same size
-    #[arg(long, default_value_t = 10)]
-    classes: i64,
-    /// Epochs of each configuration; the first is not counted where there are more
-    #[arg(long, default_value_t = 3)]
-    epochs: i64,
-    /// cpu or cuda:N
-    #[arg(long, default_value = "cpu", value_parser = device)]
-    device: Device,
-    /// Threads of libtorch [default: one a core]
-    #[arg(long)]
-    threads: Option<i32>,
-    /// Arithmetic of the network, as in `run`
-    #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
-    precision: PrecisionChoice,
-    /// How steps reach a GPU, as in `run`
-    #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph")]
-    launch: Launch,
-}
-
-impl BenchArguments {
-    pub(crate) fn bench(&self) -> Bench {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as i32;
-        Bench {
-            images: self.images,
-            batch: self.batch,
-            classes: self.classes,
-            epochs: self.epochs,
-            device: self.device,
-            threads: self.threads.unwrap_or(cores),
-            precision: self.precision.on(self.device),
-            launch: self.launch,
-        }
-    }
 }

@@ -1,0 +1,119 @@
+use datasets::Dataset;
+use models::Backbone;
+use tch::Device;
+
+use super::*;
+use crate::{Distillation, Protocol};
+
+fn crt() -> Retraining {
+    Protocol::Paper.classifier_retraining()
+}
+
+/// A first stage with room for three classes, and what `second_stage` makes of it.
+fn prepared(second_stage: &SecondStage) -> Model {
+    tch::manual_seed(3);
+    let mut model = Model::new(Backbone::Resnet8, &Method::default(), 3, Kind::Float, Device::Cpu);
+    second_stage.prepare(&mut model);
+    model
+}
+
+fn learning(model: &Model) -> Vec<String> {
+    let named = model.named_tensors().into_iter();
+    named
+        .filter(|(_, variable)| variable.requires_grad())
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[test]
+fn only_what_a_second_stage_is_named_after_learns() {
+    let classifier = ["linear.bias", "linear.weight"];
+    let alignment = [
+        "linear.alignment.confidence",
+        "linear.alignment.confidence_bias",
+        "linear.alignment.offset",
+        "linear.alignment.scale",
+    ];
+    let cases: [(SecondStage, &[&str]); 5] = [
+        (SecondStage::Crt(crt()), &classifier),
+        (SecondStage::Lws(crt().of_scales()), &["linear.scale"]),
+        (
+            SecondStage::Mislas(Retraining::mislas(Dataset::Cifar10)),
+            &["linear.bias", "linear.scale", "linear.weight"],
+        ),
+        (SecondStage::DisAlign(Retraining::dis_align()), &alignment),
+        (
+            SecondStage::WeightBalancing(Retraining::weight_balancing()),
+            &classifier,
+        ),
+    ];
+    for (second_stage, expected) in cases {
+        assert_eq!(learning(&prepared(&second_stage)), expected, "{second_stage:?}");
+    }
+}
+
+#[test]
+fn scales_start_at_the_first_stages_own_decisions() {
+    // Each stage on one model before and after: libtorch's generator is shared with the tests beside this one.
+    let features = Tensor::randn([4, 64], (Kind::Float, Device::Cpu));
+    let before_and_after = |second_stage: SecondStage| {
+        let mut model = Model::new(Backbone::Resnet8, &Method::default(), 3, Kind::Float, Device::Cpu);
+        let before = model.logits(&features);
+        second_stage.prepare(&mut model);
+        (before, model.logits(&features))
+    };
+    let (first, scaled) = before_and_after(SecondStage::Lws(crt().of_scales()));
+    assert_eq!(scaled, first);
+    let (first, fresh) = before_and_after(SecondStage::Crt(crt()));
+    assert!(!fresh.allclose(&first, 1e-3, 1e-3, false));
+}
+
+#[test]
+fn mislas_slows_the_classifier_down_and_not_its_scales() {
+    let model = prepared(&SecondStage::Mislas(Retraining::mislas(Dataset::Cifar100)));
+    let rates: Vec<f64> = model.learning_variables().into_iter().map(|(_, rate)| rate).collect();
+    assert_eq!(rates, [0.2, 1.0, 0.2], "bias, scale, weight");
+}
+
+#[test]
+fn weight_balancing_keeps_rows_within_the_radius_of_its_start() {
+    let model = prepared(&SecondStage::WeightBalancing(Retraining::weight_balancing()));
+    let longest = || {
+        model
+            .classifier()
+            .0
+            .norm_scalaropt_dim(2, 1, false)
+            .max()
+            .double_value(&[])
+    };
+    model.keep_norms();
+    let radius = longest();
+    tch::no_grad(|| {
+        let (weight, _) = model.learning_variables().remove(1);
+        let _ = weight.shallow_clone().g_mul_scalar_(10.0);
+    });
+    assert!(longest() > 9.0 * radius);
+    model.keep_norms();
+    assert!((longest() - radius).abs() < 1e-5 * radius);
+}
+
+#[test]
+fn what_computes_has_no_epochs_and_what_trains_has_its_own() {
+    let (recipe, method) = (Protocol::Paper.recipe(), Method::default());
+    let sweep = SecondStage::LogitAdjustment(Sweep::default());
+    assert_eq!(sweep.as_training(&recipe, &method).0.epochs, 0);
+    assert_eq!((sweep.epochs(), sweep.choices()), (0, None));
+    let student = Method {
+        distillation: Some(Distillation {
+            teacher: "ce".into(),
+            temperature: 3.0,
+            weight: 0.5,
+            labels_weight: None,
+            power: 0.5,
+        }),
+        ..Method::default()
+    };
+    assert_eq!(sweep.as_training(&recipe, &student).1.distillation, None);
+    let (trained, _) = SecondStage::Crt(crt()).as_training(&recipe, &method);
+    assert_eq!((trained.epochs, trained.warmup_epochs), (10, 0));
+}
