@@ -93,11 +93,9 @@ impl GridArguments {
     /// The command that asks for the same, without its choice of runs.
     pub(crate) fn command(&self) -> String {
         let name = self.grid.file_stem().unwrap_or_default().to_string_lossy();
-        let options: String = self
-            .changes()
-            .map(|(option, value)| format!(" --{option} {value}"))
-            .collect();
-        format!("just reproduce {name}{options}")
+        let options = self.changes().map(|(option, value)| format!("--{option} {value}"));
+        let words: Vec<String> = [format!("just reproduce {name}")].into_iter().chain(options).collect();
+        words.join(" ")
     }
 
     /// The command that asks for the same runs, and the same epochs of them.
