@@ -372,7 +372,7 @@ fn grids_of_this_repository_are_sound() {
         ("paper-table-7", 30),
         ("relative-accuracy", 24),
         ("shapes-lt", 5),
-        ("shapes-lt-length", 12),
+        ("shapes-lt-length", 9),
         ("ride", 12),
         ("survey", 78),
         ("survey-others", 231),
