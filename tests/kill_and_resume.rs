@@ -75,7 +75,25 @@ fn a_grid_killed_in_both_stages_ends_bit_for_bit_as_one_that_was_not() {
     let killed = Sandbox::new(TINY);
     let stages = ["nc-drw", "nc-drw-crt"].map(|method| killed.run_dir(method));
     let kept = stages.each_ref().map(|run_dir| kill_after_an_epoch(&killed, run_dir));
+    let environment = format!("{}/environment.toml", stages[1]);
+    let begun = killed.read(&environment);
+    let (commit, rest) = begun.split_once('\n').expect("its first line is the commit");
+    killed.write(&environment, &format!("commit = \"0123456789ab\"\n{rest}"));
+    let other = if begun.contains("precision = \"f32\"") {
+        "bf16"
+    } else {
+        "f32"
+    };
+    killed
+        .run(&[&ONLY[..], &["--precision", other]].concat())
+        .refused(2, &["was trained in", "leave the option out or choose another --out"]);
     killed.run(&ONLY).succeeded();
+
+    let ended = killed.read(&environment);
+    assert!(ended.starts_with(commit), "{ended}");
+    assert!(ended.contains("[[earlier]]\ncommit = \"0123456789ab\""), "{ended}");
+    let runs = killed.read("out/runs.csv");
+    assert!(runs.contains("0123456789ab then "), "{runs}");
 
     for (run_dir, kept) in stages.iter().zip(kept) {
         let metrics = |sandbox: &Sandbox| sandbox.read(&format!("{run_dir}/metrics.csv"));

@@ -120,6 +120,12 @@ fn a_forced_precision_is_trained_in_and_stated() {
         let summary = sandbox.read("out/summary.md");
         assert!(summary.contains(&format!("Arithmetic: {precision} on ")), "{summary}");
         let metrics = sandbox.read(&format!("{}/metrics.csv", sandbox.run_dir("nc-drw")));
+        let other = if precision == "f32" { "bf16" } else { "f32" };
+        let asked = format!("--precision {other} is asked for; leave the option out or choose another --out");
+        sandbox
+            .run(&["--methods", "nc-drw", "--precision", other])
+            .refused(2, &["was trained in", precision, &asked]);
+        assert_eq!(sandbox.read("out/summary.md"), summary);
         cell(&metrics, 1, "train_loss").parse::<f64>().expect("a number")
     });
     let difference = (losses[0] - losses[1]).abs() / losses[0];

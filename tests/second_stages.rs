@@ -108,8 +108,19 @@ fn epochs_are_not_selected_on_images_that_nobody_held_out() {
         2,
         &[
             "`--select val` has nothing to select with",
-            "validation = { per_class = 50 }",
+            "hold some out with --validation 50",
         ],
     );
     assert!(!sandbox.path("out").exists());
+
+    let held_out = ["--select", "val", "--validation", "5", "--methods", "ce"];
+    sandbox.run(&held_out).succeeded();
+    let summary = sandbox.read("out/summary.md");
+    for words in [
+        "5 images of each class held out before that",
+        "| selected % |",
+        "--validation 5",
+    ] {
+        assert!(summary.contains(words), "{words} is not in {summary}");
+    }
 }

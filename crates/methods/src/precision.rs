@@ -16,9 +16,9 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// bf16 where the hardware multiplies it faster than f32: GPUs, and processors with bf16 instructions.
+    /// bf16 where the hardware multiplies it faster than f32: GPUs, and processors with fast bf16 instructions.
     pub fn automatic(device: Device) -> Precision {
-        if device.is_cuda() || models::processor_multiplies_bf16() {
+        if device.is_cuda() || models::processor_multiplies_bf16_fast() {
             Precision::Bf16
         } else {
             Precision::F32

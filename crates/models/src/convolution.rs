@@ -2,18 +2,20 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::processor::processor_multiplies_bf16_fast;
+
 /// Maps `[b, in, h, w]` by a `kernel [out, in, side, side]` of odd side, cast to their kind, and a bias `[out]`: maps
 /// `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
 ///
 /// bf16 instructions multiply exactly into f32, add there and round once. A processor without them convolves bf16 at a
-/// fifteenth of f32's speed or less; so there the same is said in f32 operations, at about f32's speed. Autograd rounds the
-/// gradients of maps and kernels in the same places.
+/// fifteenth of f32's speed or less, one with slow ones at half of it; so there the same is said in f32 operations, at about f32's
+/// speed. Autograd rounds the gradients of maps and kernels in the same places.
 pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64) -> Tensor {
     let kind = maps.kind();
     let padding = kernel.size()[2] / 2;
     let of_kind = |tensor: &Tensor| tensor.to_kind(kind);
     let (kernel, bias) = (of_kind(kernel), bias.map(of_kind));
-    if kind == Kind::BFloat16 && maps.device() == Device::Cpu && !processor_multiplies_bf16() {
+    if kind == Kind::BFloat16 && maps.device() == Device::Cpu && !processor_multiplies_bf16_fast() {
         return in_float_operations(maps, &kernel, bias.as_ref(), stride, padding);
     }
     maps.conv2d(&kernel, bias.as_ref(), stride, padding, 1, 1)
@@ -24,18 +26,6 @@ fn in_float_operations(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, st
     let in_float = |tensor: &Tensor| tensor.to_kind(Kind::Float);
     let convolved = in_float(maps).conv2d(&in_float(kernel), bias.map(in_float), stride, padding, 1, 1);
     convolved.to_kind(maps.kind())
-}
-
-/// Whether the processor has instructions that multiply bf16.
-#[cfg(target_arch = "x86_64")]
-pub fn processor_multiplies_bf16() -> bool {
-    is_x86_feature_detected!("avx512bf16")
-}
-
-/// Whether the processor has instructions that multiply bf16.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn processor_multiplies_bf16() -> bool {
-    false
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) mod select;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Imbalance};
+use datasets::{Dataset, Imbalance, Validation};
 use methods::{Protocol, Recipe};
 use models::Backbone;
 use serde::de::DeserializeOwned;
@@ -61,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) methods: Option<Vec<String>>,
     /// Those of the grid's, by ratio.
     pub(crate) imbalance: Option<Vec<f64>>,
+    /// Images of each class that are held out.
+    pub(crate) validation: Option<i64>,
 }
 
 /// A run, and those that it needs.
@@ -116,17 +118,22 @@ impl Grid {
         &self.name
     }
 
+    /// Whether its methods are those of another file.
+    fn is_like_another(&self) -> bool {
+        self.path.file_stem().is_some_and(|stem| *stem != *self.name)
+    }
+
     /// Whether its summary has a table of accuracies under Gaussian noise.
     pub(crate) fn has_noise_table(&self) -> bool {
         self.file.noise_table
     }
 
-    /// Refuses to select epochs on a validation split that the grid does not hold out.
+    /// Refuses to select epochs on a validation split that neither the grid nor `options` hold out.
     ///
     /// # Errors
     /// If that is so.
-    pub(crate) fn check_select(&self, select: Select) -> Result<(), GridError> {
-        if select == Select::Val && self.file.validation.is_none() {
+    pub(crate) fn check_select(&self, select: Select, options: &Options) -> Result<(), GridError> {
+        if select == Select::Val && self.file.validation.is_none() && options.validation.is_none() {
             return Err(GridError::option(Refusal::NothingToSelectOn(self.name.clone())));
         }
         Ok(())
@@ -158,6 +165,7 @@ impl Grid {
                 }
             },
         };
+        let validation = self.held_out(options.validation)?;
         let mut planned = Vec::new();
         for named in chosen {
             for imbalance in &imbalances {
@@ -169,7 +177,7 @@ impl Grid {
                         seed,
                         selection: self.file.selection,
                         imbalance: *imbalance.get_ref(),
-                        validation: self.file.validation.as_ref().map(|validation| *validation.get_ref()),
+                        validation,
                         shots: self.file.shots,
                         recipe: recipe.clone(),
                         method,
@@ -186,6 +194,19 @@ impl Grid {
             }
         }
         Ok(planned)
+    }
+
+    /// The validation split: of `per_class` images if the command line says so, else the grid's.
+    fn held_out(&self, per_class: Option<i64>) -> Result<Option<Validation>, GridError> {
+        match per_class {
+            None => Ok(self.file.validation.as_ref().map(|validation| *validation.get_ref())),
+            Some(per_class) if per_class >= 1 => Ok(Some(Validation { per_class, seed: 0 })),
+            Some(per_class) => Err(GridError::option(Refusal::Setting {
+                name: "--validation",
+                value: per_class as f64,
+                expected: "1 or more",
+            })),
+        }
     }
 
     /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.
@@ -242,6 +263,10 @@ impl Grid {
             return Ok(entries.iter().collect());
         };
         let keys: Vec<Key> = entries.iter().map(&key).collect();
+        if let Some(value) = first_repeated(asked) {
+            let value = value.to_string();
+            return Err(GridError::option(Refusal::Repeated { what, value }));
+        }
         if let Some(missing) = asked.iter().find(|asked| !keys.contains(asked)) {
             let known: Vec<String> = keys.iter().map(Key::to_string).collect();
             let (grid, value, known) = (self.name.clone(), missing.to_string(), known.join(", "));

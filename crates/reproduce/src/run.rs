@@ -8,6 +8,7 @@ pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod network;
+pub(crate) mod precision;
 pub(crate) mod scores;
 pub(crate) mod splits;
 pub(crate) mod worker;
@@ -197,12 +198,16 @@ pub(crate) struct Outcome {
     pub(crate) nc3: Option<f64>,
     /// Seconds of training and evaluation, all sittings together.
     pub(crate) seconds: f64,
-    /// `cpu` or `cuda`, with its model name.
+    /// `cpu` or `cuda`, with its model name. This and the commit are those of all sittings, such as `a then b`.
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
-    /// Threads of libtorch.
+    /// Threads of libtorch, in the last sitting.
     pub(crate) threads: i32,
+    /// Version of libtorch; missing in outcomes from before it was written down here.
+    pub(crate) libtorch: Option<String>,
+    /// How steps reached the device; missing likewise.
+    pub(crate) launch: Option<String>,
     /// Commit of the source, with `+` if it had uncommitted changes.
     pub(crate) commit: String,
     /// SHA-256 of images and labels.

@@ -13,11 +13,12 @@ use methods::Launch;
 
 use crate::analyze::{Source, Split};
 use crate::grid::select::Select;
+use crate::run::precision::PrecisionChoice;
 pub(crate) use bench::BenchArguments;
 pub(crate) use grid::GridArguments;
 pub(crate) use submit::SubmitArguments;
 pub(crate) use values::device;
-use values::{PrecisionChoice, launch, precision};
+use values::{launch, precision};
 pub(crate) use worker::WorkerArguments;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.

@@ -25,7 +25,7 @@ use crate::tables::report::write_report;
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
     let grid = Grid::load(&arguments.grid.grid)?;
-    grid.check_select(arguments.select)?;
+    grid.check_select(arguments.select, &arguments.grid.options())?;
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
     let dataset = planned[0].run.dataset; // one grid, one data set
@@ -35,6 +35,15 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let mut unfinished = all.clone();
     let finished = outcomes(&out, &planned)?;
     unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
+    for outcome in &finished {
+        arguments.precision.admits(&outcome.run, &outcome.precision)?;
+    }
+    for task in &unfinished {
+        let run_dir = RunDir::of(&out, &task.run);
+        if let Some(begun) = run_dir.environment()?.filter(|_| run_dir.checkpoint().exists()) {
+            arguments.precision.admits(&task.run.id(), &begun.precision)?;
+        }
+    }
     let slots = Slots::new(
         arguments.device.as_deref(),
         arguments.per_device,
@@ -139,7 +148,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let ReportArguments { grid: asked, select } = arguments;
     let grid = Grid::load(&asked.grid)?;
-    grid.check_select(*select)?;
+    grid.check_select(*select, &asked.options())?;
     let planned = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
     let outcomes = outcomes(&out, &planned)?;

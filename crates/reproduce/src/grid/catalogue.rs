@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
+use methods::Augmentation;
 use serde::Deserialize;
 use walkdir::WalkDir;
 
-use super::file::MethodEntry;
+use super::file::{MethodEntry, Uses};
 use super::{Grid, GridError, Options};
 use crate::grid::describe;
 
@@ -61,7 +62,7 @@ pub(crate) enum CatalogueError {
 pub(crate) fn catalogue(folder: &Path) -> Result<String, CatalogueError> {
     let grids = grids(folder)?;
     let mut listed = Vec::new();
-    for grid in &grids {
+    for grid in grids.iter().filter(|grid| !grid.is_like_another()) {
         let planned = grid.runs(&Options::default())?;
         for entry in &grid.file.method {
             let Some(Origin { family, paper }) = &entry.origin else {
@@ -70,7 +71,7 @@ pub(crate) fn catalogue(folder: &Path) -> Result<String, CatalogueError> {
             let name = entry.name.get_ref();
             let run = planned.iter().map(|planned| &planned.run).find(|run| run.name == *name);
             let method = &run.expect("a grid plans each of its methods").method;
-            let users = grids.iter().filter(|other| other.spells(entry));
+            let users = grids.iter().filter(|other| other.spells(entry, grid));
             let users: Vec<&str> = users.map(Grid::name).collect();
             let parts = describe::parts_beside(method, &planned[0].run.method.augmentation);
             let (words, users) = (family.name(), users.join(", "));
@@ -102,9 +103,22 @@ fn grids(folder: &Path) -> Result<Vec<Grid>, CatalogueError> {
 }
 
 impl Grid {
-    /// Whether a method of this grid spells the parts of `entry`.
-    fn spells(&self, entry: &MethodEntry) -> bool {
-        self.file.method.iter().any(|other| other.uses == entry.uses)
+    /// Whether a method of this grid spells the parts of `entry`, one of the grid `of`, on the images that are usual in each or on
+    /// the same ones.
+    fn spells(&self, entry: &MethodEntry, of: &Grid) -> bool {
+        let parts = |entry: &MethodEntry| Uses {
+            augmentation: None,
+            ..entry.uses.clone()
+        };
+        self.file.method.iter().any(|other| {
+            let both_usual = other.uses.augmentation.is_none() && entry.uses.augmentation.is_none();
+            parts(other) == parts(entry) && (both_usual || self.augmentation_of(other) == of.augmentation_of(entry))
+        })
+    }
+
+    fn augmentation_of(&self, entry: &MethodEntry) -> Augmentation {
+        let stated = entry.uses.augmentation.as_ref().or(self.file.augmentation.as_ref());
+        stated.cloned().unwrap_or_else(|| self.file.protocol.augmentation())
     }
 }
 
@@ -152,6 +166,7 @@ mod tests {
         let grids = grids(&repository("benchmarks")).expect("sound grids");
         let listed: Vec<_> = grids
             .iter()
+            .filter(|grid| !grid.is_like_another())
             .flat_map(|grid| &grid.file.method)
             .filter(|entry| entry.origin.is_some())
             .collect();

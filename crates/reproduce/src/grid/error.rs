@@ -175,10 +175,15 @@ pub(crate) enum Refusal {
     NoExperts(&'static str),
     /// A choice of epochs on images that nobody held out.
     #[error(
-        "grid {0} holds no images out, so `--select val` has nothing to select with; state `validation = {{ per_class = 50 \
-         }}` at its top, which trains its runs anew, or leave out --select"
+        "grid {0} holds no images out, so `--select val` has nothing to select with; hold some out with --validation 50, \
+         which trains its runs anew, or leave out --select"
     )]
     NothingToSelectOn(String),
+    /// A published number of a twin that is not trained.
+    #[error(
+        "there is no `<name>+nc` for `published_with_plug_in`; state `plug_in = {{ nc = {{}} }}` at the grid's top, or leave it out"
+    )]
+    NoTwin,
     /// A method that cannot be trained.
     #[error("{0}")]
     Method(#[from] methods::MethodError),

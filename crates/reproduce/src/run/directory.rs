@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use methods::{Checkpoint, CheckpointError};
 
+use crate::run::environment::Environment;
 use crate::run::{Outcome, Run};
 
 /// Where one run keeps everything.
@@ -47,6 +48,8 @@ pub(crate) enum RunDirError {
     BadConfig { path: PathBuf, reason: String },
     #[error("{path} is damaged: {reason}; delete this file, then run the same command again")]
     BadOutcome { path: PathBuf, reason: String },
+    #[error("{path} is damaged: {reason}; remove the run's folder, then run the same command again")]
+    BadEnvironment { path: PathBuf, reason: String },
     #[error("{path} is held by another process, which is training this run; wait for it or stop it")]
     Held { path: PathBuf },
     #[error(transparent)]
@@ -160,6 +163,21 @@ impl RunDir {
         }
     }
 
+    /// What the run's sittings so far were like; `None` before the first.
+    pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
+        let path = self.path.join("environment.toml");
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text)
+                .map(Some)
+                .map_err(|error| RunDirError::BadEnvironment {
+                    path,
+                    reason: error.message().to_owned(),
+                }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error(&path, source)),
+        }
+    }
+
     /// Writes a CSV file with a header, whole or not at all.
     pub(crate) fn write_rows<T: serde::Serialize>(
         &self,
@@ -239,13 +257,15 @@ mod tests {
         let outcome = outcome("ce", 100.0, 0, 0.75);
         let mut json = serde_json::to_value(&outcome).expect("an outcome is numbers and words");
         let fields = json.as_object_mut().expect("it has fields");
-        for name in ["many_by_index", "medium_by_index", "few_by_index"] {
+        for name in ["many_by_index", "medium_by_index", "few_by_index", "libtorch", "launch"] {
             fields.remove(name).expect(name);
         }
         fs::write(folder.path().join("outcome.json"), json.to_string()).expect("writable");
         let read = RunDir::at(folder.path()).outcome().expect("a sound outcome");
         let expected = Outcome {
             few_by_index: None,
+            libtorch: None,
+            launch: None,
             ..outcome
         };
         assert_eq!(read, Some(expected));

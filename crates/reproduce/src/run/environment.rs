@@ -3,11 +3,12 @@
 use std::fs;
 
 use methods::{Launch, Precision};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tch::Device;
 
-/// Written to a run's `environment.toml`.
-#[derive(Clone, Debug, Serialize)]
+/// Written to a run's `environment.toml`: of its last sitting and, where they were otherwise, of those before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Environment {
     /// Commit the binary was built from; a `+` marks uncommitted changes.
     pub(crate) commit: String,
@@ -17,10 +18,18 @@ pub(crate) struct Environment {
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
-    /// How steps reached the device.
+    /// How steps reached the device; older versions did not write it down, and had one way only.
+    #[serde(default = "eager")]
     pub(crate) launch: String,
     /// Threads of libtorch.
     pub(crate) threads: i32,
+    /// The first sitting first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Environment>,
+}
+
+fn eager() -> String {
+    Launch::Eager.name().into()
 }
 
 /// Commit this binary was built from; a `+` marks uncommitted changes.
@@ -43,7 +52,35 @@ impl Environment {
             precision: precision.name().into(),
             launch: launch.name().into(),
             threads,
+            earlier: Vec::new(),
         }
+    }
+
+    /// The same of a run that was begun or gone on with in `before`.
+    pub(crate) fn after(mut self, mut before: Environment) -> Environment {
+        self.earlier = std::mem::take(&mut before.earlier);
+        if before != self.alone() {
+            self.earlier.push(before);
+        }
+        self
+    }
+
+    fn alone(&self) -> Environment {
+        Environment {
+            earlier: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Every different value that the sittings had, in their order, such as `e90cff5d34ce then 606e6c4dab90`.
+    pub(crate) fn in_words(&self, value: fn(&Environment) -> &str) -> String {
+        let mut words: Vec<&str> = Vec::new();
+        for sitting in self.earlier.iter().chain([self]) {
+            if words.last() != Some(&value(sitting)) {
+                words.push(value(sitting));
+            }
+        }
+        words.join(" then ")
     }
 
     /// The text of `environment.toml`.
@@ -81,6 +118,30 @@ fn processor() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_sitting_that_was_otherwise_is_remembered() {
+        let at = |commit: &str| Environment {
+            commit: commit.into(),
+            ..Environment::here(Device::Cpu, Precision::F32, Launch::Eager, 1)
+        };
+        let environment = at("b").after(at("a").after(at("a")));
+        let text = environment.text();
+        assert!(text.starts_with("commit = \"b\"\n"), "{text}");
+        let read: Environment = toml::from_str(&text).expect("its own text");
+        assert_eq!(read, environment);
+        let environment = at("a").after(read);
+        assert_eq!(environment.in_words(|sitting| &sitting.commit), "a then b then a");
+        assert_eq!(environment.in_words(|sitting| &sitting.precision), "f32");
+    }
+
+    #[test]
+    fn what_older_versions_wrote_is_read() {
+        let text =
+            "commit = \"e90cff5d34ce\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 1\n";
+        let read: Environment = toml::from_str(text).expect("a flat table");
+        assert_eq!(read.launch, "eager");
+    }
 
     #[test]
     fn a_gpu_is_called_by_its_model_where_all_are_alike() {

@@ -21,6 +21,7 @@ use crate::run::measured::Measured;
 use crate::run::message::Message;
 use crate::run::metrics::{self, MetricsRow, ValidationRow};
 use crate::run::network;
+use crate::run::precision::PrecisionChoice;
 use crate::run::scores::{Scores, score};
 use crate::run::splits::Splits;
 use crate::run::{Outcome, Run};
@@ -42,8 +43,8 @@ pub(crate) struct Job {
     pub(crate) device: Device,
     /// Threads of libtorch.
     pub(crate) threads: i32,
-    /// Arithmetic of the backbone.
-    pub(crate) precision: Precision,
+    /// Arithmetic of the backbone that is asked for.
+    pub(crate) precision: PrecisionChoice,
     /// How steps reach the device.
     pub(crate) launch: Launch,
     /// Epochs from one measurement of neural collapse to the next.
@@ -67,7 +68,15 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     if run_dir.outcome()?.is_some() {
         return Ok(()); // somebody else finished it just now
     }
-    let environment = Environment::here(job.device, job.precision, job.launch, job.threads);
+    let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
+    let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
+    // A sitting before the first checkpoint left nothing that the numbers come from.
+    let before = if next_epoch > 0 { run_dir.environment()? } else { None };
+    let precision = precision(job, &run, before.as_ref())?;
+    let mut environment = Environment::here(job.device, precision, job.launch, job.threads);
+    if let Some(before) = before {
+        environment = environment.after(before);
+    }
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
@@ -90,10 +99,12 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation = Some(evaluated(images(split)));
     }
 
-    let teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
+    let mut teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
     let mut model = starting_network(job, &run, &method)?;
+    for network in [Some(&mut model), teacher.as_mut()].into_iter().flatten() {
+        network.precision = precision;
+    }
 
-    let next_epoch = Checkpoint::load(&run_dir.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
     for path in [run_dir.metrics(), run_dir.per_class(), run_dir.validation()] {
         cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -162,12 +173,22 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the run's numbers are computed in: as it was begun, or as it is asked for.
+fn precision(job: &Job, run: &Run, before: Option<&Environment>) -> anyhow::Result<Precision> {
+    let Some(before) = before else {
+        return Ok(job.precision.on(job.device));
+    };
+    job.precision.admits(&run.id(), &before.precision)?;
+    let begun = PrecisionChoice::by_name(&before.precision)
+        .with_context(|| format!("environment.toml of {} names no precision; remove its folder", run.id()))?;
+    Ok(begun.on(job.device))
+}
+
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
 fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Model> {
     tch::manual_seed(epoch_seed(run.seed, -1));
     let classes = method.classes(run.dataset.classes());
     let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device);
-    model.precision = job.precision;
     if let Some(second_stage) = &run.method.second_stage {
         let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
         checkpoint.restore_model(&mut model)?;
@@ -181,9 +202,7 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
 /// The network that the run learns from, as its own run left it.
 fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
     let (directory, checkpoint) = network::needed(job.teacher.as_ref(), Role::Teacher)?;
-    let mut teacher = network::restored(&directory.run()?, &checkpoint, job.device)?;
-    teacher.precision = job.precision;
-    Ok(teacher)
+    Ok(network::restored(&directory.run()?, &checkpoint, job.device)?)
 }
 
 /// Appends an epoch to the run's tables and tells the parent.
@@ -287,10 +306,12 @@ fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
         nc2_norm_cov: collapse.map(|metrics| metrics.nc2_norm_variation),
         nc3: collapse.and_then(|metrics| metrics.nc3),
         seconds: measured.seconds,
-        device: environment.device.clone(),
+        device: environment.in_words(|sitting| &sitting.device),
         precision: environment.precision.clone(),
         threads: environment.threads,
-        commit: environment.commit.clone(),
+        libtorch: Some(environment.in_words(|sitting| &sitting.libtorch)),
+        launch: Some(environment.in_words(|sitting| &sitting.launch)),
+        commit: environment.in_words(|sitting| &sitting.commit),
         data_digest: data.digest.clone(),
         split_digest: split.sha256.clone(),
         command: job.command.clone(),

@@ -250,6 +250,8 @@ pub(crate) mod tests {
             device: text("cpu"),
             precision: text("f32"),
             threads: 1,
+            libtorch: Some(text("2.11.0")),
+            launch: Some(text("eager")),
             commit: text("0123abc"),
             data_digest: text("d1"),
             split_digest: text("d2"),

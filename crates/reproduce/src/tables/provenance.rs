@@ -30,11 +30,8 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         return String::new();
     };
     let seeds = distinct(planned.iter().map(|planned| planned.run.seed.to_string()));
-    let images = distinct(
-        planned
-            .iter()
-            .map(|planned| describe::augmentation(&planned.run.method.augmentation)),
-    );
+    let usual = &run.method.augmentation;
+    let others = planned.iter().any(|planned| planned.run.method.augmentation != *usual);
     let of_outcomes =
         |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
     let splits = distinct(outcomes.iter().map(|outcome| {
@@ -53,14 +50,13 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
     let methods = distinct(
         planned
             .iter()
-            .map(|planned| format!("- `{}`: {}\n", planned.run.name, describe::parts(&planned.run.method))),
+            .map(|Planned { run, .. }| format!("- `{}`: {}\n", run.name, describe::parts_beside(&run.method, usual))),
     );
-    let is_protocols =
-        run.recipe == run.protocol.recipe() && images == [describe::augmentation(&run.protocol.augmentation())];
+    let is_protocols = run.recipe == run.protocol.recipe() && *usual == run.protocol.augmentation() && !others;
     format!(
         "Protocol `{protocol}`{changes} on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
-         Augmentation: {images}. Seeds: {seeds}. Training splits: {splits}; data `{data}`. Arithmetic: {precision} on \
-         {device}, {threads} of libtorch. Source: commit {commit}. \
+         Augmentation: {images}{unless}. Seeds: {seeds}. Training splits: {splits}; data `{data}`{held_out}. Arithmetic: {precision} on \
+         {device}, {threads} of libtorch{libtorch}{launch}. Source: commit {commit}. \
          Training and evaluation took {minutes:.1} minutes, all runs added up.\n\n{methods}\n\
          *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
          last of a second stage. *Best* is the highest of any epoch; it is chosen on that same test split, so it flatters. Many, \
@@ -75,19 +71,45 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         network = run.recipe.backbone.name(),
         parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
         recipe = describe::recipe(&run.recipe),
-        images = in_words(&images),
+        images = describe::augmentation(usual),
+        unless = if others {
+            ", where a method does not say otherwise"
+        } else {
+            ""
+        },
         seeds = in_words(&seeds),
         splits = in_words(&splits),
         data = of_outcomes(|outcome| short(&outcome.data_digest).to_owned()),
         precision = of_outcomes(|outcome| outcome.precision.clone()),
         device = of_outcomes(|outcome| outcome.device.clone()),
         threads = of_outcomes(|outcome| describe::count(i64::from(outcome.threads), "thread")),
+        held_out = run.validation.map_or(String::new(), |validation| {
+            let images = describe::count(validation.per_class, "image");
+            format!(
+                "; {images} of each class held out before that, for validation (seed {})",
+                validation.seed
+            )
+        }),
+        libtorch = stated(" ", outcomes, |outcome| outcome.libtorch.as_deref()),
+        launch = stated(", launched ", outcomes, |outcome| {
+            outcome.launch.as_deref().filter(|launch| *launch != "eager") // as everybody expects
+        }),
         commit = of_outcomes(|outcome| format!("`{}`", outcome.commit)),
         methods = methods.concat(),
         minutes = outcomes.iter().fold(0.0, |sum, outcome| sum + outcome.seconds) / 60.0,
         last_epoch = run.recipe.epochs - 1,
         groups = groups(run.shots),
     )
+}
+
+/// Every value that is worth a word, after `before`; nothing if none is.
+fn stated(before: &str, outcomes: &[&Outcome], value: fn(&Outcome) -> Option<&str>) -> String {
+    let values = distinct(outcomes.iter().filter_map(|outcome| value(outcome)).map(str::to_owned));
+    if values.is_empty() {
+        String::new()
+    } else {
+        before.to_owned() + &in_words(&values)
+    }
 }
 
 /// The first characters of a digest, enough to tell splits apart; `runs.csv` has all of it.

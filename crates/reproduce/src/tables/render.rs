@@ -78,12 +78,16 @@ fn has_selected(table: &Table) -> bool {
     rows.any(|row| row.spread(Metric::AccuracySelected).is_some())
 }
 
-/// What *selected* means, and which column the differences are of, where that is not the last epoch's.
+fn has_published(table: &Table) -> bool {
+    table.rows.iter().any(|row| row.published.is_some())
+}
+
+/// What *selected* means, and which column the differences are of.
 fn selection(table: &Table) -> Option<String> {
     let meaning = "*Selected* is the test accuracy after the epoch with the highest accuracy on the validation split, whose \
                    images nothing was trained on.";
     let difference = match table.select {
-        Select::Last => None,
+        Select::Last => has_published(table).then_some("The differences are those of *last*."),
         Select::Val => Some("The differences are those of *selected*."),
         Select::TestBest => Some("The differences are those of *best*, which the test split chose: they flatter."),
     };
@@ -137,7 +141,7 @@ fn notes(table: &Table) -> Vec<String> {
 fn published_cell(row: &Row, notes: &[String]) -> String {
     let number = notes.iter().position(|other| Some(other) == note(row).as_ref());
     match (row.published, number) {
-        (Some(published), Some(index)) => format!("{:.1}[^{}]", 100.0 * published.accuracy, index + 1),
+        (Some(published), Some(index)) => format!("{}[^{}]", published.percent, index + 1),
         _ => MISSING.to_owned(),
     }
 }
@@ -151,27 +155,20 @@ fn footnotes(table: &Table) -> Option<String> {
     (!notes.is_empty()).then(|| lines.collect())
 }
 
-/// Says of which published numbers this falls short, and when the two cannot be compared.
+/// Says of which published numbers this falls short, and which cannot be compared with it.
 fn comparison(table: &Table) -> Option<String> {
     let compared: Vec<(&Row, &Published, f64)> = table
         .rows
         .iter()
         .filter_map(|row| Some((row, row.published?, row.difference(table.select)?)))
         .collect();
-    if compared.is_empty() {
-        return None;
-    }
-    let mut lines = Vec::new();
-    let other_length = compared.iter().find(|(row, ..)| row.epochs != row.published_epochs);
-    if let Some((row, ..)) = other_length {
-        lines.push(format!(
-            "This is a training of {} epochs, and the published numbers are of {}: they cannot be compared, and no \
-             difference above says that a number is or is not reproduced.",
-            row.epochs, row.published_epochs
-        ));
-    }
-    let short = compared.iter().filter(|(.., difference)| *difference < -REACHED_WITHIN);
-    for (row, published, difference) in short {
+    let (comparable, others): (Vec<_>, Vec<_>) = compared.into_iter().partition(|(row, ..)| row.is_comparable());
+    let short: Vec<_> = comparable
+        .iter()
+        .filter(|(.., difference)| *difference < -REACHED_WITHIN)
+        .collect();
+    let mut lines: Vec<String> = lengths(&others).into_iter().collect();
+    lines.extend(short.iter().map(|(row, published, difference)| {
         let seeds = if row.finished == row.planned {
             String::new()
         } else {
@@ -179,21 +176,47 @@ fn comparison(table: &Table) -> Option<String> {
         };
         let differs = row.published_differs.as_ref();
         let differs = differs.map_or(String::new(), |differs| format!(", whose training differs: {differs}"));
-        lines.push(format!(
-            "Not reached: `{}` at {} is {:.2} points below the published {:.1} %{seeds}{differs}.",
+        format!(
+            "Not reached: `{}` at {} is {:.2} points below the published {} %{seeds}{differs}.",
             row.method,
             row.imbalance,
             -100.0 * difference,
-            100.0 * published.accuracy,
-        ));
-    }
-    if lines.is_empty() {
+            published.percent,
+        )
+    }));
+    if short.is_empty() && !comparable.is_empty() {
+        let which = if others.is_empty() { "Every" } else { "Every other" };
         lines.push(format!(
-            "Every published number above is reached, to within {} point.",
+            "{which} published number above is reached, to within {} point.",
             100.0 * REACHED_WITHIN
         ));
     }
-    Some(lines.join("\n\n") + "\n")
+    (!lines.is_empty()).then(|| lines.join("\n\n") + "\n")
+}
+
+/// Why numbers of trainings of other lengths say nothing about these.
+fn lengths(others: &[(&Row, &Published, f64)]) -> Option<String> {
+    let (row, ..) = others.first()?; // a table's rows are all of one length
+    if row.epochs < row.protocol_epochs {
+        return Some(format!(
+            "This is a training of {} epochs where the protocol has {}: it cannot be compared with the published numbers, and \
+             no difference above says that a number is or is not reproduced.",
+            row.epochs, row.protocol_epochs
+        ));
+    }
+    let each = others.iter().map(|(row, published, _)| {
+        let (method, imbalance) = (&row.method, row.imbalance);
+        format!(
+            "`{method}` at {imbalance}, whose number is of {} epochs",
+            published.epochs
+        )
+    });
+    let each: Vec<String> = each.collect();
+    Some(format!(
+        "This is a training of {} epochs, and some published numbers cannot be compared with it: {}.",
+        row.epochs,
+        each.join("; ")
+    ))
 }
 
 fn unfinished(table: &Table) -> Option<String> {
@@ -251,7 +274,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         }
         record.push(number(row.relative));
         let published = row.published;
-        record.push(number(published.map(|published| published.accuracy)));
+        record.push(number(published.map(Published::accuracy)));
         record.push(published.map_or(String::new(), |published| published.epochs.clone()));
         record.push(number(row.difference(table.select)));
         record.push(published.map_or(String::new(), |published| published.source.clone()));

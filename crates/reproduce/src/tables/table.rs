@@ -35,12 +35,12 @@ pub(crate) struct Row {
     pub(crate) planned: usize,
     /// Epochs of the (first) stage.
     pub(crate) epochs: i64,
+    /// Those that its protocol has.
+    pub(crate) protocol_epochs: i64,
     /// The number to compare with.
     pub(crate) published: Option<&'static Published>,
     /// What the grid says is different in the training behind it.
     pub(crate) published_differs: Option<String>,
-    /// Epochs behind the published number; where its source does not say, those of the protocol.
-    pub(crate) published_epochs: i64,
     /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
     pub(crate) relative: Option<f64>,
     /// In the order of [`Metric::ALL`]; `None` where no finished seed has the metric.
@@ -118,7 +118,6 @@ impl Table {
 fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summary: &Summary) -> PolarsResult<Row> {
     let run = &group[0].run; // a group begins with a run, and its runs differ in nothing but the seed
     let published = grid.published(run);
-    let stated_epochs = published.and_then(|published| published.epochs.parse().ok());
     Ok(Row {
         method: run.name.clone(),
         imbalance: run.imbalance,
@@ -128,9 +127,9 @@ fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summ
             .count(),
         planned: group.len(),
         epochs: run.recipe.epochs,
+        protocol_epochs: run.protocol.recipe().epochs,
         published,
         published_differs: grid.published_differs(run).map(str::to_owned),
-        published_epochs: stated_epochs.unwrap_or_else(|| run.protocol.recipe().epochs),
         relative: None,
         spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,
     })
@@ -172,8 +171,14 @@ impl Row {
         index.and_then(|index| self.spreads[index])
     }
 
+    /// Whether the published number is of a training as long as this one, as far as its source says.
+    pub(crate) fn is_comparable(&self) -> bool {
+        let stated = self.published.and_then(Published::stated_epochs);
+        stated.map_or(self.epochs >= self.protocol_epochs, |stated| stated == self.epochs)
+    }
+
     /// Mean accuracy after the selected epoch, less the published one.
     pub(crate) fn difference(&self, select: Select) -> Option<f64> {
-        Some(self.spread(select.metric())?.mean - self.published?.accuracy)
+        Some(self.spread(select.metric())?.mean - self.published?.accuracy())
     }
 }

@@ -4,8 +4,9 @@ use clap::Args;
 use methods::Launch;
 use tch::Device;
 
-use super::values::{PrecisionChoice, device, launch, precision};
+use super::values::{device, launch, precision};
 use crate::bench::Bench;
+use crate::run::precision::PrecisionChoice;
 
 #[derive(Args, Debug)]
 pub(crate) struct BenchArguments {

@@ -34,10 +34,13 @@ pub(crate) struct GridArguments {
     /// Only these imbalance ratios, such as 100
     #[arg(long, value_delimiter = ',')]
     imbalance: Option<Vec<f64>>,
+    /// Hold so many images of each class out of the training images, for --select val [default: what the grid says]
+    #[arg(long, value_name = "PER_CLASS")]
+    validation: Option<i64>,
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
     #[arg(long, value_parser = protocol, value_name = "paper|code")]
     protocol: Option<Protocol>,
-    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -resnet18, -code or -30-epochs where that is asked for]
+    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -53,6 +56,7 @@ impl GridArguments {
             methods,
             imbalance,
             protocol,
+            validation,
             ..
         } = self.clone();
         Options {
@@ -63,6 +67,7 @@ impl GridArguments {
             seeds,
             methods,
             imbalance,
+            validation,
         }
     }
 
@@ -73,6 +78,7 @@ impl GridArguments {
             ("backbone", self.backbone.map(spelt)),
             ("protocol", self.protocol.map(|protocol| protocol.name().to_owned())),
             ("epochs", self.epochs.map(|epochs| epochs.to_string())),
+            ("validation", self.validation.map(|per_class| per_class.to_string())),
         ]
         .into_iter()
         .filter_map(|(option, value)| Some((option, value?)))
@@ -82,6 +88,7 @@ impl GridArguments {
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         let suffix = |(option, value)| match option {
             "epochs" => format!("-{value}-epochs"),
+            "validation" => format!("-{value}-held-out"),
             _ => format!("-{value}"),
         };
         let suffixes: String = self.changes().map(suffix).collect();
@@ -118,8 +125,11 @@ impl GridArguments {
             list("methods", self.methods.clone()),
             list("imbalance", text(&self.imbalance)),
         );
+        // A folder below this one is the same for whoever types it again; another one is a matter of this machine.
+        let out = self.out.iter().filter(|out| out.is_relative());
+        let out: String = out.map(|out| format!(" --out {}", out.display())).collect();
         format!(
-            "{}{methods}{imbalance}{}{}",
+            "{}{methods}{imbalance}{}{}{out}",
             self.command(),
             list("seeds", seeds),
             select.option()

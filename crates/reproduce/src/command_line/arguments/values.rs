@@ -1,42 +1,14 @@
 //! Values: the words that options take.
 
 use datasets::Dataset;
-use methods::{Launch, Precision, Protocol};
+use methods::{Launch, Protocol};
 use models::Backbone;
 use tch::Device;
 
-/// What a person asks for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum PrecisionChoice {
-    Automatic,
-    Forced(Precision),
-}
-
-impl PrecisionChoice {
-    /// What that is on a device.
-    pub(super) fn on(self, device: Device) -> Precision {
-        match self {
-            PrecisionChoice::Automatic => Precision::automatic(device),
-            PrecisionChoice::Forced(precision) => precision,
-        }
-    }
-
-    /// As it is typed.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            PrecisionChoice::Automatic => "auto",
-            PrecisionChoice::Forced(precision) => precision.name(),
-        }
-    }
-}
+use crate::run::precision::PrecisionChoice;
 
 pub(super) fn precision(text: &str) -> Result<PrecisionChoice, String> {
-    match text {
-        "auto" => Ok(PrecisionChoice::Automatic),
-        "f32" => Ok(PrecisionChoice::Forced(Precision::F32)),
-        "bf16" => Ok(PrecisionChoice::Forced(Precision::Bf16)),
-        _ => Err(format!("`{text}` is no precision; say auto, f32 or bf16")),
-    }
+    PrecisionChoice::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say auto, f32 or bf16"))
 }
 
 pub(super) fn launch(text: &str) -> Result<Launch, String> {

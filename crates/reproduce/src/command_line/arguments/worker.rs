@@ -6,8 +6,9 @@ use clap::Args;
 use methods::Launch;
 use tch::Device;
 
-use super::values::{PrecisionChoice, device, launch, precision};
+use super::values::{device, launch, precision};
 use crate::run::directory::RunDir;
+use crate::run::precision::PrecisionChoice;
 use crate::run::worker::Job;
 
 #[derive(Args, Debug)]
@@ -59,7 +60,7 @@ impl WorkerArguments {
             data,
             device,
             threads,
-            precision: precision.on(device),
+            precision,
             launch,
             metrics_every,
             command,

@@ -28,6 +28,20 @@ fn options_that_the_grid_does_not_have_are_refused_with_what_it_has() {
     );
     assert_eq!(
         option_refusal(&Options {
+            methods: Some(vec!["ce".to_owned(), "ce".to_owned()]),
+            ..Options::default()
+        }),
+        "method ce is stated twice; state it once"
+    );
+    assert_eq!(
+        option_refusal(&Options {
+            validation: Some(0),
+            ..Options::default()
+        }),
+        "`--validation` is 0; set it to 1 or more"
+    );
+    assert_eq!(
+        option_refusal(&Options {
             epochs: Some(0),
             ..Options::default()
         }),
@@ -127,6 +141,11 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
         augmented("cmo = { start_epoch = 197 }"),
         "7:8: `cmo.last_plain_epochs` is 3; set it to fewer than the epochs from `cmo.start_epoch` on, or train for \
          longer"
+    );
+    assert_eq!(
+        with("name = \"ce\"", "name = \"ce\"\npublished_with_plug_in = \"CE + NC\""),
+        "7:26: there is no `<name>+nc` for `published_with_plug_in`; state `plug_in = { nc = {} }` at the grid's top, or \
+         leave it out"
     );
     assert_eq!(
         with("seeds =", "sedes ="),
@@ -240,7 +259,7 @@ fn published_names_are_looked_up_when_the_grid_is_read() {
     );
     let grid = load(&named.replace("seeds =", source)).expect("a source that has the name");
     let planned = grid.runs(&Options::default()).expect("a sound grid");
-    assert_eq!(grid.published(&planned[0].run).map(|row| row.accuracy), Some(0.704));
+    assert_eq!(grid.published(&planned[0].run).map(|row| row.accuracy()), Some(0.704));
     assert_eq!(
         grid.published(&planned[2].run),
         None,
@@ -275,7 +294,7 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
     let planned = grid.runs(&Options::default()).expect("a sound grid");
     let beside = |name: &str| {
         let run = &planned.iter().find(|planned| planned.run.name == name).expect(name).run;
-        let published = grid.published(run).map(|row| (row.accuracy, row.source.as_str()));
+        let published = grid.published(run).map(|row| (row.accuracy(), row.source.as_str()));
         (published, grid.published_differs(run))
     };
     assert_eq!(
