@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod describe;
 mod error;
 mod file;
+mod named;
 mod needs;
 mod overrides;
 pub(crate) mod published;
@@ -18,22 +19,21 @@ pub(crate) mod select;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Imbalance, Validation};
+use datasets::{Dataset, Imbalance};
 use methods::{Protocol, Recipe};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use crate::grid::select::Select;
 use crate::run::{Remembered, Run};
 pub(crate) use catalogue::catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
+use named::Named;
 use needs::Planner;
 pub(crate) use needs::Role;
-use resolve::Named;
 
 /// A grid file that has been read and checked.
 #[derive(Debug)]
@@ -128,17 +128,6 @@ impl Grid {
         self.file.noise_table
     }
 
-    /// Refuses to select epochs on a validation split that neither the grid nor `options` hold out.
-    ///
-    /// # Errors
-    /// If that is so.
-    pub(crate) fn check_select(&self, select: Select, options: &Options) -> Result<(), GridError> {
-        if select == Select::Val && self.file.validation.is_none() && options.validation.is_none() {
-            return Err(GridError::option(Refusal::NothingToSelectOn(self.name.clone())));
-        }
-        Ok(())
-    }
-
     /// The runs it means, in the order of the file: method, then its plug-in twin × imbalance × seed.
     ///
     /// # Errors
@@ -194,19 +183,6 @@ impl Grid {
             }
         }
         Ok(planned)
-    }
-
-    /// The validation split: of `per_class` images if the command line says so, else the grid's.
-    fn held_out(&self, per_class: Option<i64>) -> Result<Option<Validation>, GridError> {
-        match per_class {
-            None => Ok(self.file.validation.as_ref().map(|validation| *validation.get_ref())),
-            Some(per_class) if per_class >= 1 => Ok(Some(Validation { per_class, seed: 0 })),
-            Some(per_class) => Err(GridError::option(Refusal::Setting {
-                name: "--validation",
-                value: per_class as f64,
-                expected: "1 or more",
-            })),
-        }
     }
 
     /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.

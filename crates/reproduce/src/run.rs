@@ -3,6 +3,7 @@
 pub(crate) mod adjust;
 pub(crate) mod directory;
 pub(crate) mod environment;
+mod finished;
 pub(crate) mod groups;
 pub(crate) mod measured;
 pub(crate) mod message;

@@ -54,8 +54,10 @@ impl GridFile {
         if let Some(source) = &self.published_source {
             check_source(source.get_ref()).map_err(|refusal| Fault::new(source.span(), refusal))?;
         }
-        let unused = self.method.iter().filter(|_| self.plug_in.is_none());
-        if let Some(of_twin) = unused.filter_map(|entry| entry.published_with_plug_in.as_ref()).next() {
+        let mut stated = self.method.iter();
+        if self.plug_in.is_none()
+            && let Some(of_twin) = stated.find_map(|entry| entry.published_with_plug_in.as_ref())
+        {
             return Err(Fault::new(of_twin.span(), Refusal::NoTwin));
         }
         let stated = self.method.iter();

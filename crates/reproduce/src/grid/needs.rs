@@ -6,7 +6,7 @@ use methods::{Head, Initial, Method};
 
 use super::Planned;
 use super::error::{Fault, Refusal};
-use super::resolve::Named;
+use super::named::Named;
 use crate::run::Run;
 use crate::run::network;
 

@@ -1,28 +1,13 @@
 //! A grid file under a protocol: every value known, and in its range.
 
-use std::ops::Range;
-
 use datasets::Dataset;
-use methods::{
-    Head, LearningRate, Method, Mix, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep,
-};
-use models::Backbone;
+use methods::{LearningRate, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
 
 use super::augmentation::check_augmentation;
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
+use super::named::Named;
 use super::overrides::Overrides;
-
-/// A method of the grid, or the `+nc` twin of one.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    /// Unique in the grid.
-    pub(super) name: String,
-    /// Where the name, or that of the twin's original, is stated.
-    pub(super) span: Range<usize>,
-    /// Its parts.
-    pub(super) method: Method,
-}
 
 impl GridFile {
     /// The recipe: the protocol's, and over it the file's.
@@ -270,45 +255,4 @@ pub(super) fn check(name: &'static str, value: f64, holds: bool, expected: &'sta
 
 pub(super) fn is_finite_and_not_negative(value: f64) -> bool {
     value.is_finite() && value >= 0.0
-}
-
-impl Named {
-    /// Refuses a fixed ETF of more classes than the features of `backbone` have room for, and experts that it does not have.
-    pub(super) fn check_network(&self, classes: i64, backbone: Backbone) -> Result<(), Fault> {
-        if self.method.experts.is_some() && !backbone.has_experts() {
-            return Err(Fault::new(self.span.clone(), Refusal::NoExperts(backbone.name())));
-        }
-        let dimension = backbone.dimension();
-        if self.method.head == Head::FixedEtf && classes > dimension + 1 {
-            let refusal = nc::Error::NoSimplex { classes, dimension }.into();
-            return Err(Fault::new(self.span.clone(), refusal));
-        }
-        Ok(())
-    }
-
-    /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
-    pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
-        for (part, start) in self.method.starts() {
-            if start >= epochs {
-                let refusal = Refusal::LateStart {
-                    part,
-                    method: self.name.clone(),
-                    start,
-                    epochs,
-                };
-                return Err(Fault::new(self.span.clone(), refusal));
-            }
-        }
-        if let Some(mix @ Mix::Cmo(cmo)) = self.method.augmentation.mix
-            && !(0..epochs).any(|epoch| mix.is_active(epoch, epochs))
-        {
-            let refusal = Refusal::Setting {
-                name: "cmo.last_plain_epochs",
-                value: cmo.last_plain_epochs as f64,
-                expected: "fewer than the epochs from `cmo.start_epoch` on, or train for longer",
-            };
-            return Err(Fault::new(self.span.clone(), refusal));
-        }
-        Ok(())
-    }
 }

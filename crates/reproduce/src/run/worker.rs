@@ -5,26 +5,25 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use datasets::{IndexList, Loaded};
 use methods::{
     Checkpoint, EpochRow, Evaluation, Images, Launch, Method, Model, Precision, Progress, Shots, Training, epoch_seed,
-    features_of,
 };
 use serde::Serialize;
 use tch::{Device, Kind};
 
 use crate::grid::Role;
+use crate::run::Run;
 use crate::run::directory::{RunDir, append_rows, cut_rows};
 use crate::run::environment::Environment;
+use crate::run::finished::Finished;
 use crate::run::groups::GroupsByIndex;
 use crate::run::measured::Measured;
 use crate::run::message::Message;
 use crate::run::metrics::{self, MetricsRow, ValidationRow};
 use crate::run::network;
 use crate::run::precision::PrecisionChoice;
-use crate::run::scores::{Scores, score};
+use crate::run::scores::score;
 use crate::run::splits::Splits;
-use crate::run::{Outcome, Run};
 
 /// What a worker is told besides its run's config.
 #[derive(Clone, Debug)]
@@ -72,11 +71,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
     // A sitting before the first checkpoint left nothing that the numbers come from.
     let before = if next_epoch > 0 { run_dir.environment()? } else { None };
-    let precision = precision(job, &run, before.as_ref())?;
-    let mut environment = Environment::here(job.device, precision, job.launch, job.threads);
-    if let Some(before) = before {
-        environment = environment.after(before);
-    }
+    let (precision, environment) = sitting(job, &run, before)?;
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
@@ -154,34 +149,35 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
 
     tch::manual_seed(epoch_seed(run.seed, -3));
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
-    let outcome = sum_up(
-        job,
-        &run,
-        &Finished {
-            model: &model,
-            measured,
-            groups: GroupsByIndex::of(&run, &run_dir)?,
-            scores,
-            train: &evaluated(train),
-            data: &data,
-            split: &splits.train_list,
-            environment,
-        },
-    );
+    let finished = Finished {
+        model: &model,
+        measured,
+        groups: GroupsByIndex::of(&run, &run_dir)?,
+        scores,
+        train: &evaluated(train),
+        data: &data,
+        split: &splits.train_list,
+        environment,
+    };
+    let outcome = finished.outcome(job, &run);
     let text = serde_json::to_string_pretty(&outcome).context("an outcome is numbers and words")?;
     run_dir.write("outcome.json", &(text + "\n"))?;
     Ok(())
 }
 
-/// What the run's numbers are computed in: as it was begun, or as it is asked for.
-fn precision(job: &Job, run: &Run, before: Option<&Environment>) -> anyhow::Result<Precision> {
+/// What the run's numbers are computed in, as it was begun or as it is asked for, and what it has been trained on so far, `before`
+/// and here.
+fn sitting(job: &Job, run: &Run, before: Option<Environment>) -> anyhow::Result<(Precision, Environment)> {
+    let here = |precision| Environment::here(job.device, precision, job.launch, job.threads);
     let Some(before) = before else {
-        return Ok(job.precision.on(job.device));
+        let precision = job.precision.on(job.device);
+        return Ok((precision, here(precision)));
     };
     job.precision.admits(&run.id(), &before.precision)?;
     let begun = PrecisionChoice::by_name(&before.precision)
         .with_context(|| format!("environment.toml of {} names no precision; remove its folder", run.id()))?;
-    Ok(begun.on(job.device))
+    let precision = begun.on(job.device);
+    Ok((precision, here(precision).after(before)))
 }
 
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
@@ -202,7 +198,7 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
 /// The network that the run learns from, as its own run left it.
 fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
     let (directory, checkpoint) = network::needed(job.teacher.as_ref(), Role::Teacher)?;
-    Ok(network::restored(&directory.run()?, &checkpoint, job.device)?)
+    network::restored(&directory.run()?, &checkpoint, job.device)
 }
 
 /// Appends an epoch to the run's tables and tells the parent.
@@ -242,78 +238,4 @@ fn say(message: &Message) -> io::Result<()> {
     let mut line = serde_json::to_string(message).map_err(io::Error::other)?;
     line.push('\n');
     io::stdout().lock().write_all(line.as_bytes())
-}
-
-/// Everything an outcome is made of, besides the run.
-struct Finished<'a> {
-    model: &'a Model,
-    measured: Measured,
-    groups: GroupsByIndex,
-    scores: Scores,
-    train: &'a Images,
-    data: &'a Loaded,
-    split: &'a IndexList,
-    environment: Environment,
-}
-
-/// The outcome of a run that is at its end.
-fn sum_up(job: &Job, run: &Run, finished: &Finished<'_>) -> Outcome {
-    let Finished {
-        model,
-        measured,
-        groups,
-        scores,
-        train,
-        data,
-        split,
-        environment,
-    } = finished;
-    let collapse = model.collapse(&features_of(model, train), train.labels());
-    let collapse = collapse.as_ref();
-    Outcome {
-        run: run.id(),
-        first_stage: job
-            .first_stage
-            .as_ref()
-            .and_then(|directory| Some(directory.path().file_name()?.to_string_lossy().into_owned())),
-        method: run.name.clone(),
-        dataset: run.dataset.name().into(),
-        protocol: run.protocol.name().into(),
-        imbalance: run.imbalance.to_string().split(' ').next().unwrap_or_default().into(),
-        ratio: run.imbalance.ratio(),
-        seed: run.seed,
-        backbone: run.recipe.backbone.name().into(),
-        parameters: model.parameter_count(),
-        epochs: run.epochs(),
-        train_images: train.samples(),
-        accuracy_last: measured.accuracy,
-        accuracy_best: measured.best.map(|(_, accuracy)| accuracy),
-        best_epoch: measured.best.map(|(epoch, _)| epoch),
-        accuracy_selected: measured.selected,
-        selected_epoch: measured.selected_epoch,
-        tau: measured.tau,
-        many: measured.many,
-        medium: measured.medium,
-        few: measured.few,
-        many_by_index: groups.many,
-        medium_by_index: groups.medium,
-        few_by_index: groups.few,
-        top5: scores.top5,
-        ece: scores.ece,
-        nc1: collapse.map(|metrics| metrics.nc1),
-        nc2_equiangularity: collapse.map(|metrics| metrics.nc2_equiangularity),
-        nc2_min_angle: collapse.map(|metrics| metrics.nc2_smallest_angle_degrees),
-        nc2_norm_cov: collapse.map(|metrics| metrics.nc2_norm_variation),
-        nc3: collapse.and_then(|metrics| metrics.nc3),
-        seconds: measured.seconds,
-        device: environment.in_words(|sitting| &sitting.device),
-        precision: environment.precision.clone(),
-        threads: environment.threads,
-        libtorch: Some(environment.in_words(|sitting| &sitting.libtorch)),
-        launch: Some(environment.in_words(|sitting| &sitting.launch)),
-        commit: environment.in_words(|sitting| &sitting.commit),
-        data_digest: data.digest.clone(),
-        split_digest: split.sha256.clone(),
-        command: job.command.clone(),
-    }
 }

@@ -126,8 +126,8 @@ impl GridArguments {
             list("imbalance", text(&self.imbalance)),
         );
         // A folder below this one is the same for whoever types it again; another one is a matter of this machine.
-        let out = self.out.iter().filter(|out| out.is_relative());
-        let out: String = out.map(|out| format!(" --out {}", out.display())).collect();
+        let out = self.out.as_ref().filter(|out| out.is_relative());
+        let out = out.map_or(String::new(), |out| format!(" --out {}", out.display()));
         format!(
             "{}{methods}{imbalance}{}{}{out}",
             self.command(),

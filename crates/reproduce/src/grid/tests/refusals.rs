@@ -259,7 +259,10 @@ fn published_names_are_looked_up_when_the_grid_is_read() {
     );
     let grid = load(&named.replace("seeds =", source)).expect("a source that has the name");
     let planned = grid.runs(&Options::default()).expect("a sound grid");
-    assert_eq!(grid.published(&planned[0].run).map(|row| row.accuracy()), Some(0.704));
+    assert_eq!(
+        grid.published(&planned[0].run).map(published::Published::accuracy),
+        Some(0.704)
+    );
     assert_eq!(
         grid.published(&planned[2].run),
         None,

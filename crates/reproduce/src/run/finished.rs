@@ -1,0 +1,87 @@
+//! Finished: a run at its end, and the outcome that is left of it.
+
+use datasets::{IndexList, Loaded};
+use methods::{Images, Model, features_of};
+
+use crate::run::environment::Environment;
+use crate::run::groups::GroupsByIndex;
+use crate::run::measured::Measured;
+use crate::run::scores::Scores;
+use crate::run::worker::Job;
+use crate::run::{Outcome, Run};
+
+/// Everything an outcome is made of, besides the run.
+pub(super) struct Finished<'a> {
+    pub(super) model: &'a Model,
+    pub(super) measured: Measured,
+    pub(super) groups: GroupsByIndex,
+    pub(super) scores: Scores,
+    pub(super) train: &'a Images,
+    pub(super) data: &'a Loaded,
+    pub(super) split: &'a IndexList,
+    pub(super) environment: Environment,
+}
+
+impl Finished<'_> {
+    /// The outcome of a run that is at its end.
+    pub(super) fn outcome(&self, job: &Job, run: &Run) -> Outcome {
+        let Finished {
+            model,
+            measured,
+            groups,
+            scores,
+            train,
+            data,
+            split,
+            environment,
+        } = self;
+        let collapse = model.collapse(&features_of(model, train), train.labels());
+        let collapse = collapse.as_ref();
+        Outcome {
+            run: run.id(),
+            first_stage: job
+                .first_stage
+                .as_ref()
+                .and_then(|directory| Some(directory.path().file_name()?.to_string_lossy().into_owned())),
+            method: run.name.clone(),
+            dataset: run.dataset.name().into(),
+            protocol: run.protocol.name().into(),
+            imbalance: run.imbalance.to_string().split(' ').next().unwrap_or_default().into(),
+            ratio: run.imbalance.ratio(),
+            seed: run.seed,
+            backbone: run.recipe.backbone.name().into(),
+            parameters: model.parameter_count(),
+            epochs: run.epochs(),
+            train_images: train.samples(),
+            accuracy_last: measured.accuracy,
+            accuracy_best: measured.best.map(|(_, accuracy)| accuracy),
+            best_epoch: measured.best.map(|(epoch, _)| epoch),
+            accuracy_selected: measured.selected,
+            selected_epoch: measured.selected_epoch,
+            tau: measured.tau,
+            many: measured.many,
+            medium: measured.medium,
+            few: measured.few,
+            many_by_index: groups.many,
+            medium_by_index: groups.medium,
+            few_by_index: groups.few,
+            top5: scores.top5,
+            ece: scores.ece,
+            nc1: collapse.map(|metrics| metrics.nc1),
+            nc2_equiangularity: collapse.map(|metrics| metrics.nc2_equiangularity),
+            nc2_min_angle: collapse.map(|metrics| metrics.nc2_smallest_angle_degrees),
+            nc2_norm_cov: collapse.map(|metrics| metrics.nc2_norm_variation),
+            nc3: collapse.and_then(|metrics| metrics.nc3),
+            seconds: measured.seconds,
+            device: environment.in_words(|sitting| &sitting.device),
+            precision: environment.precision.clone(),
+            threads: environment.threads,
+            libtorch: Some(environment.in_words(|sitting| &sitting.libtorch)),
+            launch: Some(environment.in_words(|sitting| &sitting.launch)),
+            commit: environment.in_words(|sitting| &sitting.commit),
+            data_digest: data.digest.clone(),
+            split_digest: split.sha256.clone(),
+            command: job.command.clone(),
+        }
+    }
+}
