@@ -29,8 +29,8 @@ impl Distillation {
     /// are `temperature`, `weight` and `power` (the loss of He et al. 2021 as Bag of Tricks' public code writes it).
     ///
     /// Of experts, logits `[b, e, k]`, the mean ones learn from the teacher. RIDE's (Wang et al. 2021, their code's
-    /// `RIDELossWithDistill`) has w = 1 and `labels_weight` 1 at T = 1.5; deviation: the code adds that sum once for each expert,
-    /// which is a factor on the learning rate.
+    /// `RIDELossWithDistill`) has w = 1 and `labels_weight` 1 at T = 1.5; deviation: the code adds that sum once for each of E
+    /// experts, which is as E times the learning rate and a weight decay E times smaller.
     pub fn blend(&self, labels: &Tensor, student: &Tensor, teacher: &Tensor) -> Tensor {
         let kind = student.kind();
         let student = match student.dim() {

@@ -94,7 +94,7 @@ fn equal_class_counts_make_any_re_weighting_cross_entropy_deferred_or_not() {
 }
 
 #[test]
-fn what_starts_after_the_last_epoch_has_no_effect_at_all() {
+fn what_starts_after_the_last_epoch_or_weighs_nothing_has_no_effect_at_all() {
     tch::set_num_threads(1);
     let start_epoch = EPOCHS;
     let (plain, sampler) = (Method::default(), Sampler::Reverse);
@@ -110,6 +110,14 @@ fn what_starts_after_the_last_epoch_has_no_effect_at_all() {
         Method {
             regularizer: Some(Regularizer::Nc(nc::Config {
                 start_epoch,
+                ..nc::Config::default()
+            })),
+            ..plain.clone()
+        },
+        Method {
+            regularizer: Some(Regularizer::Nc(nc::Config {
+                lambda_1: 0.0,
+                lambda_2: 0.0,
                 ..nc::Config::default()
             })),
             ..plain.clone()

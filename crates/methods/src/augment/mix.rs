@@ -149,7 +149,8 @@ impl Remix {
         let all_second = ratio.ge(self.kappa).logical_and(&lambda.lt(self.tau));
         let all_first = ratio
             .le(1.0 / self.kappa)
-            .logical_and(&(1.0_f64 - &lambda).lt(self.tau));
+            .logical_and(&(1.0_f64 - &lambda).lt(self.tau))
+            .logical_and(&all_second.logical_not()); // κ = 1 and τ > 0.5 would allow both: the rule that is written first holds
         Target::Mixed {
             first: second.where_self(&all_second, &first),
             second: first.where_self(&all_first, &second),

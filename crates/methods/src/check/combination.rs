@@ -44,6 +44,9 @@ impl Method {
         }
         if let Some(Regularizer::Nc(config)) = &self.regularizer {
             let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
+            if config.lambda_1 <= 0.0 && config.lambda_2 <= 0.0 && config.lambda_3 <= 0.0 {
+                return Err(MethodError::IdleRegularizer);
+            }
             if config.lambda_1 <= 0.0 && (config.lambda_2 > 0.0 || !penalty_on_features) {
                 return Err(MethodError::CentresAlone);
             }

@@ -124,6 +124,11 @@ pub enum MethodError {
          the regularizer out"
     )]
     CentresAlone,
+    /// A regularizer of no weight.
+    #[error(
+        "`lambda_1` and `lambda_2` are 0, so the regularizer does nothing; set one above 0, or leave the regularizer out"
+    )]
+    IdleRegularizer,
     /// A prior that is taken out twice.
     #[error(
         "the loss, or the contrast in its place, adjusts logits for the class sizes while it trains, and second stage \
@@ -207,7 +212,7 @@ impl MethodError {
             }
             MethodError::NormsOfScaledClassifier => "max_norm",
             MethodError::SameSampler => "resample",
-            MethodError::CentresAlone => "lambda_1",
+            MethodError::CentresAlone | MethodError::IdleRegularizer => "lambda_1",
             MethodError::FrozenClassifier(key) | MethodError::LossOfParametricContrast(key) => key,
         }
     }

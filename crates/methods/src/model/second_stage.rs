@@ -5,6 +5,7 @@ use tch::Tensor;
 use tch::nn::Init;
 
 use super::{CLASSIFIER, Model};
+use crate::classifier::normalized;
 use crate::{BackboneMode, Classifier, Gates, MaxNorm};
 
 impl Model {
@@ -28,8 +29,8 @@ impl Model {
     }
 
     /// Gives the linear classifier fresh weights N(0, 0.01²) and zero bias (Kang et al. 2020's code); a cosine
-    /// classifier, whose scale does not matter, its own initialisation. Others have none of their
-    /// own.
+    /// classifier its own initialisation, in columns of length 1: its answers do not depend on their length, but the longer they are
+    /// the less a step turns them. Others have none of their own.
     pub fn reset_classifier(&mut self) {
         let _no_grad = tch::no_grad_guard();
         match &mut self.classifier {
@@ -39,6 +40,7 @@ impl Model {
             }
             Classifier::Cosine { weight } => {
                 let _ = weight.uniform_(-1.0, 1.0);
+                weight.copy_(&normalized(weight, 0));
             }
             Classifier::FixedEtf { .. }
             | Classifier::Scaled { .. }

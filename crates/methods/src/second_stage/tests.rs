@@ -3,7 +3,7 @@ use models::Backbone;
 use tch::Device;
 
 use super::*;
-use crate::{Distillation, Protocol};
+use crate::{Distillation, Head, Protocol};
 
 fn crt() -> Retraining {
     Protocol::Paper.classifier_retraining()
@@ -36,7 +36,7 @@ fn only_what_a_second_stage_is_named_after_learns() {
     ];
     let cases: [(SecondStage, &[&str]); 5] = [
         (SecondStage::Crt(crt()), &classifier),
-        (SecondStage::Lws(crt().of_scales()), &["linear.scale"]),
+        (SecondStage::Lws(Retraining::lws()), &["linear.scale"]),
         (
             SecondStage::Mislas(Retraining::mislas(Dataset::Cifar10)),
             &["linear.bias", "linear.scale", "linear.weight"],
@@ -53,6 +53,20 @@ fn only_what_a_second_stage_is_named_after_learns() {
 }
 
 #[test]
+fn a_cosine_classifier_begins_anew_in_columns_of_length_1() {
+    let method = Method {
+        head: Head::Cosine,
+        ..Method::default()
+    };
+    let mut model = Model::new(Backbone::Resnet8, &method, 3, Kind::Float, Device::Cpu);
+    SecondStage::Crt(crt()).prepare(&mut model);
+    let mut tensors = model.named_tensors().into_iter();
+    let (_, weight) = tensors.find(|(name, _)| name == "linear.weight").expect("a classifier");
+    let lengths = weight.square().sum_dim_intlist(0, false, Kind::Float).sqrt();
+    assert!(lengths.allclose(&lengths.ones_like(), 1e-6, 1e-6, false), "{lengths:?}");
+}
+
+#[test]
 fn scales_start_at_the_first_stages_own_decisions() {
     // Each stage on one model before and after: libtorch's generator is shared with the tests beside this one.
     let features = Tensor::randn([4, 64], (Kind::Float, Device::Cpu));
@@ -62,7 +76,7 @@ fn scales_start_at_the_first_stages_own_decisions() {
         second_stage.prepare(&mut model);
         (before, model.logits(&features))
     };
-    let (first, scaled) = before_and_after(SecondStage::Lws(crt().of_scales()));
+    let (first, scaled) = before_and_after(SecondStage::Lws(Retraining::lws()));
     assert_eq!(scaled, first);
     let (first, fresh) = before_and_after(SecondStage::Crt(crt()));
     assert!(!fresh.allclose(&first, 1e-3, 1e-3, false));

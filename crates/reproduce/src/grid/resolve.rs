@@ -160,10 +160,11 @@ fn resolve_reweight(entry: &ReweightEntry, protocol: Protocol) -> Result<Reweigh
 }
 
 fn resolve_second_stage(entry: &SecondStageEntry, dataset: Dataset, protocol: Protocol) -> Result<SecondStage, Fault> {
-    let crt = protocol.classifier_retraining();
     Ok(match entry {
-        SecondStageEntry::Crt(stated) => SecondStage::Crt(resolve_retraining(stated, &crt)?),
-        SecondStageEntry::Lws(stated) => SecondStage::Lws(resolve_retraining(stated, &crt.of_scales())?),
+        SecondStageEntry::Crt(stated) => {
+            SecondStage::Crt(resolve_retraining(stated, &protocol.classifier_retraining())?)
+        }
+        SecondStageEntry::Lws(stated) => SecondStage::Lws(resolve_retraining(stated, &Retraining::lws())?),
         SecondStageEntry::Mislas(stated) => {
             SecondStage::Mislas(resolve_retraining(stated, &Retraining::mislas(dataset))?)
         }

@@ -388,3 +388,28 @@ fn grids_of_this_repository_are_sound() {
         );
     }
 }
+
+#[test]
+fn every_grid_of_the_repository_is_planned_under_both_protocols() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
+    let files = fs::read_dir(folder)
+        .expect("the grids")
+        .map(|entry| entry.expect("a file").path());
+    let grids = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    for path in grids {
+        let grid = Grid::load(&path).expect("a sound grid");
+        for protocol in [Protocol::Paper, Protocol::Code] {
+            let options = Options {
+                protocol: Some(protocol),
+                ..Options::default()
+            };
+            let planned = grid.runs(&options).map(|planned| planned.is_empty());
+            assert!(
+                matches!(planned, Ok(false)),
+                "{} under {}: {planned:?}",
+                path.display(),
+                protocol.name()
+            );
+        }
+    }
+}

@@ -81,6 +81,20 @@ fn remix_with_tau_0_or_a_kappa_that_no_ratio_reaches_is_mixup() {
 }
 
 #[test]
+fn of_two_labels_that_remix_may_drop_it_drops_the_first() {
+    let labels = |label: i64| Tensor::from_slice(&[label]);
+    let target = Target::Mixed {
+        first: labels(0),
+        second: labels(1),
+        lambda: Tensor::from(0.5),
+    };
+    let (alpha, kappa, tau) = (1.0, 1.0, 0.9);
+    let class_counts = Tensor::from_slice(&[7.0_f32, 7.0]);
+    let (first, second, _) = parts(Remix { alpha, kappa, tau }.relabel(target, &class_counts));
+    assert_eq!((first, second), (labels(1), labels(1)));
+}
+
+#[test]
 fn remix_gives_the_label_to_the_rare_class_where_its_share_and_the_ratio_allow() {
     let class_counts = Tensor::from_slice(&[900.0_f32, 300.0, 100.0]);
     // Pairs (first, second) at n_i / n_j of 3, 9, 1/3, 1/9, 1 and 3.

@@ -162,6 +162,11 @@ fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
         ..nc::Config::default()
     };
     assert_eq!(regularized(centres_alone).check(), Err(MethodError::CentresAlone));
+    let idle = nc::Config {
+        lambda_2: 0.0,
+        ..centres_alone
+    };
+    assert_eq!(regularized(idle).check(), Err(MethodError::IdleRegularizer));
     let short_features = nc::Config {
         lambda_3: 0.1,
         norm_penalty: NormPenalty::Features,
@@ -253,7 +258,7 @@ fn distillation_compares_one_networks_probabilities_of_the_teachers_images() {
 #[test]
 fn nothing_is_stated_of_a_frozen_classifier_and_weights_come_into_play() {
     let stage = |retraining| with_stage(Loss::CrossEntropy, Head::Linear, SecondStage::Lws(retraining)).check();
-    let scales = || crt().of_scales();
+    let scales = Retraining::lws;
     assert_eq!(stage(scales()), Ok(()));
     assert_eq!(stage(crt()), Err(MethodError::FrozenClassifier("classifier")));
     let max_norm = Some(0.1);

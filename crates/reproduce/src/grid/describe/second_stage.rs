@@ -97,10 +97,9 @@ mod tests {
 
     #[test]
     fn a_second_stage_names_what_is_not_usual_and_nothing_else() {
-        let usual = Protocol::Paper.classifier_retraining();
         for (stage, words) in [
             (
-                SecondStage::Lws(usual.clone().of_scales()),
+                SecondStage::Lws(Retraining::lws()),
                 "then LWS for 5 epochs (class-balanced sampling)",
             ),
             (
