@@ -39,8 +39,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         arguments.precision.admits(&outcome.run, &outcome.precision)?;
     }
     for task in &unfinished {
-        let run_dir = RunDir::of(&out, &task.run);
-        if let Some(begun) = run_dir.environment()?.filter(|_| run_dir.checkpoint().exists()) {
+        if let Some(begun) = RunDir::of(&out, &task.run).environment()? {
             arguments.precision.admits(&task.run.id(), &begun.precision)?;
         }
     }

@@ -163,8 +163,11 @@ impl RunDir {
         }
     }
 
-    /// What the run's sittings so far were like; `None` before the first.
+    /// What the run's sittings so far were like; `None` before its first checkpoint: they left nothing that numbers come from.
     pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
+        if !self.checkpoint().exists() {
+            return Ok(None);
+        }
         let path = self.path.join("environment.toml");
         match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text)

@@ -56,20 +56,13 @@ impl Environment {
         }
     }
 
-    /// The same of a run that was begun or gone on with in `before`.
-    pub(crate) fn after(mut self, mut before: Environment) -> Environment {
-        self.earlier = std::mem::take(&mut before.earlier);
-        if before != self.alone() {
-            self.earlier.push(before);
+    /// The same, [`Environment::here`], of a run that was begun or gone on with in `before`.
+    pub(crate) fn after(self, mut before: Environment) -> Environment {
+        let mut earlier = std::mem::take(&mut before.earlier);
+        if before != self {
+            earlier.push(before);
         }
-        self
-    }
-
-    fn alone(&self) -> Environment {
-        Environment {
-            earlier: Vec::new(),
-            ..self.clone()
-        }
+        Environment { earlier, ..self }
     }
 
     /// Every different value that the sittings had, in their order, such as `e90cff5d34ce then 606e6c4dab90`.

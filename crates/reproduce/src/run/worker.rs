@@ -69,9 +69,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     }
     let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
     let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
-    // A sitting before the first checkpoint left nothing that the numbers come from.
-    let before = if next_epoch > 0 { run_dir.environment()? } else { None };
-    let (precision, environment) = sitting(job, &run, before)?;
+    let (precision, environment) = sitting(job, &run, run_dir.environment()?)?;
     run_dir.write("environment.toml", &environment.text())?;
 
     let data = run.dataset.load(job.data.as_deref())?;
