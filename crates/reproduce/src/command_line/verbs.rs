@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     }
     for task in &unfinished {
         if let Some(begun) = RunDir::of(&out, &task.run).environment()? {
-            arguments.precision.admits(&task.run.id(), &begun.precision)?;
+            arguments.precision.admits(&task.run.id(), begun.precision.name())?;
         }
     }
     let slots = Slots::new(

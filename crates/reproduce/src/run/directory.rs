@@ -275,6 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn sittings_count_from_the_first_checkpoint_and_damage_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run_dir = RunDir::at(folder.path());
+        let path = folder.path().join("environment.toml");
+        fs::write(&path, "precision = \"f16\"\n").expect("writable");
+        assert_eq!(run_dir.environment().expect("nothing is trained"), None);
+        fs::write(run_dir.checkpoint(), "").expect("writable");
+        let message = run_dir.environment().expect_err("no such precision").to_string();
+        let expected = format!("{} is damaged: unknown variant `f16`", path.display());
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(
+            message.ends_with("; remove the run's folder, then run the same command again"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn rows_past_the_checkpoint_and_torn_rows_are_cut() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("metrics.csv");

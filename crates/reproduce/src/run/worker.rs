@@ -171,10 +171,8 @@ fn sitting(job: &Job, run: &Run, before: Option<Environment>) -> anyhow::Result<
         let precision = job.precision.on(job.device);
         return Ok((precision, here(precision)));
     };
-    job.precision.admits(&run.id(), &before.precision)?;
-    let begun = PrecisionChoice::by_name(&before.precision)
-        .with_context(|| format!("environment.toml of {} names no precision; remove its folder", run.id()))?;
-    let precision = begun.on(job.device);
+    let precision = before.precision;
+    job.precision.admits(&run.id(), precision.name())?;
     Ok((precision, here(precision).after(before)))
 }
 

@@ -178,6 +178,20 @@ Not in the table:
     }
 
     #[test]
+    fn published_numbers_of_a_longer_training_are_named_and_not_called_missed() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar100-lt-augmentation.toml");
+        let grid = Grid::load(&path).expect("a sound grid");
+        let planned = plan(&grid, &["remix"], Some(200));
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let outcomes = [finished(&planned[0].run, 0.1)];
+        let text = write_report(out.path(), &grid, &planned, &outcomes, &[], Select::Last, "x");
+        let text = text.expect("room for a table");
+        let expected = "This is a training of 200 epochs, and some published numbers cannot be compared with it: `remix` at \
+                        exponential 100, whose number is of 400 epochs.\n";
+        assert!(text.contains(expected) && !text.contains("reached"), "{text}");
+    }
+
+    #[test]
     fn selected_epochs_have_a_column_and_the_difference_says_whose_it_is() {
         let planned = plan(&cifar10(), &["nc-drw"], None);
         let selected = Outcome {
