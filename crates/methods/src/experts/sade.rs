@@ -42,10 +42,11 @@ impl Sade {
     }
 }
 
-/// Counts `[k]` with the largest class's given to the rarest, the second largest's to the second rarest, and so on.
+/// Counts `[k]` with the largest class's given to the rarest, the second largest's to the second rarest, and so on. Of classes
+/// of the same size the first one is the rarest.
 fn reversed_counts(class_counts: &Tensor) -> Tensor {
-    let (descending, by_size) = class_counts.sort(0, true);
-    class_counts.scatter(0, &by_size.flip([0]), &descending)
+    let (ascending, by_size) = class_counts.sort_stable(true, 0, false);
+    class_counts.scatter(0, &by_size, &ascending.flip([0]))
 }
 
 #[cfg(test)]

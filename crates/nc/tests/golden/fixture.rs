@@ -25,17 +25,30 @@ pub(crate) struct Fixture {
     pub(crate) name: String,
     tensors: BTreeMap<String, Tensor>,
     notes: Value,
+    /// Relative and absolute tolerance of keys that `notes` do not mention.
+    pub(crate) tolerance: [f64; 2],
 }
 
 impl Fixture {
     /// Every fixture whose file name starts with `prefix`.
     pub(crate) fn all(prefix: &str) -> Vec<Fixture> {
         let directory = directory();
+        let fixtures = Fixture::all_in(&directory, prefix);
+        assert!(
+            !fixtures.is_empty() || directory != own_directory(),
+            "no fixture {prefix}*.safetensors in {}",
+            directory.display()
+        );
+        fixtures
+    }
+
+    /// As [`Fixture::all`], of any directory, and none if it has none.
+    pub(crate) fn all_in(directory: &Path, prefix: &str) -> Vec<Fixture> {
         let notes: Value = match std::fs::read_to_string(directory.join("manifest.json")) {
             Ok(text) => serde_json::from_str(&text).expect("manifest.json is JSON"),
             Err(_) => Value::Null,
         };
-        let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
         let mut names: Vec<String> = entries
             .map(|entry| {
                 entry
@@ -47,14 +60,9 @@ impl Fixture {
             .filter(|name| name.starts_with(prefix) && name.ends_with(".safetensors"))
             .collect();
         names.sort();
-        assert!(
-            !names.is_empty() || directory != own_directory(),
-            "no fixture {prefix}*.safetensors in {}",
-            directory.display()
-        );
         names
             .into_iter()
-            .map(|name| Fixture::open(&directory, name, &notes))
+            .map(|name| Fixture::open(directory, name, &notes))
             .collect()
     }
 
@@ -70,6 +78,7 @@ impl Fixture {
             name,
             tensors: tensors.into_iter().collect(),
             notes,
+            tolerance: [RELATIVE, ABSOLUTE],
         }
     }
 
@@ -125,12 +134,12 @@ impl Fixture {
     fn relative(&self, key: &str) -> Tensor {
         match self.tensors.get("tol.steps") {
             Some(steps) if key.starts_with("steps.") => steps.to_kind(Kind::Double),
-            _ => Tensor::from(self.notes[key]["rtol"].as_f64().unwrap_or(RELATIVE)),
+            _ => Tensor::from(self.notes[key]["rtol"].as_f64().unwrap_or(self.tolerance[0])),
         }
     }
 
     fn absolute(&self, key: &str) -> f64 {
-        self.notes[key]["atol"].as_f64().unwrap_or(ABSOLUTE)
+        self.notes[key]["atol"].as_f64().unwrap_or(self.tolerance[1])
     }
 }
 
