@@ -1,0 +1,58 @@
+"""Expert assignment of RIDE (Wang et al. 2021, second stage): gates that say whether another expert is needed.
+
+Gate i sees the largest mean logits of the experts up to i, in the scale of the loss, and relu(W u + b) of the unit feature
+u of expert i; all gates share one output layer. It learns 1 where the sum of logits up to i is wrong and that up to some later
+expert right, by binary cross-entropy with a weight on those; the loss is the mean over gates. An image goes on while sigmoids are above 1/2.
+"""
+
+import torch
+from fixture import value_and_gradients, write
+
+
+def case(name, seed, *, experts, classes, images, dimension, hidden, top, positive_weight, logit_scale):
+    torch.manual_seed(seed)
+    labels = torch.randint(classes, (images,))
+    logits = torch.randn(images, experts, classes)
+    logits[range(images), :, labels] += 0.7  # so that some are right
+    features = torch.randn(images, experts, dimension)
+    leaves = {
+        "hidden": torch.randn(experts - 1, dimension, hidden).requires_grad_(),
+        "hidden_bias": (0.3 * torch.randn(experts - 1, 1, hidden)).requires_grad_(),
+        "output": (0.3 * torch.randn(hidden + top, 1)).requires_grad_(),
+        "output_bias": torch.randn(1).requires_grad_(),
+    }
+
+    def says(image, gate):
+        mean = logits[image, : gate + 1].mean(0) * logit_scale
+        largest = torch.tensor(sorted(mean.tolist(), reverse=True)[:top])
+        feature = features[image, gate]
+        seen = torch.relu((feature / feature.norm()) @ leaves["hidden"][gate] + leaves["hidden_bias"][gate, 0])
+        answer = largest @ leaves["output"][:top, 0] + seen @ leaves["output"][top:, 0]
+        return torch.sigmoid(answer + leaves["output_bias"][0])
+
+    def right(image, last):
+        return logits[image, : last + 1].sum(0).argmax() == labels[image]
+
+    wanted = torch.zeros(images, experts - 1, dtype=torch.int64)
+    used, routed, total = [], [], 0.0
+    for image in range(images):
+        for gate in range(experts - 1):
+            later = any(right(image, last) for last in range(gate + 1, experts))
+            wanted[image, gate] = int(not right(image, gate) and later)
+            probability = says(image, gate)
+            likelihood = positive_weight * torch.log(probability) if wanted[image, gate] else torch.log(1 - probability)
+            total = total - likelihood / images / (experts - 1)
+        count = 1
+        while count < experts and says(image, count - 1) > 0.5:
+            count += 1
+        used.append(count)
+        routed.append(logits[image, :count].mean(0))
+    expected = value_and_gradients(total, **leaves)
+    expected |= {"wanted": wanted, "used": torch.tensor(used), "routed": torch.stack(routed)}
+    hyper = {"top": top, "positive_weight": positive_weight, "logit_scale": logit_scale}
+    inputs = leaves | {"labels": labels, "logits": logits, "features": features}
+    write(f"expert-assignment_{name}", inputs, hyper, expected)
+
+
+case("three", 1, experts=3, classes=7, images=14, dimension=6, hidden=5, top=4, positive_weight=6.5, logit_scale=3.0)
+case("four", 2, experts=4, classes=5, images=12, dimension=4, hidden=3, top=5, positive_weight=20.0, logit_scale=1.0)
