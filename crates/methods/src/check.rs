@@ -106,6 +106,7 @@ impl Loss {
         match self {
             Loss::CrossEntropy
             | Loss::BalancedSoftmax
+            | Loss::SoftmaxBinaryCrossEntropy
             | Loss::MeanSquaredError
             | Loss::AttractionRepulsion
             | Loss::DotRegression { .. } => Ok(()),

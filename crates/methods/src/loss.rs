@@ -11,6 +11,7 @@ mod ldam;
 mod logit_adjustment;
 mod seesaw;
 mod smoothing;
+mod softmax_binary;
 
 use serde::{Deserialize, Serialize};
 use tch::{Reduction, Tensor};
@@ -27,6 +28,7 @@ use influence_balanced::influence_balanced;
 use lade::label_distribution_distance;
 use seesaw::seesaw_shift;
 use smoothing::smoothed_cross_entropy;
+use softmax_binary::softmax_binary_cross_entropy;
 
 /// The closed set of supervised losses. No loss knows mixup ([`crate::Target`] blends) or deferral
 /// ([`crate::Reweight`] hands in the weights of the epoch).
@@ -70,6 +72,10 @@ pub enum Loss {
         /// γ ≥ 0; 0 is binary cross-entropy.
         gamma: f64,
     },
+    /// Binary cross-entropies of the softmax's probabilities, (1/k) (−ln p_y − Σ_{j≠y} ln (1 − p_j)): what weight
+    /// balancing (Alshammari et al. 2022) trains its second stage by, as the `softmax` type of the class-balanced loss
+    /// of its public code. Class weights: w_y on a sample's terms, then the plain mean.
+    SoftmaxBinaryCrossEntropy,
     /// Label-distribution-aware margins: (z_y − m_y) and the other logits times `scale`, m_k = `max_margin` · n_k^(−1/4)
     /// / max_j n_j^(−1/4); for cosine logits (Cao et al. 2019, Eq. 13; 0.5 and 30 there).
     Ldam {
@@ -203,6 +209,7 @@ impl Loss {
             }
             Loss::Focal { gamma } => focal(batch, gamma),
             Loss::SigmoidFocal { gamma } => sigmoid_focal(batch, gamma),
+            Loss::SoftmaxBinaryCrossEntropy => softmax_binary_cross_entropy(batch),
             Loss::Ldam { max_margin, scale } => {
                 let margins = one_hot(logits, labels) * ldam_margins(class_counts, max_margin);
                 cross_entropy(&((logits - margins) * scale))

@@ -1,6 +1,6 @@
 //! `MaxNorm`: classifier rows are kept within a ball (Alshammari et al. 2022, §3.2).
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// Largest length of a classifier's rows, fixed at the start of a stage.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl MaxNorm {
 /// Length of each row, `[k, 1]`.
 fn lengths(weight: &Tensor) -> Tensor {
     weight
-        .norm_scalaropt_dim_dtype(2, 1, true, Kind::Float)
+        .norm_scalaropt_dim_dtype(2, 1, true, weight.kind())
         .clamp_min(1e-12)
 }
 

@@ -275,7 +275,11 @@ fn samples_that_are_surely_right_leave_no_gradient_that_is_not_a_number() {
         features: Tensor::ones([1, 3], (Kind::Float, Device::Cpu)),
         class_counts: Tensor::from_slice(&[900.0_f32, 300.0, 100.0, 9.0]),
     };
-    for loss in [Loss::Focal { gamma: 0.5 }, Loss::SigmoidFocal { gamma: 0.5 }] {
+    for loss in [
+        Loss::Focal { gamma: 0.5 },
+        Loss::SigmoidFocal { gamma: 0.5 },
+        Loss::SoftmaxBinaryCrossEntropy,
+    ] {
         let values = batch.value_and_gradient(loss, None);
         assert!(values.isfinite().all().int64_value(&[]) == 1, "{loss:?}: {values}");
     }

@@ -90,6 +90,34 @@ fn mislas_slows_the_classifier_down_and_not_its_scales() {
 }
 
 #[test]
+fn batch_norm_shifts_where_the_second_stage_says_so_and_nowhere_else() {
+    let (stays, shifts) = (BackboneMode::Eval, BackboneMode::Train);
+    for (second_stage, mode) in [
+        (SecondStage::Crt(crt()), stays),
+        (SecondStage::Lws(Retraining::lws()), stays),
+        (SecondStage::Mislas(Retraining::mislas(Dataset::Cifar10)), stays),
+        (SecondStage::Mislas(Retraining::mislas(Dataset::Cifar100)), shifts),
+        (SecondStage::DisAlign(Retraining::dis_align()), shifts),
+        (SecondStage::WeightBalancing(Retraining::weight_balancing()), shifts),
+    ] {
+        let model = prepared(&second_stage);
+        let statistics = || {
+            let tensors = model.named_tensors().into_iter();
+            let running = tensors.filter(|(name, _)| name.contains("running"));
+            let values: Vec<Tensor> = running.map(|(_, tensor)| tensor.flatten(0, -1).copy()).collect();
+            Tensor::cat(&values, 0)
+        };
+        let before = statistics();
+        let images = Tensor::randn([6, 3, 16, 16], (Kind::Float, Device::Cpu)) + 2.0;
+        let features = model.training_features(&images);
+        assert!(!features.requires_grad(), "{second_stage:?}");
+        let (as_evaluated, moved) = (features == model.features(&images), statistics() != before);
+        assert_eq!(moved, mode == shifts, "{second_stage:?}");
+        assert_eq!(as_evaluated, mode == stays, "{second_stage:?}");
+    }
+}
+
+#[test]
 fn weight_balancing_keeps_rows_within_the_radius_of_its_start() {
     let model = prepared(&SecondStage::WeightBalancing(Retraining::weight_balancing()));
     let longest = || {

@@ -156,6 +156,7 @@ fn loss(loss: Loss) -> String {
         }
         Loss::Focal { gamma } => format!("focal loss (γ {gamma})"),
         Loss::SigmoidFocal { gamma } => format!("sigmoid focal loss (γ {gamma})"),
+        Loss::SoftmaxBinaryCrossEntropy => "binary cross-entropy of the softmax".to_owned(),
         Loss::Ldam { max_margin, scale } => format!("LDAM (margin {max_margin}, scale {scale})"),
         Loss::BalancedSoftmax => "balanced softmax".to_owned(),
         Loss::LogitAdjustment { tau } => format!("logit-adjusted loss (τ {tau})"),

@@ -110,17 +110,18 @@ mod tests {
             (
                 SecondStage::Mislas(Retraining::mislas(Dataset::Cifar100)),
                 "then MiSLAS for 10 epochs (class-aware sampling (4 images a turn), label-aware smoothing (ε 0.4 to 0.1, \
-                 concave), the classifier's learning rate times 0.2, batch norm of the batch)",
+                 concave), the classifier's learning rate times 0.2, weight decay 0.0002, batch norm of the batch)",
             ),
             (
                 SecondStage::DisAlign(Retraining::dis_align()),
                 "then DisAlign for 10 epochs (instance-balanced sampling, cross-entropy, re-weighted from epoch 0 (inverse \
-                 frequency, power 1.2))",
+                 frequency, power 1.2), batch norm of the batch)",
             ),
             (
                 SecondStage::WeightBalancing(Retraining::weight_balancing()),
-                "then weight balancing for 10 epochs (instance-balanced sampling, cross-entropy, re-weighted from epoch 0 \
-                 (β 0.9999), learning rate 0.01, falling to 0 along a cosine, weight decay 0.1, MaxNorm (threshold 0.1))",
+                "then weight balancing for 10 epochs (instance-balanced sampling, binary cross-entropy of the softmax, \
+                 re-weighted from epoch 0 (β 0.9999), learning rate 0.01, falling to 0 along a cosine, weight decay 0.1, batch \
+                 norm of the batch, MaxNorm (threshold 0.1))",
             ),
         ] {
             assert_eq!(second_stage(&stage), words);
