@@ -145,8 +145,7 @@ impl ContrastiveBranch {
                 classes,
             } => {
                 let (views, counts) = (features.forward(view_features), batch.class_counts);
-                classes.add(&views, &labels);
-                probabilistic_contrast(&views, classes, &labels, counts, settings.temperature) * settings.weight
+                probabilistic_contrast(&views, classes, batch.labels, counts, settings.temperature) * settings.weight
             }
         }
     }

@@ -10,6 +10,9 @@ mod augment;
 mod check;
 mod checkpoint;
 mod classifier;
+#[cfg(test)]
+#[path = "../tests/conformance/comparison.rs"]
+mod conformance;
 mod contrast;
 mod distillation;
 mod evaluate;

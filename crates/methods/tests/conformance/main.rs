@@ -1,60 +1,17 @@
 //! Conformance of methods with their papers and the authors' public code, point by point in `docs/conformance.md`: values
 //! and gradients of `tests/fixtures/conformance`, which `scripts/conformance` derives without this workspace.
 
+mod augmentation;
+mod comparison;
 mod experts;
-#[path = "../../../nc/tests/golden/fixture.rs"]
-#[expect(dead_code, reason = "shared with the golden tests, which need more of it")]
-mod fixture;
 mod losses;
-
-use std::path::Path;
+mod second_stages;
+mod transfer;
 
 use methods::LossInput;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use fixture::{Comparison, Fixture};
-
-/// Both sides compute in f64: they differ by the order of their sums alone. Relative and absolute.
-const TOLERANCE: [f64; 2] = [1e-9, 1e-12];
-
-/// Runs `checks` on every fixture of a method and asserts that all that is expected was compared and met.
-fn compare(method: &str, checks: impl Fn(&mut Comparison<'_>)) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/conformance");
-    let fixtures = Fixture::all_in(&directory, &format!("{method}_"));
-    assert!(
-        !fixtures.is_empty(),
-        "no fixture {method}_*.safetensors in {}",
-        directory.display()
-    );
-    for mut fixture in fixtures {
-        fixture.tolerance = TOLERANCE;
-        let mut comparison = Comparison::new(&fixture);
-        checks(&mut comparison);
-        let left: Vec<&String> = fixture
-            .expected_keys()
-            .filter(|key| !comparison.checked.contains(*key))
-            .collect();
-        assert!(left.is_empty(), "{}: not compared: {left:?}", fixture.name);
-        comparison.assert();
-    }
-}
-
-/// An input that gets a gradient.
-fn leaf(fixture: &Fixture, name: &str) -> Tensor {
-    fixture.input(name).to_kind(Kind::Double).set_requires_grad(true)
-}
-
-/// Compares a value and its gradient at every leaf, under `<prefix>value` and `<prefix>grad.<leaf>`.
-fn check_with_gradients(comparison: &mut Comparison<'_>, prefix: &str, value: &Tensor, leaves: &[(&str, &Tensor)]) {
-    comparison.check(&format!("{prefix}value"), value);
-    let inputs: Vec<&Tensor> = leaves.iter().map(|(_, leaf)| *leaf).collect();
-    // Times 0, so that a leaf that the value does not depend on has a gradient, of 0.
-    let reached: Tensor = inputs.iter().map(|leaf| leaf.sum(Kind::Double) * 0.0).sum();
-    let gradients = Tensor::run_backward(&[value + reached], &inputs, false, false);
-    for ((name, _), gradient) in leaves.iter().zip(&gradients) {
-        comparison.check(&format!("{prefix}grad.{name}"), gradient);
-    }
-}
+use comparison::{check_with_gradients, compare, fixture, leaf};
 
 /// A batch without class weights in epoch 0, for what asks for no features.
 fn batch<'a>(logits: &'a Tensor, labels: &'a Tensor, class_counts: &'a Tensor) -> LossInput<'a> {
