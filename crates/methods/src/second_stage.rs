@@ -217,9 +217,9 @@ impl SecondStage {
         }
     }
 
-    /// The classifiers that it computes from the first stage's `model` and training images, one for each strength; none if
-    /// it trains. Expert assignment draws from libtorch's generator.
-    pub fn adjusted(&self, model: &Model, train: &Images) -> Vec<Adjusted> {
+    /// The classifiers that it computes from the first stage's `model`, training images and `augmentation`, one for each
+    /// strength; none if it trains. Expert assignment draws from libtorch's generator.
+    pub fn adjusted(&self, model: &Model, train: &Images, augmentation: &Augmentation) -> Vec<Adjusted> {
         let (weight, bias) = model.classifier();
         let bias = bias.unwrap_or_else(|| Tensor::zeros([model.classes()], (Kind::Float, model.device())));
         let sweep = |sweep: &Sweep, classifier: &dyn Fn(f64) -> Classifier| {
@@ -246,7 +246,7 @@ impl SecondStage {
             }
             SecondStage::ExpertAssignment(assignment) => vec![Adjusted {
                 tau: None,
-                classifier: model.routed_classifier(assignment.gates(model, train)),
+                classifier: model.routed_classifier(assignment.gates(model, train, augmentation)),
             }],
             _ => Vec::new(),
         }

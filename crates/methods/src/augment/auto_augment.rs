@@ -98,6 +98,43 @@ impl AutoAugment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::compare_within;
+
+    /// In the order of the fixture.
+    const OPERATIONS: [Operation; 14] = [
+        AutoContrast,
+        Brightness,
+        Color,
+        Contrast,
+        Equalize,
+        Invert,
+        Posterize,
+        Rotate,
+        Sharpness,
+        Operation::ShearX,
+        ShearY,
+        Solarize,
+        TranslateX,
+        TranslateY,
+    ];
+
+    #[test]
+    fn the_policy_is_that_of_torchvision() {
+        // Its levels are f32.
+        compare_within("auto-augment", [1e-6, 1e-6], |comparison| {
+            let policy = AutoAugment::new(Device::Cpu);
+            let numbers = OPERATIONS.map(|operation| operation as i64);
+            let operations = comparison.fixture.get("operation");
+            let of_ours = Tensor::from_slice(&numbers)
+                .index_select(0, &operations.view([-1]))
+                .view([25, 2]);
+            assert_eq!(policy.operation, of_ours);
+            comparison.checked.insert("operation".to_owned());
+            comparison.check("probability", &policy.probability);
+            comparison.check("centre", &policy.centre);
+            comparison.check("spread", &policy.spread);
+        });
+    }
 
     #[test]
     fn levels_span_the_ranges_of_the_reference() {

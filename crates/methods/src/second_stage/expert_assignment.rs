@@ -4,16 +4,15 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
 use crate::classifier::normalized;
-use crate::{Images, LearningRate, Model, Sampler, Sgd, features_of};
+use crate::{Augmentation, Augmenter, Images, LearningRate, Model, Sampler, Sgd};
 
 /// RIDE's second stage (Wang et al. 2021, §3.3 and `EAResNet` of their code): a gate after each expert but the last says
 /// whether another one is needed. It learns to say so where the mean logits of the experts so far are wrong and those with
 /// some later ones right; an image is then answered by the experts before the first gate that says no.
 ///
 /// Gates see logits in the scale of the experts' loss, share their output layer, and the loss is the mean of their binary
-/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: features are
-/// those of the training images as they are, computed once, in evaluation mode (there augmented anew in each epoch); no
-/// Nesterov momentum.
+/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: images are
+/// augmented as in the first stage, there rotated by up to 15° too; no Nesterov momentum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpertAssignment {
@@ -60,18 +59,26 @@ pub struct Gates {
 }
 
 impl ExpertAssignment {
-    /// Gates that have learnt on the training images. Draws from libtorch's generator.
-    pub(super) fn gates(self, model: &Model, train: &Images) -> Gates {
-        let (features, logits) = tch::no_grad(|| {
-            let features = features_of(model, train); // [n, e, d]
-            let logits = means_so_far(&model.training_logits(&features)); // [n, e, k]
-            (features, logits)
-        });
-        let wanted = needs_another(&logits, train.labels()).to_kind(logits.kind()); // [n, e - 1]
-        let class_counts = Tensor::from_slice(&train.class_counts()).to_device(logits.device());
+    /// Gates that have learnt on the training images, augmented anew in each epoch but unmixed. Draws from libtorch's
+    /// generator.
+    pub(super) fn gates(self, model: &Model, train: &Images, augmentation: &Augmentation) -> Gates {
+        let class_counts = Tensor::from_slice(&train.class_counts()).to_device(model.device());
         let class_counts = class_counts.to_kind(Kind::Float);
-        let positive_weight = Tensor::full([1], self.positive_weight, (logits.kind(), logits.device()));
-
+        let unmixed = Augmentation {
+            mix: None,
+            ..augmentation.clone()
+        };
+        let augmenter = Augmenter::new(unmixed, train, &class_counts);
+        let shown = |indices: &Tensor| {
+            let (raw, labels) = train.batch(indices);
+            let (images, _) = augmenter.apply(&raw, labels.shallow_clone());
+            tch::no_grad(|| {
+                let features = model.features(&images); // [b, e, d]
+                let logits = means_so_far(&model.training_logits(&features)); // [b, e, k]
+                (features, logits, labels)
+            })
+        };
+        let (features, logits, _) = shown(&Tensor::zeros([1], (Kind::Int64, model.device())));
         let gates = Gates::new(&features, logits.size()[2].min(self.top_choices), model.logit_scale);
         let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay);
         let rate = LearningRate::Cosine {
@@ -80,15 +87,8 @@ impl ExpertAssignment {
         for epoch in 0..self.epochs {
             let order = Sampler::ClassBalanced.epoch_order(train.labels(), &class_counts, 0.0);
             for batch in order.split(self.batch_size, 0) {
-                let of_batch = |tensor: &Tensor| tensor.index_select(0, &batch);
-                let answers = gates.answers(&of_batch(&features), &of_batch(&logits)); // [b, e - 1]
-                let loss = answers.binary_cross_entropy_with_logits(
-                    &of_batch(&wanted),
-                    None::<Tensor>,
-                    Some(positive_weight.shallow_clone()),
-                    Reduction::Mean,
-                );
-                loss.backward();
+                let (features, logits, labels) = shown(&batch);
+                gates.loss(&features, &logits, &labels, self.positive_weight).backward();
                 optimizer.step(rate.at(epoch, self.epochs));
             }
         }
@@ -118,6 +118,18 @@ impl Gates {
             top_choices,
             logit_scale,
         }
+    }
+
+    /// Mean binary cross-entropy of the gates, a scalar: of features `[b, e, d]`, mean logits so far `[b, e, k]` and labels
+    /// `[b]`, where an image that needs another expert weighs `positive_weight`.
+    fn loss(&self, features: &Tensor, logits: &Tensor, labels: &Tensor, positive_weight: f64) -> Tensor {
+        let wanted = needs_another(logits, labels).to_kind(logits.kind()); // [b, e - 1]
+        self.answers(features, logits).binary_cross_entropy_with_logits(
+            &wanted,
+            None::<Tensor>,
+            Some(Tensor::full([1], positive_weight, (logits.kind(), logits.device()))),
+            Reduction::Mean,
+        )
     }
 
     fn variables(&self) -> Vec<(Tensor, f64)> {
@@ -181,6 +193,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::conformance::{check_with_gradients, compare, leaf};
 
     const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
@@ -223,5 +236,37 @@ mod tests {
             assert!(routed.get(image).allclose(&mean, 1e-12, 1e-12, false));
         }
         used
+    }
+
+    #[test]
+    fn gates_conform_in_their_loss_and_in_whom_they_ask() {
+        compare("expert-assignment", |comparison| {
+            let fixture = comparison.fixture;
+            let names = ["hidden", "hidden_bias", "output", "output_bias"];
+            let leaves = names.map(|name| leaf(fixture, name));
+            let [hidden, hidden_bias, output, output_bias] = leaves.each_ref().map(Tensor::shallow_clone);
+            let gates = Gates {
+                hidden,
+                hidden_bias,
+                output,
+                output_bias,
+                top_choices: fixture.hyper("top") as i64,
+                logit_scale: fixture.hyper("logit_scale"),
+            };
+            let (features, logits, labels) = (
+                fixture.input("features"),
+                fixture.input("logits"),
+                fixture.input("labels"),
+            );
+            let means = means_so_far(logits);
+            let wanted = needs_another(&means, labels).to_kind(Kind::Int64);
+            assert!(wanted.any().int64_value(&[]) == 1, "some image needs another expert");
+            comparison.check("wanted", &wanted);
+            let value = gates.loss(features, &means, labels, fixture.hyper("positive_weight"));
+            let named: Vec<(&str, &Tensor)> = names.into_iter().zip(&leaves).collect();
+            check_with_gradients(comparison, "", &value, &named);
+            comparison.check("used", &gates.experts_used(features, logits));
+            comparison.check("routed", &gates.routed(features, logits));
+        });
     }
 }

@@ -86,7 +86,7 @@ fn assert_adjusts(bench: &Bench, method: &Method, first_stage: &Path) {
     let mut model = prepared(second_stage, &stage, first_stage);
     let features = features_of(&model, &bench.images);
     let before = model.logits(&features);
-    let adjusted = second_stage.adjusted(&model, &bench.images);
+    let adjusted = second_stage.adjusted(&model, &bench.images, &method.augmentation);
     assert!(!adjusted.is_empty(), "{method:?}");
     for adjusted in adjusted {
         model.replace_classifier(adjusted.classifier);

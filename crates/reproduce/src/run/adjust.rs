@@ -1,6 +1,6 @@
 //! Adjust: a second stage that trains nothing.
 
-use methods::{Evaluation, Images, Model, SecondStage, Shots, features_of};
+use methods::{Augmentation, Evaluation, Images, Model, SecondStage, Shots, features_of};
 use serde::Serialize;
 use tch::Tensor;
 
@@ -25,14 +25,14 @@ struct AssignmentRow {
     share: f64,
 }
 
-/// Puts the classifier that `second_stage` computes in place of that of `model`, the finished first stage, and returns its
+/// Puts the classifier that `second_stage` computes, with the first stage's `augmentation`, in place of that of `model`, the finished first stage, and returns its
 /// strength, if it has one. Of several it is the one with the highest accuracy on `validation`, the first of equals; all
 /// of them are written to `sweep.csv`.
 ///
 /// # Errors
 /// If a file cannot be written.
 pub(crate) fn adjust(
-    second_stage: &SecondStage,
+    (second_stage, augmentation): (&SecondStage, &Augmentation),
     model: &mut Model,
     (train, validation, test): (&Images, Option<&Images>, &Images),
     shots: &Shots,
@@ -42,7 +42,7 @@ pub(crate) fn adjust(
     let validation_features = validation.map(|images| (images, features_of(model, images)));
     let mut rows = Vec::new();
     let mut chosen = None;
-    for adjusted in second_stage.adjusted(model, train) {
+    for adjusted in second_stage.adjusted(model, train, augmentation) {
         let evaluation = |images: &Images, features: &Tensor| {
             let decisions = adjusted.classifier.forward(features).argmax(1, false);
             Evaluation::new(&decisions, images.labels(), model.classes(), shots)

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use methods::{Images, Model, SecondStage, Shots, evaluate};
+use methods::{Augmentation, Images, Model, SecondStage, Shots, evaluate};
 
 use crate::run::adjust::adjust;
 use crate::run::directory::RunDir;
@@ -62,12 +62,12 @@ impl Measured {
         })
     }
 
-    /// Of the classifier that `second_stage` computes, which takes the place of that of `model`.
+    /// Of the classifier that `second_stage` computes, with the first stage's augmentation, which takes the place of that of `model`.
     ///
     /// # Errors
     /// If a table cannot be written.
     pub(crate) fn adjusted(
-        second_stage: &SecondStage,
+        second_stage: (&SecondStage, &Augmentation),
         model: &mut Model,
         (train, validation, test): (&Images, Option<&Images>, &Images),
         shots: &Shots,

@@ -140,6 +140,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Some(second_stage) if second_stage.retraining().is_none() => {
             tch::manual_seed(seed);
             let images = (&train, validation.as_ref(), &test);
+            let second_stage = (second_stage, &run.method.augmentation);
             Measured::adjusted(second_stage, &mut model, images, &shots, &run_dir)?
         }
         _ => Measured::trained(&run_dir)?,
