@@ -114,6 +114,14 @@ impl Classifier {
         }
     }
 
+    /// As [`Classifier::rows`], without a factor on the logits: what a contrastive term projects.
+    pub(crate) fn unscaled_rows(&self) -> Tensor {
+        match self {
+            Classifier::Scaled { base, .. } => base.unscaled_rows(),
+            one => one.rows(),
+        }
+    }
+
     /// The bias `[k]`, where the classifier has one.
     pub(crate) fn bias(&self) -> Option<Tensor> {
         match self {

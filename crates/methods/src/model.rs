@@ -191,9 +191,9 @@ impl Model {
 
     /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own
     /// labels, features of v further views of each image `[vb, d]`.
-    pub(crate) fn contrastive_loss(&self, batch: &LossInput<'_>, view_features: Option<&Tensor>) -> Option<Tensor> {
+    pub fn contrastive_loss(&self, batch: &LossInput<'_>, view_features: Option<&Tensor>) -> Option<Tensor> {
         let (branch, features) = (self.contrast.as_ref()?, view_features?);
-        Some(branch.forward(batch, features, &self.classifier.rows()))
+        Some(branch.forward(batch, features, &self.classifier.unscaled_rows()))
     }
 
     /// What logits `[n, k]` of this model say of probabilities, up to a constant a sample, `[n, k]`: in the scale of its loss.

@@ -3,6 +3,7 @@
 
 mod augmentation;
 mod comparison;
+mod contrast;
 mod experts;
 mod losses;
 mod second_stages;
