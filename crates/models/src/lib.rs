@@ -62,7 +62,8 @@ impl Backbone {
     }
 
     /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
-    /// the [`Backbone::dimension`].
+    /// the [`Backbone::dimension`]. In training the first branch learns on the first of as many equal parts of the images,
+    /// and so on; an image's features are then its own branch's in the place of every branch.
     ///
     /// # Panics
     /// If the backbone [has no experts](Backbone::has_experts).

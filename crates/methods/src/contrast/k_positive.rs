@@ -6,12 +6,11 @@ use tch::{Kind, Tensor};
 use super::negative_log_likelihood;
 
 /// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone teaches the features. The classifier
-/// learns by the loss, whose gradient ends at the features; a second stage `crt` then
-/// trains it anew (there for 40 epochs in batches of 2048).
+/// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew.
 ///
-/// Defaults: the settings on ImageNet-LT in the public code of Li et al. 2022. Deviations: keys are the batch and a second
-/// view of it, all with gradient, where that code has a queue of 65,536 from a slowly moving second encoder, which batches
-/// of 128 cannot make up for; the projection has a batch norm; views are augmented like any batch.
+/// Defaults: the authors' code on ImageNet-LT. Deviations: keys are the batch and a second view of it, all with gradient,
+/// where that code has a queue of 65,536 from a slowly moving second encoder, which batches of 128 cannot make up for; the
+/// projection has a hidden layer; views are augmented like any batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KPositiveContrast {
@@ -35,8 +34,8 @@ impl Default for KPositiveContrast {
 
 /// −mean_i mean_{p ∈ P(i)} ln( exp(s_ip / τ) / Σ_{a ≠ i} exp(s_ia / τ) ), s the inner products of unit views `[2b, p]`, all
 /// first ones before all second ones, with labels `[2b]` i64, and P(i) the other view of i's image beside `positives`
-/// views of other images of its class, drawn without replacement, or all where there are no more (Kang et al. 2021, by the
-/// code of Li et al. 2022). So frequent and rare classes pull alike. Draws from libtorch's generator. → scalar.
+/// views of other images of its class, drawn without replacement, or all where there are no more (Kang et al. 2021; drawn as
+/// in the code of Li et al. 2022). So frequent and rare classes pull alike. Draws from libtorch's generator. → scalar.
 pub(super) fn k_positive_contrast(views: &Tensor, labels: &Tensor, positives: i64, temperature: f64) -> Tensor {
     let samples = views.size()[0];
     let itself = Tensor::eye_m(samples, samples, (Kind::Bool, views.device()));

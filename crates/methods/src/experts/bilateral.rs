@@ -11,8 +11,8 @@ use crate::{Loss, LossInput};
 /// `loss`(z, y_c) + (1 − α) · `loss`(z, y_r) (Eq. 1 to 3), with α = 1 − (t / T)² in 0-based epoch t. A prediction is by
 /// α = ½, that is z_1 + z_2.
 ///
-/// Default: T as in the authors' code. Deviations: each expert has a bias of its own; both samplings share the statistics of
-/// their batch norms, which also the other expert's last block sees.
+/// Default: T as in the authors' code. The two samplings pass the network one after the other, as there, so that the batch
+/// norms normalise each by its own statistics. Deviation: each expert has a bias of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bilateral {

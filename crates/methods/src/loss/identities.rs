@@ -21,7 +21,7 @@ impl Batch {
         Batch {
             logits: Tensor::randn([24, 4], DOUBLE) * 2.0,
             labels: Tensor::randint(4, [24], (Kind::Int64, Device::Cpu)),
-            features: Tensor::rand([24, 3], DOUBLE),
+            features: Tensor::randn([24, 3], DOUBLE), // of both signs
             class_counts: Tensor::from_slice(class_counts),
         }
     }
@@ -202,7 +202,7 @@ fn influence_balanced_loss_divides_by_the_gradient_s_length() {
         .cross_entropy_loss(&batch.labels, None::<&Tensor>, tch::Reduction::None, -100, 0.0);
     let errors = (batch.logits.softmax(1, None) - batch.labels.one_hot(4)).abs();
     let influence =
-        errors.sum_dim_intlist(1, false, None::<Kind>) * batch.features.sum_dim_intlist(1, false, None::<Kind>);
+        errors.sum_dim_intlist(1, false, None::<Kind>) * batch.features.abs().sum_dim_intlist(1, false, None::<Kind>);
     let expected = (losses * 10.0 / (influence + 1e-3)).mean(Kind::Double);
     let got = batch.value_and_gradient(started, None).get(0);
     assert!(got.allclose(&expected, 1e-9, 0.0, false));

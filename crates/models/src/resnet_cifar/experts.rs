@@ -23,11 +23,14 @@ pub(crate) fn experts(path: &Path, blocks: i64, experts: i64) -> ResnetExperts {
         stem: NormalizedConvolution::new(path, 1, 3, first, 1),
         shared: vec![Stage::new(&(path / "layer1"), blocks, first, first, 1)],
         experts: (0..experts).map(expert).collect(),
+        learn_on: LearnOn::AllImages,
     }
 }
 
 /// `branches` networks of 6·`blocks`+2 layers as wide as one alone, which share all but the last block of the last stage
-/// (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, 64]`.
+/// (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, 64]`. In training, images come in as many parts of
+/// equal size, one after the other; each passes the network on its own and ends in its own branch, whose features stand
+/// for those of the other branches.
 pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts {
     let [first, second, third] = WIDTHS;
     let (inputs, stride) = if blocks == 1 { (second, 2) } else { (third, 1) }; // of the last block
@@ -40,6 +43,7 @@ pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts
             Stage::new(&(path / "layer3"), blocks - 1, second, third, 2),
         ],
         experts: (0..branches).map(branch).collect(),
+        learn_on: LearnOn::OwnPart,
     }
 }
 
@@ -49,15 +53,33 @@ pub(crate) struct ResnetExperts {
     stem: NormalizedConvolution,
     shared: Vec<Stage>,
     experts: Vec<Vec<Stage>>,
+    learn_on: LearnOn,
+}
+
+/// What of a training batch an expert sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LearnOn {
+    AllImages,
+    /// The batch norms see a part at a time, too: parts are drawn by different samplers.
+    OwnPart,
 }
 
 impl ModuleT for ResnetExperts {
     fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
-        let stem = self.stem.forward(images, train).relu_();
         let through = |stages: &[Stage], maps| stages.iter().fold(maps, |maps, stage| stage.forward(maps, train));
-        let shared = through(&self.shared, stem);
-        let experts = self.experts.iter();
-        let features = experts.map(|own| pooled(&through(own, shared.shallow_clone())));
+        let shared = |images: &Tensor| through(&self.shared, self.stem.forward(images, train).relu_());
+        let count = self.experts.len() as i64;
+        if train && self.learn_on == LearnOn::OwnPart {
+            let parts = images.chunk(count, 0).into_iter().zip(&self.experts);
+            let features = parts.map(|(part, own)| pooled(&through(own, shared(&part))));
+            let features = Tensor::cat(&features.collect::<Vec<_>>(), 0); // [b, d]
+            return features.unsqueeze(1).expand([-1, count, -1], false);
+        }
+        let maps = shared(images);
+        let features = self
+            .experts
+            .iter()
+            .map(|own| pooled(&through(own, maps.shallow_clone())));
         Tensor::stack(&features.collect::<Vec<_>>(), 1)
     }
 }
@@ -95,5 +117,36 @@ mod tests {
             let images = Tensor::zeros([2, 3, 8, 8], (Kind::Float, Device::Cpu));
             assert_eq!(branches.forward_t(&images, true).size(), [2, 2, 64]);
         }
+    }
+
+    #[test]
+    fn in_training_a_branch_and_its_batch_norms_see_its_own_images_alone() {
+        tch::manual_seed(1);
+        let [first, second, other] = [(); 3].map(|()| Tensor::randn([4, 3, 8, 8], (Kind::Float, Device::Cpu)));
+        let store = nn::VarStore::new(Device::Cpu);
+        let network = branches(&store.root(), 1, 2);
+        let train = |second: &Tensor| network.forward_t(&Tensor::cat(&[&first, second], 0), true);
+        let (with_second, with_other) = (train(&second), train(&other));
+        let of = |features: &Tensor, part: i64, branch: i64| features.narrow(0, 4 * part, 4).select(1, branch);
+        assert_eq!(of(&with_second, 0, 0), of(&with_other, 0, 0));
+        assert_eq!(
+            of(&with_second, 0, 0),
+            of(&with_second, 0, 1),
+            "its own features are all it has"
+        );
+        assert_ne!(of(&with_second, 1, 1), of(&with_other, 1, 1));
+
+        of(&with_second, 0, 0).sum(Kind::Float).backward();
+        let learns = |name: &str| store.variables()[name].grad().abs().max().double_value(&[]) > 0.0;
+        assert!(learns("conv1.weight") && learns("branches.0.0.conv1.weight"));
+        assert!(!learns("branches.1.0.conv1.weight"));
+
+        let images = Tensor::cat(&[&first, &second], 0);
+        let features = tch::no_grad(|| network.forward_t(&images, false));
+        assert_ne!(
+            of(&features, 0, 0),
+            of(&features, 0, 1),
+            "in evaluation both branches see every image"
+        );
     }
 }
