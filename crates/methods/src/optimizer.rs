@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 /// SGD with momentum, as PyTorch's: `buffer ← momentum · buffer + gradient + decay · parameter`, `parameter ← parameter −
-/// rate · buffer` (no Nesterov, no dampening).
+/// rate · buffer` (no dampening; Nesterov's where asked for).
 ///
 /// All parameters become views of one flat tensor and all gradients views of another, so that a step is a handful of
 /// kernels whatever the network, and the momentum is one tensor of a checkpoint (tch's own optimizers hide theirs).
@@ -16,6 +16,7 @@ pub struct Sgd {
     rates: Option<Tensor>, // factors on the learning rate, one a parameter; `None`: all 1
     momentum: f64,
     weight_decay: f64,
+    nesterov: bool,
 }
 
 impl Sgd {
@@ -48,7 +49,14 @@ impl Sgd {
             momentum_buffer,
             momentum,
             weight_decay,
+            nesterov: false,
         }
+    }
+
+    /// With Nesterov's momentum: the step is along `gradient + decay · parameter + momentum · buffer`.
+    #[must_use]
+    pub fn nesterov(self) -> Sgd {
+        Sgd { nesterov: true, ..self }
     }
 
     /// One update from the gradients that `backward` has added up; clears them.
@@ -57,9 +65,14 @@ impl Sgd {
         self.gradients += &self.parameters * self.weight_decay;
         self.momentum_buffer *= self.momentum;
         self.momentum_buffer += &self.gradients;
+        let direction = if self.nesterov {
+            &self.gradients + &self.momentum_buffer * self.momentum
+        } else {
+            self.momentum_buffer.shallow_clone()
+        };
         self.parameters -= match &self.rates {
-            None => &self.momentum_buffer * learning_rate,
-            Some(rates) => &self.momentum_buffer * rates * learning_rate,
+            None => direction * learning_rate,
+            Some(rates) => direction * rates * learning_rate,
         };
         let _ = self.gradients.zero_();
     }

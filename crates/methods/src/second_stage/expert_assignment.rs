@@ -11,8 +11,8 @@ use crate::{Augmentation, Augmenter, Images, LearningRate, Model, Sampler, Sgd};
 /// some later ones right; an image is then answered by the experts before the first gate that says no.
 ///
 /// Gates see logits in the scale of the experts' loss, share their output layer, and the loss is the mean of their binary
-/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviations: images are
-/// augmented as in the first stage, there rotated by up to 15° too; no Nesterov momentum.
+/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviation: images are
+/// augmented as in the first stage, there rotated by up to 15° too.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpertAssignment {
@@ -80,7 +80,7 @@ impl ExpertAssignment {
         };
         let (features, logits, _) = shown(&Tensor::zeros([1], (Kind::Int64, model.device())));
         let gates = Gates::new(&features, logits.size()[2].min(self.top_choices), model.logit_scale);
-        let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay);
+        let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay).nesterov();
         let rate = LearningRate::Cosine {
             initial: self.learning_rate,
         };

@@ -119,5 +119,17 @@ fn gates_conform_in_their_loss_and_in_whom_they_ask() {
         check_with_gradients(comparison, "", &value, &named);
         comparison.check("used", &gates.experts_used(features, logits));
         comparison.check("routed", &gates.routed(features, logits));
+
+        let hyper = |name| fixture.hyper(name);
+        let mut optimizer = Sgd::new(&gates.variables(), hyper("momentum"), hyper("decay")).nesterov();
+        for _ in 0..hyper("steps") as i64 {
+            gates
+                .loss(features, &means, labels, hyper("positive_weight"))
+                .backward();
+            optimizer.step(hyper("rate"));
+        }
+        for (name, leaf) in &named {
+            comparison.check(&format!("trained.{name}"), leaf);
+        }
     });
 }
