@@ -16,7 +16,7 @@ pub enum Dataset {
     Cifar10,
     /// CIFAR-100 (Krizhevsky 2009) with its fine labels: 500 + 100 images of 32×32 in each of 100 classes.
     Cifar100,
-    /// Procedural images made in the process: 500 + 100 images of 32×32 in each of 10 classes.
+    /// Procedural images made in the process: 1000 + 200 images of 32×32 in each of 10 classes.
     Shapes,
 }
 

@@ -109,7 +109,7 @@ mod tests {
         else {
             panic!("{shapes:?}")
         };
-        assert_eq!((&train[..], &test[..]), (&[500; 10][..], &[100; 10][..]));
+        assert_eq!((&train[..], &test[..]), (&[1000; 10][..], &[200; 10][..]));
         assert_eq!(source, "made in the process");
         assert_eq!(digest.len(), 64);
     }
