@@ -43,7 +43,7 @@ fn files_of_a_python_script_have_the_numbers_that_numpy_gives_them() {
         let said = sandbox.analyze(&[&format!("{PYTHON}/{file}")]).succeeded();
         assert!(
             said.stdout
-                .contains("| features | —     |      75 |       4 | 0.7949 |"),
+                .contains("| features | —     | —         |      75 |       4 | 0.7949 |"),
             "{}",
             said.stdout
         );
