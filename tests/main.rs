@@ -14,4 +14,5 @@ mod rows;
 mod sandbox;
 mod second_stages;
 mod storm;
+mod threads;
 mod warm_starts;

@@ -88,7 +88,7 @@ impl Sandbox {
     }
 
     /// Nothing may be downloaded: the proxy is a port on which nobody listens.
-    fn binary(&self, verb: &str) -> Command {
+    pub(crate) fn binary(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reproduce"));
         command.arg(verb);
         command.current_dir(self.folder.path()).env_remove("LONGTAIL_DATA");

@@ -118,7 +118,7 @@ impl EpochTable {
         let mut rows = rows.iter();
         for (key, name) in (0..next_epoch).flat_map(|epoch| self.keys(epoch)) {
             line += 1;
-            match rows.next().filter(|row| row.starts_with(&key)) {
+            match rows.next().filter(|row| begins_with(row, &key)) {
                 None => return Some(format!("has no row of {name} in line {line}")),
                 Some(row) if columns(row) != columns(header) => {
                     return Some(format!("has half a row of {name} in line {line}"));
@@ -132,9 +132,9 @@ impl EpochTable {
     /// What the rows of `epoch` begin with, and what people call them.
     fn keys(&self, epoch: i64) -> Vec<(String, String)> {
         match self.classes {
-            None => vec![(format!("{epoch},"), format!("epoch {epoch}"))],
+            None => vec![(format!("{epoch}"), format!("epoch {epoch}"))],
             Some(classes) => (0..classes)
-                .map(|class| (format!("{epoch},{class},"), format!("epoch {epoch}, class {class}")))
+                .map(|class| (format!("{epoch},{class}"), format!("epoch {epoch}, class {class}")))
                 .collect(),
         }
     }
@@ -146,6 +146,12 @@ impl EpochTable {
             next_epoch,
         }
     }
+}
+
+/// Whether the first fields of a row are those of `key`.
+fn begins_with(row: &str, key: &str) -> bool {
+    let rest = row.trim_end().strip_prefix(key);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
 }
 
 /// Rows as CSV, below a header if they have one.
@@ -235,6 +241,8 @@ mod tests {
                 2,
                 "has no row of epoch 1 in line 3",
             ),
+            ("epoch,loss\n0\n", None, 1, "has half a row of epoch 0 in line 2"),
+            ("epoch,loss\n10,2.5\n", None, 11, "has no row of epoch 0 in line 2"),
             (
                 "epoch,loss,seconds\n0,2.5\n",
                 None,

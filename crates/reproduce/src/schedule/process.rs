@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::command_line;
+use crate::openmp;
 use crate::run::Outcome;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
@@ -97,6 +98,7 @@ impl Processes<'_> {
             worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
         }
         worker.env("OMP_NUM_THREADS", threads);
+        openmp::let_threads_sleep(&mut worker);
         let mut child = worker
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
