@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kill_and_resume::without_times;
-use crate::sandbox::{Sandbox, TINY, entries};
+use crate::sandbox::{Sandbox, entries};
 
 const SIGNALS: [(&str, Signal); 3] = [("KILL", Signal::KILL), ("TERM", Signal::TERM), ("INT", Signal::INT)];
 const TARGETS: [Target; 3] = [Target::Parent, Target::Worker, Target::Both];
@@ -58,11 +58,7 @@ impl Random {
 }
 
 fn grid() -> Sandbox {
-    Sandbox::new(
-        &TINY
-            .replace("ratio = 400", "ratio = 10000")
-            .replace("[recipe]", "validation = { per_class = 2 }\n[recipe]"),
-    )
+    Sandbox::with("seeds     = [0]", "seeds     = [0]\nvalidation = { per_class = 2 }")
 }
 
 fn options(threads: &'static str) -> [&'static str; 6] {
