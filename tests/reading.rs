@@ -29,7 +29,7 @@ fn everything(folder: &Path) -> BTreeMap<PathBuf, SystemTime> {
 
 /// Gives everything below `folder`, and itself, the mode `folders` or `files`.
 fn change_modes(folder: &Path, folders: u32, files: u32) {
-    for (path, _) in everything(folder) {
+    for path in everything(folder).into_keys() {
         let mode = if path.is_dir() { folders } else { files };
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("they are ours");
     }

@@ -70,8 +70,7 @@ impl Environment {
     pub(crate) fn here(
         device: Device,
         settings: Settings,
-        data_digest: &str,
-        split_digest: &str,
+        (data_digest, split_digest): (&str, &str),
         first_epoch: i64,
     ) -> Environment {
         Environment {
@@ -211,7 +210,7 @@ mod tests {
     fn session(commit: &str, first_epoch: i64) -> Environment {
         Environment {
             commit: commit.into(),
-            ..Environment::here(Device::Cpu, Settings::default(), "d1", "s1", first_epoch)
+            ..Environment::here(Device::Cpu, Settings::default(), ("d1", "s1"), first_epoch)
         }
     }
 

@@ -279,13 +279,13 @@ mod tests {
 
     #[test]
     fn appended_rows_stand_below_one_header() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let table = EpochTable::by_epoch(folder.path().join("table.csv"));
         #[derive(Serialize)]
         struct Row {
             epoch: i64,
             loss: f64,
         }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let table = EpochTable::by_epoch(folder.path().join("table.csv"));
         for (epoch, loss) in [(0, 2.5), (1, 1.25)] {
             table.append([Row { epoch, loss }]).expect("room");
         }

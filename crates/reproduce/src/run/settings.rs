@@ -286,7 +286,7 @@ mod tests {
             threads,
             launch: Launch::Eager,
         };
-        Environment::here(Device::Cpu, settings, "d1", "s1", 0)
+        Environment::here(Device::Cpu, settings, ("d1", "s1"), 0)
     }
 
     #[test]

@@ -70,12 +70,12 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
     let data = run.dataset.load(job.data.as_deref())?;
     let splits = Splits::new(&run, &data)?;
-    let split_digest = &splits.train_list.sha256;
-    let mut environment = Environment::here(job.device, job.settings, &data.digest, split_digest, next_epoch);
-    if let Some(before) = run_dir.environment()? {
-        as_begun(&run, job.settings, &before)?;
-        environment = environment.after(before, &run.id())?;
-    }
+    let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
+    let here = Environment::here(job.device, job.settings, digests, next_epoch);
+    let environment = match run_dir.environment()? {
+        None => here,
+        Some(before) => gone_on_with(&run, job.settings, before, here)?,
+    };
     let (recipe, method) = run.stage();
     let classes = method.classes(run.dataset.classes()) as usize;
     let record = Record::of(&run_dir, classes, splits.validation.is_some());
@@ -173,15 +173,16 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses settings that are not those which the run has been trained with so far: whoever started this process read them
-/// before, and another program may have begun the run since.
-fn as_begun(run: &Run, settings: Settings, before: &Environment) -> anyhow::Result<()> {
+/// The environment of a `run` that was begun in `before` and goes on `here`. Refuses other settings than its own: whoever
+/// started this process has looked before, but another program may have begun the run since.
+fn gone_on_with(run: &Run, settings: Settings, before: Environment, here: Environment) -> anyhow::Result<Environment> {
     let told = Asked {
         precision: Some(PrecisionChoice::Forced(settings.precision)),
         threads: Some(settings.threads),
         launch: Some(settings.launch),
     };
-    Ok(told.admits(&run.id(), before.into())?)
+    told.admits(&run.id(), (&before).into())?;
+    Ok(here.after(before, &run.id())?)
 }
 
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
