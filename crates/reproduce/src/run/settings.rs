@@ -132,6 +132,15 @@ pub(crate) enum OtherSettings {
 }
 
 impl Asked {
+    /// These settings, all of them.
+    pub(crate) fn all(settings: Settings) -> Asked {
+        Asked {
+            precision: Some(PrecisionChoice::Forced(settings.precision)),
+            threads: Some(settings.threads),
+            launch: Some(settings.launch),
+        }
+    }
+
     /// Whether it agrees with what `run` has been trained with so far.
     ///
     /// # Errors

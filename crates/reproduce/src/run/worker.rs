@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use datasets::Loaded;
 use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed};
 use tch::{Device, Kind};
 
@@ -20,7 +21,7 @@ use crate::run::metrics;
 use crate::run::network;
 use crate::run::record::Record;
 use crate::run::scores::score;
-use crate::run::settings::{Asked, PrecisionChoice, Settings};
+use crate::run::settings::{Asked, Settings};
 use crate::run::splits::Splits;
 
 /// What a worker is told besides its run's config.
@@ -53,36 +54,23 @@ pub(crate) struct Job {
 pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     // A run whose parent was killed would hold its lock and its core for nobody.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let Settings {
-        precision,
-        threads,
-        launch,
-    } = job.settings;
-    tch::set_num_threads(threads.into());
-    launch.prepare(job.device)?;
+    tch::set_num_threads(job.settings.threads.into());
+    job.settings.launch.prepare(job.device)?;
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
     if run_dir.outcome()?.is_some() {
         return Ok(()); // somebody else finished it just now
     }
-    let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
-    let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
-    let data = run.dataset.load(job.data.as_deref())?;
-    let splits = Splits::new(&run, &data)?;
-    let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
-    let here = Environment::here(job.device, job.settings, digests, next_epoch);
-    let environment = match run_dir.environment()? {
-        None => here,
-        Some(before) => gone_on_with(&run, job.settings, before, here)?,
-    };
     let (recipe, method) = run.stage();
-    let classes = method.classes(run.dataset.classes()) as usize;
-    let record = Record::of(&run_dir, classes, splits.validation.is_some());
-    record.trim_to(next_epoch)?;
-    metrics::complete_columns(&run_dir.metrics())?;
-    run_dir.write("environment.toml", &environment.text())?;
-    run_dir.write("indices.txt", &splits.train_list.text)?;
+    let classes = method.classes(run.dataset.classes());
+    let Session {
+        data,
+        splits,
+        next_epoch,
+        environment,
+        record,
+    } = Session::open(job, &run, &run_dir, classes as usize)?;
     let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
     let evaluated = |images: Images| match method.pretext {
         None => images,
@@ -93,16 +81,12 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         None => run.shots.shots(&train.class_counts()),
         Some(_) => Shots::default(), // its classes are all of one size
     };
-    let mut validation = None;
-    if let Some((split, list)) = &splits.validation {
-        run_dir.write("validation.txt", &list.text)?;
-        validation = Some(evaluated(images(split)));
-    }
+    let validation = splits.validation.as_ref().map(|(split, _)| evaluated(images(split)));
 
     let mut teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
     let mut model = starting_network(job, &run, &method)?;
     for network in [Some(&mut model), teacher.as_mut()].into_iter().flatten() {
-        network.precision = precision;
+        network.precision = job.settings.precision;
     }
 
     say(&Message::Started {
@@ -125,7 +109,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
-        launch,
+        launch: job.settings.launch,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();
@@ -173,16 +157,50 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The environment of a `run` that was begun in `before` and goes on `here`. Refuses other settings than its own: whoever
-/// started this process has looked before, but another program may have begun the run since.
-fn gone_on_with(run: &Run, settings: Settings, before: Environment, here: Environment) -> anyhow::Result<Environment> {
-    let told = Asked {
-        precision: Some(PrecisionChoice::Forced(settings.precision)),
-        threads: Some(settings.threads),
-        launch: Some(settings.launch),
-    };
-    told.admits(&run.id(), (&before).into())?;
-    Ok(here.after(before, &run.id())?)
+/// What a run is begun or gone on with.
+struct Session {
+    data: Loaded,
+    splits: Splits,
+    /// First epoch that is to be trained.
+    next_epoch: i64,
+    environment: Environment,
+    record: Record,
+}
+
+impl Session {
+    /// Reads the data and what the run has been trained with and on so far, and writes down what it goes on with.
+    ///
+    /// # Errors
+    /// If that is something else, if rows are missing, or a file cannot be read or written; nothing is written before all has
+    /// been compared.
+    fn open(job: &Job, run: &Run, run_dir: &RunDir, classes: usize) -> anyhow::Result<Session> {
+        let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
+        let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
+        let data = run.dataset.load(job.data.as_deref())?;
+        let splits = Splits::new(run, &data)?;
+        let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
+        let mut environment = Environment::here(job.device, job.settings, digests, next_epoch);
+        if let Some(before) = run_dir.environment()? {
+            // Whoever started this process has looked before, but another program may have begun the run since.
+            Asked::all(job.settings).admits(&run.id(), (&before).into())?;
+            environment = environment.after(before, &run.id())?;
+        }
+        let record = Record::of(run_dir, classes, splits.validation.is_some());
+        record.trim_to(next_epoch)?;
+        metrics::complete_columns(&run_dir.metrics())?;
+        run_dir.write("environment.toml", &environment.text())?;
+        run_dir.write("indices.txt", &splits.train_list.text)?;
+        if let Some((_, list)) = &splits.validation {
+            run_dir.write("validation.txt", &list.text)?;
+        }
+        Ok(Session {
+            data,
+            splits,
+            next_epoch,
+            environment,
+            record,
+        })
+    }
 }
 
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
