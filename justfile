@@ -40,6 +40,10 @@ methods: _libtorch
 test *filter: _libtorch
     OMP_NUM_THREADS=1 cargo test --workspace "$@"
 
+# Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
+storm kills="100" seed="0": _libtorch
+    STORM_KILLS="$1" STORM_SEED="$2" cargo test -p longtail-reproduce --test end-to-end storm
+
 # Check format, lints and documentation.
 lint: _libtorch
     cargo fmt --check

@@ -43,7 +43,7 @@ fn files_of_a_python_script_have_the_numbers_that_numpy_gives_them() {
         let said = sandbox.analyze(&[&format!("{PYTHON}/{file}")]).succeeded();
         assert!(
             said.stdout
-                .contains("| features | —     |      75 |       4 | 0.7949 |"),
+                .contains("| features | —     | —         |      75 |       4 | 0.7949 |"),
             "{}",
             said.stdout
         );
@@ -113,8 +113,16 @@ fn half_precision_and_unsigned_labels_of_numpy_are_read() {
 
 #[test]
 fn a_run_its_checkpoint_and_its_saved_features_have_the_numbers_of_its_training() {
+    for precision in ["f32", "bf16"] {
+        has_the_numbers_of_its_training(precision);
+    }
+}
+
+fn has_the_numbers_of_its_training(precision: &str) {
     let sandbox = Sandbox::new(TINY);
-    sandbox.run(&["--methods", "nc-drw"]).succeeded();
+    sandbox
+        .run(&["--methods", "nc-drw", "--precision", precision])
+        .succeeded();
     let run_dir = sandbox.run_dir("nc-drw");
     let rows = sandbox.read(&format!("{run_dir}/metrics.csv"));
     let pairs = [
@@ -126,16 +134,22 @@ fn a_run_its_checkpoint_and_its_saved_features_have_the_numbers_of_its_training(
     ];
     let checkpoint = format!("{run_dir}/checkpoint.safetensors");
 
-    sandbox
+    let table = sandbox
         .analyze(&[&run_dir, &format!("checkpoint={checkpoint}"), "--save-features"])
-        .succeeded();
+        .succeeded()
+        .stdout;
+    assert!(
+        table.contains(&format!("| nc-drw     | test  | {precision:9} |")),
+        "{table}"
+    );
     let found = report(&sandbox);
     for (name, column, _) in pairs {
         let at_training: f64 = cell(&rows, 1, column).parse().expect("a number");
-        assert_close(name, &found["metrics"][name], at_training, 1e-4); // threads may change the order of sums
+        assert_close(name, &found["metrics"][name], at_training, 1e-9);
     }
     let accuracy: f64 = cell(&rows, 1, "accuracy").parse().expect("a number");
-    assert_close("accuracy", &found["metrics"]["accuracy"], accuracy, 1e-2);
+    assert_close("accuracy", &found["metrics"]["accuracy"], accuracy, 1e-9);
+    assert_eq!(found["origin"]["precision"], precision);
     let nc4: f64 = cell(&rows, 1, "test_nc4").parse().expect("a number");
     assert!((found["metrics"]["nc4"].as_f64().expect("a number") - nc4).abs() < 1e-2);
     assert_eq!(
@@ -156,6 +170,7 @@ fn a_run_its_checkpoint_and_its_saved_features_have_the_numbers_of_its_training(
     for part in ["metrics", "class_counts", "by_class"] {
         assert_eq!(found[part], again[part]);
     }
+    assert_eq!(again["origin"]["precision"], precision, "the file says so");
 
     let outcome: Value = serde_json::from_str(&sandbox.read(&format!("{run_dir}/outcome.json"))).expect("JSON");
     sandbox.analyze(&[&run_dir, "--split", "train"]).succeeded();
@@ -164,7 +179,7 @@ fn a_run_its_checkpoint_and_its_saved_features_have_the_numbers_of_its_training(
             name,
             &report(&sandbox)["metrics"][name],
             outcome[field].as_f64().expect("a number"),
-            1e-4,
+            1e-9,
         );
     }
     refuses_what_is_left_of_a_run(&sandbox, &run_dir);

@@ -72,8 +72,14 @@ fn a_checkpoint_of_another_network_does_not_fit_and_is_left_alone() {
     };
     let foreign = fs::read(small.path(&format!("out/runs/{trained}/checkpoint.safetensors"))).expect("a checkpoint");
 
-    let checkpoint = format!("{}/checkpoint.safetensors", large.run_dir("ce"));
-    large.write(&checkpoint, "");
+    let run_dir = large.run_dir("ce");
+    for table in ["metrics.csv", "per_class.csv"] {
+        large.write(
+            &format!("{run_dir}/{table}"),
+            &small.read(&format!("out/runs/{trained}/{table}")),
+        );
+    }
+    let checkpoint = format!("{run_dir}/checkpoint.safetensors");
     fs::write(large.path(&checkpoint), &foreign).expect("a small file");
     let mismatch = format!("checkpoint {checkpoint} does not fit its config: ");
     large

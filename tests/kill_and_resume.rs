@@ -25,9 +25,9 @@ fn wait_for<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
 
 /// Starts the grid, kills it once an epoch of `run_dir` is checkpointed, and returns its header and the rows of epochs that
 /// need no training again.
-fn kill_after_an_epoch(sandbox: &Sandbox, run_dir: &str) -> Vec<String> {
+pub(crate) fn kill_after_an_epoch(sandbox: &Sandbox, run_dir: &str, options: &[&str]) -> Vec<String> {
     let mut parent = sandbox
-        .run_command(&ONLY)
+        .run_command(options)
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
@@ -38,7 +38,7 @@ fn kill_after_an_epoch(sandbox: &Sandbox, run_dir: &str) -> Vec<String> {
 
     let name = run_dir.strip_prefix("out/runs/").expect("runs lie there");
     let state = wait_for("the worker dies with its parent", || {
-        let status = sandbox.reproduce("status", &ONLY).succeeded().stdout;
+        let status = sandbox.reproduce("status", options).succeeded().stdout;
         let state = status.lines().find(|line| line.starts_with(name)).expect(name);
         (!state.ends_with("running")).then(|| state.to_owned())
     });
@@ -51,7 +51,7 @@ fn kill_after_an_epoch(sandbox: &Sandbox, run_dir: &str) -> Vec<String> {
 }
 
 /// A CSV without the columns that a clock filled in.
-fn without_times(csv: &str) -> Vec<Vec<String>> {
+pub(crate) fn without_times(csv: &str) -> Vec<Vec<String>> {
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     let timed: Vec<bool> = rows[0]
         .iter()
@@ -68,25 +68,65 @@ fn without_times(csv: &str) -> Vec<Vec<String>> {
     rows.into_iter().map(keep).collect()
 }
 
+/// Other settings or data than those of the interrupted run whose `environment.toml` this is; nothing is written.
+fn refuses_what_would_change_the_numbers(sandbox: &Sandbox, environment: &str) {
+    let begun = sandbox.read(environment);
+    for (option, value, trained) in [("--precision", "bf16", "in f32"), ("--threads", "2", "with 1 thread")] {
+        let asked = format!("was trained {trained}, and {option} {value} is asked for; leave the option out or choose");
+        let options = [&ONLY[..], &[option, value]].concat();
+        sandbox.run(&options).refused(2, &[&asked]);
+    }
+    for (field, refusals) in [
+        (
+            "data_digest",
+            [
+                "was trained on data of digest 0123, those found here have",
+                "with --data",
+            ],
+        ),
+        (
+            "split_digest",
+            [
+                "the images that split digest 0123 stands for",
+                "go on with the program that began it",
+            ],
+        ),
+        (
+            "libtorch",
+            [
+                "was trained with libtorch 0123, and this program has 2.11.0",
+                "choose another --out",
+            ],
+        ),
+    ] {
+        let (before, rest) = begun.split_once(&format!("{field} = \"")).expect(field);
+        let (_, after) = rest.split_once('"').expect(field);
+        let other = format!("{before}{field} = \"0123\"{after}");
+        sandbox.write(environment, &other);
+        let said = sandbox.run(&ONLY);
+        assert!(said.code.is_some_and(|code| code != 0), "{said:#?}");
+        for refusal in refusals {
+            assert!(said.stderr.contains(refusal), "{said:#?}");
+        }
+        assert_eq!(sandbox.read(environment), other);
+    }
+    sandbox.write(environment, &begun);
+}
+
 #[test]
 fn a_grid_killed_in_both_stages_ends_bit_for_bit_as_one_that_was_not() {
     let undisturbed = Sandbox::new(TINY);
     undisturbed.run(&ONLY).succeeded();
     let killed = Sandbox::new(TINY);
     let stages = ["nc-drw", "nc-drw-crt"].map(|method| killed.run_dir(method));
-    let kept = stages.each_ref().map(|run_dir| kill_after_an_epoch(&killed, run_dir));
+    let kept = stages
+        .each_ref()
+        .map(|run_dir| kill_after_an_epoch(&killed, run_dir, &ONLY));
     let environment = format!("{}/environment.toml", stages[1]);
     let begun = killed.read(&environment);
     let (commit, rest) = begun.split_once('\n').expect("its first line is the commit");
     killed.write(&environment, &format!("commit = \"0123456789ab\"\n{rest}"));
-    let other = if begun.contains("precision = \"f32\"") {
-        "bf16"
-    } else {
-        "f32"
-    };
-    killed
-        .run(&[&ONLY[..], &["--precision", other]].concat())
-        .refused(2, &["was trained in", "leave the option out or choose another --out"]);
+    refuses_what_would_change_the_numbers(&killed, &environment);
     killed.run(&ONLY).succeeded();
 
     let ended = killed.read(&environment);

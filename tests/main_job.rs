@@ -28,6 +28,11 @@ fn a_grid_runs_once_and_ends_in_tables_that_can_be_made_again() {
 
     let crt = outcome(&sandbox, &run_dirs[2]);
     assert_eq!(
+        crt["threads"], 1,
+        "it was the only run left, and no more threads are asked for"
+    );
+    assert_eq!(crt["precision"], "f32", "whatever the processor");
+    assert_eq!(
         format!("out/runs/{}", crt["first_stage"].as_str().expect("a name")),
         run_dirs[1]
     );

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::thread::available_parallelism;
 
 use tempfile::TempDir;
 
@@ -60,14 +59,13 @@ impl Sandbox {
         said(&self.command(verb, options).output().expect("the binary starts"))
     }
 
-    /// `run` on the CPU with one thread a run, whatever the machine: threads change the order of sums.
+    /// `run` on the CPU.
     pub(crate) fn run(&self, options: &[&str]) -> Said {
         said(&self.run_command(options).output().expect("the binary starts"))
     }
 
     pub(crate) fn run_command(&self, options: &[&str]) -> Command {
-        let cores = available_parallelism().map_or(1, usize::from);
-        let mut command = self.command("run", &["--device", "cpu", "--per-device", &cores.to_string()]);
+        let mut command = self.command("run", &["--device", "cpu"]);
         command.args(options);
         command
     }
@@ -90,7 +88,7 @@ impl Sandbox {
     }
 
     /// Nothing may be downloaded: the proxy is a port on which nobody listens.
-    fn binary(&self, verb: &str) -> Command {
+    pub(crate) fn binary(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reproduce"));
         command.arg(verb);
         command.current_dir(self.folder.path()).env_remove("LONGTAIL_DATA");

@@ -30,6 +30,14 @@ pub enum CheckpointError {
         /// What the system or libtorch said.
         source: io::Error,
     },
+    /// It may not be read; there is nothing wrong with it.
+    #[error("cannot read checkpoint {path}: {source}; ask its owner to let you read it")]
+    Open {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Not a checkpoint, or a damaged one.
     #[error("cannot read checkpoint {path}: {reason}; delete this file to train the run again from the start")]
     Read {
@@ -57,7 +65,7 @@ const NEXT_EPOCH: &str = "next_epoch";
 
 impl Checkpoint {
     /// Writes weights, batch-norm statistics, momentum, centres, the labels a loss has counted and the next epoch to `path`: first a sibling temporary
-    /// file, flushed to the disk, then a rename.
+    /// file, flushed to the disk, then a rename, and that flushed too.
     ///
     /// # Errors
     /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then the previous one.
@@ -90,6 +98,7 @@ impl Checkpoint {
             .map_err(io_error)
             .and_then(|()| fs::File::open(&temporary)?.sync_all())
             .and_then(|()| fs::rename(&temporary, path))
+            .and_then(|()| flush_folder_of(path))
             .map_err(|source| {
                 let _ = fs::remove_file(&temporary); // half a file helps nobody, least of all on a full disk
                 CheckpointError::Write {
@@ -102,10 +111,17 @@ impl Checkpoint {
     /// Reads a checkpoint; `None` if there is no file at `path`.
     ///
     /// # Errors
-    /// [`CheckpointError::Read`] if the file is damaged.
+    /// [`CheckpointError::Open`] if it may not be read, [`CheckpointError::Read`] if it is damaged.
     pub fn load(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-        if !path.exists() {
-            return Ok(None);
+        match fs::File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(CheckpointError::Open {
+                    path: path.into(),
+                    source,
+                });
+            }
+            Ok(_) => {}
         }
         let damaged = |reason: String| CheckpointError::Read {
             path: path.into(),
@@ -169,6 +185,12 @@ impl Checkpoint {
         tch::no_grad(|| target.shallow_clone().copy_(saved));
         Ok(())
     }
+}
+
+/// A file that was renamed has its new name after a loss of power only if its folder has been flushed.
+fn flush_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn io_error(error: TchError) -> io::Error {

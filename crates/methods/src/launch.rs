@@ -1,10 +1,12 @@
 //! Launch: how a step's kernels reach the device.
 
+use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device, Tensor};
 use torch_shim::{CudaGraph, GraphError};
 
 /// Kernel by kernel, or recorded once and launched as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Launch {
     /// Each kernel by a call of its own.
     #[default]

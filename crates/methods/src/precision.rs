@@ -33,6 +33,13 @@ impl Precision {
         }
     }
 
+    /// The one that [`Precision::name`] calls so.
+    pub fn by_name(name: &str) -> Option<Precision> {
+        [Precision::F32, Precision::Bf16]
+            .into_iter()
+            .find(|precision| precision.name() == name)
+    }
+
     /// Images as the backbone computes on them: it takes over their kind.
     pub(crate) fn cast(self, images: &Tensor) -> Tensor {
         match self {

@@ -6,11 +6,13 @@
 mod arrays;
 mod features;
 mod figures;
+mod metadata;
 mod source;
 mod tables;
 mod trained;
 
 use anyhow::bail;
+use methods::Precision;
 use nc::{Accumulator, ClassMetrics, Metrics, NearestMean};
 use serde::Serialize;
 use tch::{Device, Tensor};
@@ -33,6 +35,9 @@ pub(crate) struct Origin {
     pub(crate) split: Option<&'static str>,
     /// Last epoch that the network was trained for, 0-based; missing for a features file.
     pub(crate) epoch: Option<i64>,
+    /// Arithmetic in which the network computed the features: the one that it was trained in. Missing where a features file
+    /// does not say.
+    pub(crate) precision: Option<Precision>,
 }
 
 /// Neural collapse of one source.
@@ -141,6 +146,7 @@ pub(crate) mod tests {
                 path: format!("{name}.npz"),
                 split: None,
                 epoch: None,
+                precision: None,
             },
             features: Features {
                 vectors,

@@ -4,6 +4,7 @@ mod analyze;
 mod bench;
 mod command_line;
 mod grid;
+mod openmp;
 mod results;
 mod run;
 mod schedule;
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if !matches!(arguments.verb, Verb::Worker(_)) {
         sigpipe::reset(); // `reproduce plan … | head` ends, it does not panic
+    }
+    if matches!(arguments.verb, Verb::Analyze(_) | Verb::Bench(_)) {
+        openmp::restart_where_threads_sleep();
     }
     torch_shim::keep_freed_memory();
     let gpu_support = if arguments.verb.computes() {

@@ -2,6 +2,7 @@
 
 pub(crate) mod adjust;
 pub(crate) mod directory;
+mod durable;
 pub(crate) mod environment;
 mod finished;
 pub(crate) mod groups;
@@ -9,8 +10,10 @@ pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod network;
-pub(crate) mod precision;
+mod record;
+mod rows;
 pub(crate) mod scores;
+pub(crate) mod settings;
 pub(crate) mod splits;
 pub(crate) mod worker;
 
@@ -197,14 +200,14 @@ pub(crate) struct Outcome {
     pub(crate) nc2_norm_cov: Option<f64>,
     /// NC3: ‖W/‖W‖ − M/‖M‖‖², M centred class means.
     pub(crate) nc3: Option<f64>,
-    /// Seconds of training and evaluation, all sittings together.
+    /// Seconds of training and evaluation, all sessions together.
     pub(crate) seconds: f64,
-    /// `cpu` or `cuda`, with its model name. This and the commit are those of all sittings, such as `a then b`.
+    /// `cpu` or `cuda`, with its model name. This and the commit are those of all sessions, such as `a then b`.
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
-    /// Threads of libtorch, in the last sitting.
-    pub(crate) threads: i32,
+    /// Threads of libtorch.
+    pub(crate) threads: u16,
     /// Version of libtorch; missing in outcomes from before it was written down here.
     pub(crate) libtorch: Option<String>,
     /// How steps reached the device; missing likewise.

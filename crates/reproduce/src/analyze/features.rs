@@ -8,6 +8,7 @@ use nc::{Classifier, Error};
 use tch::{Kind, Tensor};
 
 use super::arrays::Arrays;
+use super::{Origin, metadata};
 
 /// Longest feature vector: its scatter is a matrix of 2 GiB.
 const MOST_ENTRIES: i64 = 16_384;
@@ -116,12 +117,13 @@ impl Features {
         }
     }
 
-    /// Writes `<name>.features.safetensors`, which [`Features::of`] reads, whole or not at all, and returns its name.
+    /// Writes `<source>.features.safetensors`, which [`Features::of`] reads and whose metadata name the precision of `origin`,
+    /// whole or not at all, and returns its name.
     ///
     /// # Errors
     /// If it cannot be written; the message names it.
-    pub(crate) fn write(&self, out: &Path, name: &str) -> anyhow::Result<String> {
-        let file = format!("{}.features.safetensors", name.replace(['/', '\\'], "-"));
+    pub(crate) fn write(&self, out: &Path, origin: &Origin) -> anyhow::Result<String> {
+        let file = format!("{}.features.safetensors", origin.source.replace(['/', '\\'], "-"));
         let path = out.join(&file);
         let on_host = |tensor: &Tensor| tensor.detach().to_device(tch::Device::Cpu).contiguous();
         let mut arrays = vec![("features", on_host(&self.vectors)), ("labels", on_host(&self.labels))];
@@ -131,10 +133,15 @@ impl Features {
         }
         let class_counts = self.class_counts.as_deref().map(Tensor::from_slice);
         arrays.extend(class_counts.map(|counts| ("class_counts", counts)));
-        let temporary = path.with_extension("tmp");
-        Tensor::write_safetensors(&arrays, &temporary)
+        let words = origin
+            .precision
+            .map(|precision| (metadata::PRECISION, precision.name()));
+        let [plain, worded] = ["plain.tmp", "tmp"].map(|extension| path.with_extension(extension));
+        Tensor::write_safetensors(&arrays, &plain)
             .map_err(anyhow::Error::from)
-            .and_then(|()| Ok(fs::rename(&temporary, &path)?))
+            .and_then(|()| Ok(metadata::add(&plain, &worded, &words.into_iter().collect())?))
+            .and_then(|()| Ok(fs::remove_file(&plain)?))
+            .and_then(|()| Ok(fs::rename(&worded, &path)?))
             .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))?;
         Ok(file)
     }

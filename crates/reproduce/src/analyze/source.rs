@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use methods::Precision;
 
 use super::Origin;
 use super::arrays::Arrays;
 use super::features::Features;
+use super::metadata;
 use super::trained::{Split, Trained};
 use crate::run::metrics::MetricsRow;
 
@@ -69,27 +71,41 @@ impl Source {
         }
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Subject {
-            origin: self.origin(&stem, None, None),
+            origin: Origin {
+                precision: self.stated_precision(),
+                ..self.origin(&stem)
+            },
             features: Features::of(arrays)?,
             epochs: Vec::new(),
         })
     }
 
     fn trained(&self, trained: Trained, split: Split) -> Subject {
-        let epoch = Some(trained.next_epoch - 1);
         Subject {
-            origin: self.origin(&trained.run.name, Some(split.name()), epoch),
+            origin: Origin {
+                split: Some(split.name()),
+                epoch: Some(trained.next_epoch - 1),
+                precision: Some(trained.precision),
+                ..self.origin(&trained.run.name)
+            },
             features: trained.features,
             epochs: trained.epochs,
         }
     }
 
-    fn origin(&self, default_name: &str, split: Option<&'static str>, epoch: Option<i64>) -> Origin {
+    /// What a features file says of itself; an npz file has no place for it.
+    fn stated_precision(&self) -> Option<Precision> {
+        let word = metadata::word(&self.path, metadata::PRECISION).ok()??;
+        Precision::by_name(&word)
+    }
+
+    fn origin(&self, default_name: &str) -> Origin {
         Origin {
             source: self.name.clone().unwrap_or_else(|| default_name.to_owned()),
             path: self.path.display().to_string(),
-            split,
-            epoch,
+            split: None,
+            epoch: None,
+            precision: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use methods::Precision;
 use nc::{ClassMetrics, Metrics};
 use serde::Serialize;
 use tch::Tensor;
@@ -43,6 +44,7 @@ pub(crate) fn markdown(analyses: &[Analysis]) -> String {
     let header = [
         "source",
         "split",
+        "precision",
         "samples",
         "classes",
         "NC1",
@@ -61,6 +63,7 @@ pub(crate) fn markdown(analyses: &[Analysis]) -> String {
         vec![
             origin.source.clone(),
             origin.split.unwrap_or(MISSING).to_owned(),
+            origin.precision.map_or(MISSING, Precision::name).to_owned(),
             metrics.samples.to_string(),
             metrics.present_classes.to_string(),
             format!("{:.4}", metrics.nc1),
@@ -73,7 +76,7 @@ pub(crate) fn markdown(analyses: &[Analysis]) -> String {
             number(metrics.nearest_mean_accuracy, 100.0, 2),
         ]
     });
-    aligned(&header, rows, 2)
+    aligned(&header, rows, 3)
 }
 
 fn json(analyses: &[Analysis]) -> anyhow::Result<String> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, features_of};
+use methods::{Checkpoint, Images, Precision, features_of};
 use tch::Device;
 
 use super::features::Features;
@@ -13,6 +13,7 @@ use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
 use crate::run::network;
+use crate::run::settings::Settings;
 use crate::run::splits::Splits;
 use crate::schedule::view::show_download;
 
@@ -38,6 +39,8 @@ impl Split {
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(crate) run: Run,
+    /// Arithmetic in which the network computed the features.
+    pub(crate) precision: Precision,
     /// First epoch that the network has not been trained for.
     pub(crate) next_epoch: i64,
     pub(crate) features: Features,
@@ -80,11 +83,12 @@ impl Trained {
         };
         run.dataset.fetch(data_root, &mut show_download())?;
         let data = run.dataset.load(data_root)?;
-        same_data(run_dir, &data)?;
+        let settings = kept(run_dir, &data)?;
         let train = Splits::new(&run, &data)?.train;
 
         let device = Device::cuda_if_available();
-        let model = network::restored(&run, &checkpoint, device)?;
+        let mut model = network::restored(&run, &checkpoint, device)?;
+        model.precision = settings.precision;
         let images = match split {
             Split::Test => &data.test,
             Split::Train => &train,
@@ -96,7 +100,7 @@ impl Trained {
         };
         let (weight, bias) = model.classifier();
         let features = Features {
-            vectors: features_of(&model, &images),
+            vectors: with_threads(settings.threads, || features_of(&model, &images)),
             labels: images.labels().shallow_clone(),
             classifier: Some(nc::Classifier { weight, bias }),
             class_counts,
@@ -108,6 +112,7 @@ impl Trained {
         };
         Ok(Trained {
             run,
+            precision: settings.precision,
             next_epoch: checkpoint.next_epoch,
             features,
             epochs,
@@ -115,14 +120,34 @@ impl Trained {
     }
 }
 
-/// Refuses data that a finished run was not trained on: CIFAR comes in more than one order, so other images would be kept.
-fn same_data(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<()> {
-    match run_dir.outcome()? {
-        Some(outcome) if outcome.data_digest != data.digest => bail!(
-            "the run was trained on data of digest {}, those found here have {}; name the folder of the former with --data",
-            outcome.data_digest,
+/// Computes with so many threads as trained the network: others would add in another order.
+fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
+    let usual = tch::get_num_threads();
+    tch::set_num_threads(threads.into());
+    let computed = compute();
+    tch::set_num_threads(usual);
+    computed
+}
+
+/// What the run was trained with, as its outcome says, or its environment as long as there is no outcome. Refuses `data` that
+/// it was not trained on: CIFAR comes in more than one order, so other images would be kept.
+fn kept(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<Settings> {
+    let (outcome, environment) = (run_dir.outcome()?, run_dir.environment()?);
+    let kept_digest = match (&outcome, &environment) {
+        (Some(outcome), _) => Some(&outcome.data_digest),
+        (None, Some(environment)) => environment.data_digest.as_ref(),
+        (None, None) => None,
+    };
+    if let Some(kept) = kept_digest
+        && *kept != data.digest
+    {
+        bail!(
+            "the run was trained on data of digest {kept}, those found here have {}; name the folder of the former with --data",
             data.digest
-        ),
-        _ => Ok(()),
+        );
     }
+    let of_outcome = outcome.and_then(|outcome| Settings::of(&outcome));
+    Ok(of_outcome
+        .or(environment.map(|environment| environment.settings()))
+        .unwrap_or_default())
 }

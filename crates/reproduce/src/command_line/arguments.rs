@@ -13,7 +13,7 @@ use methods::Launch;
 
 use crate::analyze::{Source, Split};
 use crate::grid::select::Select;
-use crate::run::precision::PrecisionChoice;
+use crate::run::settings::{Asked, PrecisionChoice};
 pub(crate) use bench::BenchArguments;
 pub(crate) use grid::GridArguments;
 pub(crate) use submit::SubmitArguments;
@@ -101,15 +101,21 @@ pub(crate) struct RunArguments {
     /// cpu, cuda (all GPUs) or cuda:N [default: the GPUs if there are any]
     #[arg(long)]
     pub(crate) device: Option<String>,
-    /// Runs at the same time on each device [default: 1 on a GPU, one a core on the CPU]
+    /// Runs at the same time on each device [default: 1 on a GPU; on the CPU as many as there are cores for their threads and
+    /// memory for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) per_device: Option<u16>,
-    /// Arithmetic of the networks: auto is bf16 where the hardware is faster at it, else f32
-    #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
-    pub(crate) precision: PrecisionChoice,
-    /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: eager]
-    #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph", hide_default_value = true)]
-    pub(crate) launch: Launch,
+    /// Arithmetic of the networks: auto is bf16 where the hardware that begins a run is faster at it, else f32 [default: the
+    /// run's own, or that of its first stage, else f32]
+    #[arg(long, value_parser = precision, value_name = "f32|bf16|auto")]
+    precision: Option<PrecisionChoice>,
+    /// Threads of each run; other threads add in another order, so a run keeps its own [default: the run's own, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
+    /// else eager]
+    #[arg(long, value_parser = launch, value_name = "eager|graph")]
+    launch: Option<Launch>,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) metrics_every: i64,
@@ -122,6 +128,17 @@ pub(crate) struct RunArguments {
     /// Print the resolved runs and train nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+impl RunArguments {
+    /// The settings that are asked for.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            precision: self.precision,
+            threads: self.threads,
+            launch: self.launch,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ use crate::command_line::plan::plan_text;
 use crate::grid::{Grid, catalogue};
 use crate::results::{claim, outcomes};
 use crate::run::directory::{RunDir, State};
+use crate::run::settings::Settings;
 use crate::schedule::preflight;
 use crate::schedule::process::Processes;
 use crate::schedule::slots::Slots;
@@ -35,24 +36,20 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let mut unfinished = all.clone();
     let finished = outcomes(&out, &planned)?;
     unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
-    for outcome in &finished {
-        arguments.precision.admits(&outcome.run, &outcome.precision)?;
-    }
-    for task in &unfinished {
-        if let Some(begun) = RunDir::of(&out, &task.run).environment()? {
-            arguments.precision.admits(&task.run.id(), begun.precision.name())?;
-        }
-    }
+    let asked = arguments.asked();
+    let begun = preflight::check_settings(&asked, &finished, &unfinished, &out)?;
+    let most_threads = begun.iter().map(|begun| begun.threads).chain(asked.threads).max();
     let slots = Slots::new(
         arguments.device.as_deref(),
         arguments.per_device,
         unfinished.len(),
+        most_threads.unwrap_or(Settings::default().threads),
         gpu_support,
     )?;
-    if arguments.launch == Launch::Graph && slots.devices.iter().any(|device| device == "cpu") {
+    if asked.launch == Some(Launch::Graph) && slots.devices.iter().any(|device| device == "cpu") {
         bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
     }
-    preflight::check(&unfinished, arguments.data.as_deref())?;
+    preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
     claim(&out, &planned[0].run)?;
 
     let view = View::new(all.len(), finished.len());
@@ -60,9 +57,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         out: &out,
         data: arguments.data.clone(),
         devices: slots.devices.clone(),
-        threads: slots.threads,
-        precision: arguments.precision.name(),
-        launch: arguments.launch.name(),
+        asked,
         metrics_every: arguments.metrics_every,
         command: arguments.grid.command(),
         view: &view,
@@ -132,6 +127,10 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
                 format!("interrupted after {next_epoch} of {} epochs", task.run.epochs())
             }
             Ok(State::Running) => "running".to_owned(),
+            Ok(State::Unknown { next_epoch, reason }) => {
+                let epochs = task.run.epochs();
+                format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
+            }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
             Err(error) => {
                 failures.push((task.run.id(), error.to_string()));
@@ -175,7 +174,7 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> 
     written.extend(analyze::draw(&arguments.out, &analyses)?);
     if arguments.save_features {
         for (analysis, features) in analyses.iter().zip(&features) {
-            written.push(features.write(&arguments.out, &analysis.origin.source)?);
+            written.push(features.write(&arguments.out, &analysis.origin)?);
         }
     }
     println!(

@@ -3,14 +3,23 @@
 //! `config.toml` comes first, `outcome.json` last. State is derived from the files and never stored: an outcome means
 //! done, a checkpoint interrupted, a held lock running. The kernel drops the lock when a process dies, however it dies.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use methods::{Checkpoint, CheckpointError};
 
+use crate::run::durable;
 use crate::run::environment::Environment;
+use crate::run::rows::csv_text;
 use crate::run::{Outcome, Run};
+
+/// How often, and how long after each other, a lock is tried before it counts as held: a process that only looks has it for
+/// a moment.
+const PROBES: usize = 5;
+const PROBE: Duration = Duration::from_millis(20);
 
 /// Where one run keeps everything.
 #[derive(Clone, Debug)]
@@ -30,6 +39,13 @@ pub(crate) enum State {
     },
     /// A process holds the lock.
     Running,
+    /// Whether a process holds the lock cannot be told.
+    Unknown {
+        /// Epochs that need no training any more.
+        next_epoch: i64,
+        /// Why.
+        reason: String,
+    },
     /// Finished.
     Done(Box<Outcome>),
 }
@@ -39,6 +55,8 @@ pub(crate) enum State {
 pub(crate) enum RunDirError {
     #[error("cannot use {path}: {source}; make room or choose another --out")]
     Io { path: PathBuf, source: io::Error },
+    #[error("cannot read {path}: {source}; ask its owner to let you read it")]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error(
         "{path} is the config of another run; its folder is named after the config it was made with: restore the file or \
          remove the folder, then run the same command again"
@@ -97,7 +115,7 @@ impl RunDir {
     /// Makes the directory and writes its config, or checks the config that is there. Under its lock, since other programs may
     /// want the same run.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
-        fs::create_dir_all(&self.path).map_err(|source| io_error(&self.path, source))?;
+        durable::make_folder(&self.path).map_err(|source| io_error(&self.path, source))?;
         let _lock = self.lock()?;
         let config = self.path.join("config.toml");
         match fs::read_to_string(&config) {
@@ -111,7 +129,10 @@ impl RunDir {
     /// Reads the run back from its config.
     pub(crate) fn run(&self) -> Result<Run, RunDirError> {
         let path = self.path.join("config.toml");
-        let text = fs::read_to_string(&path).map_err(|source| io_error(&path, source))?;
+        let text = fs::read_to_string(&path).map_err(|source| RunDirError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
         toml::from_str(&text).map_err(|error| RunDirError::BadConfig {
             path,
             reason: error.message().to_owned(),
@@ -120,32 +141,53 @@ impl RunDir {
 
     /// Takes the lock for as long as the returned file lives.
     pub(crate) fn lock(&self) -> Result<File, RunDirError> {
-        let path = self.path.join("run.lock");
+        let path = self.lock_file();
         let file = File::create(&path).map_err(|source| io_error(&path, source))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(RunDirError::Held { path }),
-            Err(fs::TryLockError::Error(source)) => Err(io_error(&path, source)),
+        for _ in 0..PROBES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) => sleep(PROBE), // by a process that trains, or that only looks
+                Err(fs::TryLockError::Error(source)) => return Err(io_error(&path, source)),
+            }
+        }
+        Err(RunDirError::Held { path })
+    }
+
+    /// Whether a process holds the lock. Looks without writing: an archive may be read-only, or another user's.
+    fn is_held(&self) -> io::Result<bool> {
+        let file = match File::open(self.lock_file()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(error)) => Err(error),
         }
     }
 
-    /// Done, running, interrupted or fresh.
+    fn lock_file(&self) -> PathBuf {
+        self.path.join("run.lock")
+    }
+
+    /// Done, running, interrupted or fresh. Writes nothing.
     pub(crate) fn state(&self) -> Result<State, RunDirError> {
         if let Some(outcome) = self.outcome()? {
             return Ok(State::Done(Box::new(outcome)));
         }
-        if !self.path.exists() {
-            return Ok(State::Fresh);
+        let held = self.is_held();
+        if let Ok(true) = held {
+            return Ok(State::Running);
         }
-        match self.lock() {
-            Err(RunDirError::Held { .. }) => Ok(State::Running),
-            Err(error) => Err(error),
-            Ok(_) => Ok(
-                Checkpoint::load(&self.checkpoint())?.map_or(State::Fresh, |checkpoint| State::Interrupted {
-                    next_epoch: checkpoint.next_epoch,
-                }),
-            ),
-        }
+        let next_epoch = Checkpoint::load(&self.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
+        Ok(match held {
+            Err(error) => State::Unknown {
+                next_epoch,
+                reason: format!("cannot read {}: {error}", self.lock_file().display()),
+            },
+            Ok(_) if next_epoch == 0 => State::Fresh,
+            Ok(_) => State::Interrupted { next_epoch },
+        })
     }
 
     /// The outcome, once there is one.
@@ -159,11 +201,11 @@ impl RunDir {
                     reason: error.to_string(),
                 }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) => Err(RunDirError::Unreadable { path, source }),
         }
     }
 
-    /// What the run's sittings so far were like; `None` before its first checkpoint: they left nothing that numbers come from.
+    /// What the run's sessions so far were like; `None` before its first checkpoint: they left nothing that numbers come from.
     pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
         if !self.checkpoint().exists() {
             return Ok(None);
@@ -177,7 +219,7 @@ impl RunDir {
                     reason: error.message().to_owned(),
                 }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) => Err(RunDirError::Unreadable { path, source }),
         }
     }
 
@@ -191,14 +233,10 @@ impl RunDir {
         self.write(name, &text)
     }
 
-    /// Writes a file whole or not at all.
+    /// Writes a file whole or not at all, through to the disk.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.tmp"));
-        fs::write(&temporary, text)
-            .and_then(|()| File::open(&temporary)?.sync_all())
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|source| io_error(&path, source))
+        durable::write(&path, text).map_err(|source| io_error(&path, source))
     }
 }
 
@@ -207,46 +245,6 @@ fn io_error(path: &Path, source: io::Error) -> RunDirError {
         path: path.to_owned(),
         source,
     }
-}
-
-/// Appends rows to a CSV file, whose header it writes first into an empty one. They reach the file in one write.
-pub(crate) fn append_rows<T: serde::Serialize>(path: &Path, rows: impl IntoIterator<Item = T>) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    let text = csv_text(file.metadata()?.len() == 0, rows)?;
-    file.write_all(text.as_bytes())
-}
-
-fn csv_text<T: serde::Serialize>(has_header: bool, rows: impl IntoIterator<Item = T>) -> io::Result<String> {
-    let mut writer = csv::WriterBuilder::new()
-        .has_headers(has_header)
-        .from_writer(Vec::new());
-    rows.into_iter()
-        .try_for_each(|row| writer.serialize(row))
-        .map_err(io::Error::other)?;
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| io::Error::other(error.to_string()))?;
-    String::from_utf8(bytes).map_err(io::Error::other)
-}
-
-/// Cuts the rows of epochs from `next_epoch` on, and a row that was not written to its end: their checkpoint was never
-/// reached, so they will come again. The first column is the epoch.
-pub(crate) fn cut_rows(path: &Path, next_epoch: i64) -> io::Result<()> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        read => read?,
-    };
-    let keeps = |line: &str| match line.split(',').next().map(str::parse::<i64>) {
-        Some(Ok(epoch)) => epoch < next_epoch,
-        _ => true, // the header
-    };
-    let kept: String = text
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n') && keeps(line))
-        .collect();
-    let temporary = path.with_extension("tmp");
-    fs::write(&temporary, kept)?;
-    fs::rename(&temporary, path)
 }
 
 #[cfg(test)]
@@ -275,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn sittings_count_from_the_first_checkpoint_and_damage_is_named() {
+    fn sessions_count_from_the_first_checkpoint_and_damage_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run_dir = RunDir::at(folder.path());
         let path = folder.path().join("environment.toml");
@@ -290,21 +288,39 @@ mod tests {
             "{message}"
         );
     }
-
     #[test]
-    fn rows_past_the_checkpoint_and_torn_rows_are_cut() {
+    fn a_lock_is_seen_by_whoever_looks_and_looking_makes_none_and_stops_nobody() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("metrics.csv");
-        fs::write(&path, "epoch,loss\n0,2.5\n1,1.5\n2,1.25\n3,0.").expect("writable");
-        cut_rows(&path, 2).expect("cut");
+        let run_dir = RunDir::at(folder.path());
+        let state = || run_dir.state().expect("nothing is damaged");
+        assert!(matches!(state(), State::Fresh));
+        assert!(!run_dir.lock_file().exists());
+        let held = run_dir.lock().expect("nobody has it");
+        assert!(matches!(state(), State::Running));
+        drop(held);
+        assert!(matches!(state(), State::Fresh));
+
+        let looking = File::open(run_dir.lock_file()).expect("it is there");
+        looking.lock_shared().expect("nobody has it");
+        let soon = std::thread::spawn(move || {
+            sleep(PROBE);
+            drop(looking);
+        });
+        run_dir.lock().expect("whoever only looks is gone in a moment");
+        soon.join().expect("no panic");
+
+        fs::remove_file(run_dir.lock_file()).expect("it is there");
+        std::os::unix::fs::symlink("run.lock", run_dir.lock_file()).expect("a link to itself");
+        let State::Unknown { next_epoch: 0, reason } = state() else {
+            panic!("a loop of links cannot be opened");
+        };
+        let path = run_dir.lock_file();
         assert_eq!(
-            fs::read_to_string(&path).expect("readable"),
-            "epoch,loss\n0,2.5\n1,1.5\n"
-        );
-        append_rows(&path, [(2, 1.25)]).expect("append");
-        assert_eq!(
-            fs::read_to_string(&path).expect("readable"),
-            "epoch,loss\n0,2.5\n1,1.5\n2,1.25\n"
+            reason,
+            format!(
+                "cannot read {}: Too many levels of symbolic links (os error 40)",
+                path.display()
+            )
         );
     }
 }

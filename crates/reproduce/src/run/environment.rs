@@ -6,7 +6,9 @@ use methods::{Launch, Precision};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-/// Written to a run's `environment.toml`: of its last sitting and, where they were otherwise, of those before it.
+use crate::run::settings::Settings;
+
+/// Written to a run's `environment.toml`: of its last session and of those before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Environment {
@@ -19,25 +21,58 @@ pub(crate) struct Environment {
     /// Arithmetic of the convolutions.
     pub(crate) precision: Precision,
     /// How steps reached the device; older versions did not write it down, and had one way only.
-    #[serde(default = "eager")]
-    pub(crate) launch: String,
+    #[serde(default)]
+    pub(crate) launch: Launch,
     /// Threads of libtorch.
-    pub(crate) threads: i32,
-    /// The first sitting first.
+    pub(crate) threads: u16,
+    /// SHA-256 of images and labels; older versions did not write it down here, nor what follows.
+    pub(crate) data_digest: Option<String>,
+    /// SHA-256 of the list of kept training images.
+    pub(crate) split_digest: Option<String>,
+    /// First epoch that this session trained, 0-based.
+    first_epoch: Option<i64>,
+    /// The first session first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Environment>,
 }
 
-fn eager() -> String {
-    Launch::Eager.name().into()
+/// A run would go on with something else than what its numbers so far come from.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OtherOrigin {
+    #[error(
+        "{run} was trained on data of digest {kept}, those found here have {found}; name the folder of the former with \
+         --data, or choose another --out to train on these"
+    )]
+    Data { run: String, kept: String, found: String },
+    #[error(
+        "{run} was trained on the images that split digest {kept} stands for, and this program selects those of {found}; go \
+         on with the program that began it (commit {commit}) or choose another --out"
+    )]
+    Split {
+        run: String,
+        kept: String,
+        found: String,
+        commit: String,
+    },
+    #[error(
+        "{run} was trained with libtorch {kept}, and this program has {found}; go on with a program built for the former or \
+         choose another --out"
+    )]
+    Libtorch { run: String, kept: String, found: String },
 }
 
 /// Commit this binary was built from; a `+` marks uncommitted changes.
 pub(crate) const COMMIT: &str = env!("LONGTAIL_COMMIT");
 
 impl Environment {
-    /// Of this process, computing on `device` in `precision`, with steps that reach it by `launch`.
-    pub(crate) fn here(device: Device, precision: Precision, launch: Launch, threads: i32) -> Environment {
+    /// Of this process, computing on `device` with `settings` and the data and training images of these digests, from
+    /// `first_epoch` on.
+    pub(crate) fn here(
+        device: Device,
+        settings: Settings,
+        (data_digest, split_digest): (&str, &str),
+        first_epoch: i64,
+    ) -> Environment {
         Environment {
             commit: COMMIT.into(),
             libtorch: "2.11.0".into(), // the one version that tch 0.24 links with
@@ -49,28 +84,73 @@ impl Environment {
                 },
                 other => format!("{other:?}").to_lowercase(),
             },
-            precision,
-            launch: launch.name().into(),
-            threads,
+            precision: settings.precision,
+            launch: settings.launch,
+            threads: settings.threads,
+            data_digest: Some(data_digest.to_owned()),
+            split_digest: Some(split_digest.to_owned()),
+            first_epoch: Some(first_epoch),
             earlier: Vec::new(),
         }
     }
 
-    /// The same, [`Environment::here`], of a run that was begun or gone on with in `before`.
-    pub(crate) fn after(self, mut before: Environment) -> Environment {
+    /// The same, [`Environment::here`], of `run`, which was begun or gone on with in `before`. A session that left no epoch
+    /// behind, since this one begins with the same, left nothing that numbers come from: it is forgotten.
+    ///
+    /// # Errors
+    /// If data, training images or libtorch are not those of `before`; what an older version did not write down is not
+    /// known and not compared.
+    pub(crate) fn after(self, mut before: Environment, run: &str) -> Result<Environment, OtherOrigin> {
+        before.check_data(run, self.data_digest.as_deref().unwrap_or_default())?;
+        if let (Some(kept), Some(found)) = (&before.split_digest, &self.split_digest)
+            && kept != found
+        {
+            return Err(OtherOrigin::Split {
+                run: run.to_owned(),
+                kept: kept.clone(),
+                found: found.clone(),
+                commit: before.commit,
+            });
+        }
+        if before.libtorch != self.libtorch {
+            return Err(OtherOrigin::Libtorch {
+                run: run.to_owned(),
+                kept: before.libtorch,
+                found: self.libtorch,
+            });
+        }
         let mut earlier = std::mem::take(&mut before.earlier);
-        if before != self {
+        if before.first_epoch != self.first_epoch {
             earlier.push(before);
         }
-        Environment { earlier, ..self }
+        Ok(Environment { earlier, ..self })
     }
 
-    /// Every different value that the sittings had, in their order, such as `e90cff5d34ce then 606e6c4dab90`.
+    /// Refuses data of another digest than those that `run` was trained on.
+    ///
+    /// # Errors
+    /// With both digests.
+    pub(crate) fn check_data(&self, run: &str, found: &str) -> Result<(), OtherOrigin> {
+        self.data_digest
+            .as_deref()
+            .map_or(Ok(()), |kept| same_data(run, kept, found))
+    }
+
+    /// What the run computes with.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            precision: self.precision,
+            threads: self.threads,
+            launch: self.launch,
+        }
+    }
+
+    /// Every different value that the sessions had, in their order, such as `e90cff5d34ce then 606e6c4dab90`.
     pub(crate) fn in_words(&self, value: fn(&Environment) -> &str) -> String {
         let mut words: Vec<&str> = Vec::new();
-        for sitting in self.earlier.iter().chain([self]) {
-            if words.last() != Some(&value(sitting)) {
-                words.push(value(sitting));
+        for session in self.earlier.iter().chain([self]) {
+            if words.last() != Some(&value(session)) {
+                words.push(value(session));
             }
         }
         words.join(" then ")
@@ -80,6 +160,21 @@ impl Environment {
     pub(crate) fn text(&self) -> String {
         toml::to_string(self).expect("words and numbers")
     }
+}
+
+/// Refuses data of digest `found` for `run`, which was trained on those of `kept`.
+///
+/// # Errors
+/// With both digests.
+pub(crate) fn same_data(run: &str, kept: &str, found: &str) -> Result<(), OtherOrigin> {
+    if kept == found {
+        return Ok(());
+    }
+    Err(OtherOrigin::Data {
+        run: run.to_owned(),
+        kept: kept.to_owned(),
+        found: found.to_owned(),
+    })
 }
 
 /// What NVIDIA's driver says of each GPU of this machine.
@@ -112,20 +207,56 @@ fn processor() -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_sitting_that_was_otherwise_is_remembered() {
-        let at = |commit: &str| Environment {
+    fn session(commit: &str, first_epoch: i64) -> Environment {
+        Environment {
             commit: commit.into(),
-            ..Environment::here(Device::Cpu, Precision::F32, Launch::Eager, 1)
-        };
-        let environment = at("b").after(at("a").after(at("a")));
+            ..Environment::here(Device::Cpu, Settings::default(), ("d1", "s1"), first_epoch)
+        }
+    }
+
+    #[test]
+    fn every_session_that_left_an_epoch_is_remembered() {
+        let after = |session: Environment, before: Environment| session.after(before, "ce").expect("nothing differs");
+        let environment = after(session("c", 2), after(session("b", 2), session("a", 0)));
         let text = environment.text();
-        assert!(text.starts_with("commit = \"b\"\n"), "{text}");
+        assert!(text.starts_with("commit = \"c\"\n"), "{text}");
         let read: Environment = toml::from_str(&text).expect("its own text");
         assert_eq!(read, environment);
-        let environment = at("a").after(read);
-        assert_eq!(environment.in_words(|sitting| &sitting.commit), "a then b then a");
-        assert_eq!(environment.in_words(|sitting| &sitting.launch), "eager");
+        let environment = after(session("c", 3), read);
+        assert_eq!(environment.earlier.len(), 2, "b left nothing: {environment:?}");
+        assert_eq!(environment.in_words(|session| &session.commit), "a then c");
+        assert_eq!(environment.in_words(|session| session.launch.name()), "eager");
+    }
+
+    #[test]
+    fn what_its_numbers_come_from_stays_the_same_for_a_run_and_what_is_not_known_is_not_compared() {
+        let refusal = |before: &Environment| {
+            let refusal = session("b", 1).after(before.clone(), "ce");
+            refusal.expect_err("it differs").to_string()
+        };
+        let begun = session("a", 0);
+        let before = |change: fn(&mut Environment)| {
+            let mut before = begun.clone();
+            change(&mut before);
+            before
+        };
+        assert_eq!(
+            refusal(&before(|before| before.data_digest = Some("d0".into()))),
+            "ce was trained on data of digest d0, those found here have d1; name the folder of the former with --data, or \
+             choose another --out to train on these"
+        );
+        assert_eq!(
+            refusal(&before(|before| before.split_digest = Some("s0".into()))),
+            "ce was trained on the images that split digest s0 stands for, and this program selects those of s1; go on with \
+             the program that began it (commit a) or choose another --out"
+        );
+        assert_eq!(
+            refusal(&before(|before| before.libtorch = "2.10.0".into())),
+            "ce was trained with libtorch 2.10.0, and this program has 2.11.0; go on with a program built for the former or \
+             choose another --out"
+        );
+        let older = before(|before| (before.data_digest, before.split_digest, before.first_epoch) = (None, None, None));
+        assert!(session("b", 1).after(older, "ce").is_ok());
     }
 
     #[test]
@@ -133,7 +264,7 @@ mod tests {
         let text =
             "commit = \"e90cff5d34ce\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 1\n";
         let read: Environment = toml::from_str(text).expect("a flat table");
-        assert_eq!(read.launch, "eager");
+        assert_eq!((read.launch, read.data_digest), (Launch::Eager, None));
     }
 
     #[test]

@@ -35,13 +35,13 @@ impl Measured {
     ///
     /// # Errors
     /// If one of them is damaged.
-    pub(crate) fn trained(run_dir: &RunDir) -> anyhow::Result<Measured> {
+    pub(crate) fn trained(run_dir: &RunDir, has_validation: bool) -> anyhow::Result<Measured> {
         let rows: Vec<MetricsRow> = read(&run_dir.metrics())?;
         let last = rows
             .last()
             .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
         let best = first_of_highest(rows.iter().map(|row| (row.epoch, row.accuracy)));
-        let validation: Vec<ValidationRow> = if run_dir.validation().exists() {
+        let validation: Vec<ValidationRow> = if has_validation {
             read(&run_dir.validation())?
         } else {
             Vec::new()

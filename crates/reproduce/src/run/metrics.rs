@@ -8,7 +8,7 @@ use methods::EpochRow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::results::write_whole;
+use crate::run::durable;
 
 /// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing where a group has no class; `train_*` are measured on the
 /// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
@@ -97,7 +97,9 @@ pub(crate) fn complete_columns(path: &Path) -> anyhow::Result<()> {
     let rows: Vec<MetricsRow> = read(path)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
-    write_whole(path, &String::from_utf8(writer.into_inner()?)?)
+    let text = String::from_utf8(writer.into_inner()?)?;
+    durable::write(path, &text)
+        .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
 }
 
 #[cfg(test)]

@@ -1,28 +1,27 @@
 //! Worker: the child process that trains one run in its directory.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use methods::{
-    Checkpoint, EpochRow, Evaluation, Images, Launch, Method, Model, Precision, Progress, Shots, Training, epoch_seed,
-};
-use serde::Serialize;
+use datasets::Loaded;
+use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed};
 use tch::{Device, Kind};
 
 use crate::grid::Role;
 use crate::run::Run;
-use crate::run::directory::{RunDir, append_rows, cut_rows};
+use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
 use crate::run::finished::Finished;
 use crate::run::groups::GroupsByIndex;
 use crate::run::measured::Measured;
 use crate::run::message::Message;
-use crate::run::metrics::{self, MetricsRow, ValidationRow};
+use crate::run::metrics;
 use crate::run::network;
-use crate::run::precision::PrecisionChoice;
+use crate::run::record::Record;
 use crate::run::scores::score;
+use crate::run::settings::{Asked, Settings};
 use crate::run::splits::Splits;
 
 /// What a worker is told besides its run's config.
@@ -40,12 +39,8 @@ pub(crate) struct Job {
     pub(crate) data: Option<PathBuf>,
     /// Where tensors live.
     pub(crate) device: Device,
-    /// Threads of libtorch.
-    pub(crate) threads: i32,
-    /// Arithmetic of the backbone that is asked for.
-    pub(crate) precision: PrecisionChoice,
-    /// How steps reach the device.
-    pub(crate) launch: Launch,
+    /// Those of the run.
+    pub(crate) settings: Settings,
     /// Epochs from one measurement of neural collapse to the next.
     pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
@@ -59,24 +54,24 @@ pub(crate) struct Job {
 pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     // A run whose parent was killed would hold its lock and its core for nobody.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    tch::set_num_threads(job.threads);
-    job.launch.prepare(job.device)?;
+    tch::set_num_threads(job.settings.threads.into());
+    job.settings.launch.prepare(job.device)?;
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
     if run_dir.outcome()?.is_some() {
         return Ok(()); // somebody else finished it just now
     }
-    let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
-    let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
-    let (precision, environment) = sitting(job, &run, run_dir.environment()?)?;
-    run_dir.write("environment.toml", &environment.text())?;
-
-    let data = run.dataset.load(job.data.as_deref())?;
-    let splits = Splits::new(&run, &data)?;
-    run_dir.write("indices.txt", &splits.train_list.text)?;
-    let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
     let (recipe, method) = run.stage();
+    let classes = method.classes(run.dataset.classes());
+    let Session {
+        data,
+        splits,
+        next_epoch,
+        environment,
+        record,
+    } = Session::open(job, &run, &run_dir, classes as usize)?;
+    let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
     let evaluated = |images: Images| match method.pretext {
         None => images,
         Some(pretext) => images.posed(pretext),
@@ -86,22 +81,14 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         None => run.shots.shots(&train.class_counts()),
         Some(_) => Shots::default(), // its classes are all of one size
     };
-    let mut validation = None;
-    if let Some((split, list)) = &splits.validation {
-        run_dir.write("validation.txt", &list.text)?;
-        validation = Some(evaluated(images(split)));
-    }
+    let validation = splits.validation.as_ref().map(|(split, _)| evaluated(images(split)));
 
     let mut teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
     let mut model = starting_network(job, &run, &method)?;
     for network in [Some(&mut model), teacher.as_mut()].into_iter().flatten() {
-        network.precision = precision;
+        network.precision = job.settings.precision;
     }
 
-    for path in [run_dir.metrics(), run_dir.per_class(), run_dir.validation()] {
-        cut_rows(&path, next_epoch).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    metrics::complete_columns(&run_dir.metrics())?;
     say(&Message::Started {
         next_epoch,
         epochs: recipe.epochs,
@@ -122,7 +109,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
-        launch: job.launch,
+        launch: job.settings.launch,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();
@@ -134,7 +121,10 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Progress::Epoch(row) => record(&run_dir, row),
+        Progress::Epoch(row) => {
+            record.append(row)?;
+            say_epoch(row)
+        }
     })?;
     let measured = match &run.method.second_stage {
         Some(second_stage) if second_stage.retraining().is_none() => {
@@ -143,7 +133,10 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
             let second_stage = (second_stage, &run.method.augmentation);
             Measured::adjusted(second_stage, &mut model, images, &shots, &run_dir)?
         }
-        _ => Measured::trained(&run_dir)?,
+        _ => {
+            record.trim_to(recipe.epochs)?; // nobody has taken a row away since
+            Measured::trained(&run_dir, splits.validation.is_some())?
+        }
     };
 
     tch::manual_seed(epoch_seed(run.seed, -3));
@@ -164,17 +157,50 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the run's numbers are computed in, as it was begun or as it is asked for, and what it has been trained on so far, `before`
-/// and here.
-fn sitting(job: &Job, run: &Run, before: Option<Environment>) -> anyhow::Result<(Precision, Environment)> {
-    let here = |precision| Environment::here(job.device, precision, job.launch, job.threads);
-    let Some(before) = before else {
-        let precision = job.precision.on(job.device);
-        return Ok((precision, here(precision)));
-    };
-    let precision = before.precision;
-    job.precision.admits(&run.id(), precision.name())?;
-    Ok((precision, here(precision).after(before)))
+/// What a run is begun or gone on with.
+struct Session {
+    data: Loaded,
+    splits: Splits,
+    /// First epoch that is to be trained.
+    next_epoch: i64,
+    environment: Environment,
+    record: Record,
+}
+
+impl Session {
+    /// Reads the data and what the run has been trained with and on so far, and writes down what it goes on with.
+    ///
+    /// # Errors
+    /// If that is something else, if rows are missing, or a file cannot be read or written; nothing is written before all has
+    /// been compared.
+    fn open(job: &Job, run: &Run, run_dir: &RunDir, classes: usize) -> anyhow::Result<Session> {
+        let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
+        let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
+        let data = run.dataset.load(job.data.as_deref())?;
+        let splits = Splits::new(run, &data)?;
+        let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
+        let mut environment = Environment::here(job.device, job.settings, digests, next_epoch);
+        if let Some(before) = run_dir.environment()? {
+            // Whoever started this process has looked before, but another program may have begun the run since.
+            Asked::all(job.settings).admits(&run.id(), (&before).into())?;
+            environment = environment.after(before, &run.id())?;
+        }
+        let record = Record::of(run_dir, classes, splits.validation.is_some());
+        record.trim_to(next_epoch)?;
+        metrics::complete_columns(&run_dir.metrics())?;
+        run_dir.write("environment.toml", &environment.text())?;
+        run_dir.write("indices.txt", &splits.train_list.text)?;
+        if let Some((_, list)) = &splits.validation {
+            run_dir.write("validation.txt", &list.text)?;
+        }
+        Ok(Session {
+            data,
+            splits,
+            next_epoch,
+            environment,
+            record,
+        })
+    }
 }
 
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
@@ -198,17 +224,8 @@ fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
     network::restored(&directory.run()?, &checkpoint, job.device)
 }
 
-/// Appends an epoch to the run's tables and tells the parent.
-fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
-    append_rows(&run_dir.metrics(), [MetricsRow::from(row)])?;
-    append_per_class(&run_dir.per_class(), row.epoch, &row.test)?;
-    if let Some(validation) = &row.validation {
-        let row = ValidationRow {
-            epoch: row.epoch,
-            accuracy: validation.accuracy,
-        };
-        append_rows(&run_dir.validation(), [row])?;
-    }
+/// Tells the parent of an epoch.
+fn say_epoch(row: &EpochRow) -> io::Result<()> {
     say(&Message::Epoch {
         epoch: row.epoch,
         train_loss: row.train_loss,
@@ -216,18 +233,6 @@ fn record(run_dir: &RunDir, row: &EpochRow) -> io::Result<()> {
         images_per_second: row.images_per_second,
         seconds: row.seconds,
     })
-}
-
-/// `per_class.csv` has one row an epoch and class: a long table, so that it reads the same for 10 classes and 8142.
-fn append_per_class(path: &Path, epoch: i64, evaluation: &Evaluation) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Row {
-        epoch: i64,
-        class: usize,
-        accuracy: Option<f64>,
-    }
-    let rows = evaluation.per_class.iter().enumerate();
-    append_rows(path, rows.map(|(class, &accuracy)| Row { epoch, class, accuracy }))
 }
 
 /// One line to the parent. If the parent is gone this fails, and the run stops: it resumes with its next parent.

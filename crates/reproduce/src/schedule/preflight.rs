@@ -4,19 +4,59 @@ use std::path::Path;
 
 use methods::TrainError;
 
+use crate::run::Outcome;
+use crate::run::directory::RunDir;
+use crate::run::environment::{Environment, same_data};
+use crate::run::settings::Asked;
 use crate::schedule::Task;
 
-/// Reads the data and checks that every task's long-tailed split has images of each class and fills a batch. Reads
-/// nothing if there is nothing to train.
+/// Checks that `asked` agrees with the settings of the `finished` runs and of those `unfinished` ones below `out` that have
+/// been begun; returns what the latter were begun with.
 ///
 /// # Errors
-/// With the first data file, imbalance or batch size that cannot be trained with.
-pub(crate) fn check(tasks: &[Task], data_root: Option<&Path>) -> anyhow::Result<()> {
-    let Some(first) = tasks.first() else {
+/// With the first run that has other settings, or whose environment cannot be read.
+pub(crate) fn check_settings(
+    asked: &Asked,
+    finished: &[Outcome],
+    unfinished: &[Task],
+    out: &Path,
+) -> anyhow::Result<Vec<Environment>> {
+    for outcome in finished {
+        asked.admits(&outcome.run, outcome.into())?;
+    }
+    let mut all_begun = Vec::new();
+    for Task { run, .. } in unfinished {
+        if let Some(begun) = RunDir::of(out, run).environment()? {
+            asked.admits(&run.id(), (&begun).into())?;
+            all_begun.push(begun);
+        }
+    }
+    Ok(all_begun)
+}
+
+/// Reads the data and checks that they are those of the `finished` runs and of the begun ones below `out`, and that every
+/// unfinished task's long-tailed split has images of each class and fills a batch. Reads nothing if there is nothing to
+/// train.
+///
+/// # Errors
+/// With the first data file, run, imbalance or batch size that cannot be trained with.
+pub(crate) fn check_data(
+    unfinished: &[Task],
+    finished: &[Outcome],
+    out: &Path,
+    data_root: Option<&Path>,
+) -> anyhow::Result<()> {
+    let Some(first) = unfinished.first() else {
         return Ok(());
     };
-    first.run.dataset.load(data_root)?; // one grid, one data set
-    for Task { run, .. } in tasks {
+    let data = first.run.dataset.load(data_root)?; // one grid, one data set
+    for outcome in finished {
+        same_data(&outcome.run, &outcome.data_digest, &data.digest)?;
+    }
+    for Task { run, .. } in unfinished {
+        if let Some(begun) = RunDir::of(out, run).environment()? {
+            begun.check_data(&run.id(), &data.digest)?;
+        }
         let samples = run.class_counts()?.iter().sum();
         let batch_size = run.recipe.batch_size;
         if batch_size > samples {

@@ -5,8 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use crate::command_line;
+use crate::openmp;
+use crate::run::Outcome;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
+use crate::run::settings::{Asked, Settings};
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher, Task};
 
@@ -18,12 +22,8 @@ pub(crate) struct Processes<'a> {
     pub(crate) data: Option<PathBuf>,
     /// One device a slot, as `worker --device` takes it.
     pub(crate) devices: Vec<String>,
-    /// Threads of libtorch for each process.
-    pub(crate) threads: usize,
-    /// As `worker --precision` takes it.
-    pub(crate) precision: &'static str,
-    /// As `worker --launch` takes it.
-    pub(crate) launch: &'static str,
+    /// Settings that a person asks for.
+    pub(crate) asked: Asked,
     /// As `worker --metrics-every` takes it.
     pub(crate) metrics_every: i64,
     /// The command without its choice of runs, for the record.
@@ -43,15 +43,36 @@ impl Launcher for Processes<'_> {
             return Ok(()); // somebody else finished it
         }
         run_dir.prepare(&task.run).map_err(refused)?;
+        let device = &self.devices[slot];
+        let settings = self.settings(task, &run_dir, device);
+        let settings = settings.map_err(|error| Ended::Refused(error.to_string()))?;
         let line = self.view.start(&task.run);
-        let ended = self.train(task, &run_dir, slot, |message| line.show(message));
+        let ended = self.train(task, &run_dir, (device, settings), |message| line.show(message));
         line.finish();
         ended
     }
 }
 
 impl Processes<'_> {
-    fn train(&self, task: &Task, run_dir: &RunDir, slot: usize, show: impl Fn(&Message)) -> Result<(), Ended> {
+    /// What `task` computes with on `device`: as its run was begun, or as is asked for.
+    fn settings(&self, task: &Task, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
+        let device = command_line::arguments::device(device).map_err(anyhow::Error::msg)?;
+        let needed = task
+            .needs
+            .iter()
+            .map(|(_, needed)| RunDir::of(self.out, needed).outcome());
+        let needed: Vec<Outcome> = needed.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let begun = run_dir.environment()?;
+        Ok(self.asked.settings(&task.run.id(), begun.as_ref(), &needed, device)?)
+    }
+
+    fn train(
+        &self,
+        task: &Task,
+        run_dir: &RunDir,
+        (device, settings): (&str, Settings),
+        show: impl Fn(&Message),
+    ) -> Result<(), Ended> {
         let cannot = |error: std::io::Error| Ended::Refused(format!("cannot start its process: {error}"));
         let log = OpenOptions::new()
             .create(true)
@@ -61,21 +82,23 @@ impl Processes<'_> {
         let program = std::env::current_exe().map_err(cannot)?;
         let mut worker = Command::new(program);
         worker.arg("worker").arg(run_dir.path());
-        worker.args(["--device", &self.devices[slot], "--threads", &self.threads.to_string()]);
+        let threads = settings.threads.to_string();
+        worker.args(["--device", device, "--threads", &threads]);
         worker.args([
             "--precision",
-            self.precision,
+            settings.precision.name(),
             "--launch",
-            self.launch,
+            settings.launch.name(),
             "--metrics-every",
             &self.metrics_every.to_string(),
         ]);
-        worker.args(["--command", &self.command_of(task)]);
+        worker.args(["--command", &self.command_of(task, settings)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
         for (role, needed) in &task.needs {
             worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
         }
-        worker.env("OMP_NUM_THREADS", self.threads.to_string());
+        worker.env("OMP_NUM_THREADS", threads);
+        openmp::let_threads_sleep(&mut worker);
         let mut child = worker
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -97,15 +120,15 @@ impl Processes<'_> {
     }
 
     /// The command that repeats this run alone.
-    fn command_of(&self, task: &Task) -> String {
+    fn command_of(&self, task: &Task, settings: Settings) -> String {
         let run = &task.run;
         let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
         format!(
-            "{} --methods {method} --imbalance {} --seeds {} --precision {}",
+            "{} --methods {method} --imbalance {} --seeds {}{}",
             self.command,
             run.imbalance.ratio(),
             run.seed,
-            self.precision
+            settings.options()
         )
     }
 }

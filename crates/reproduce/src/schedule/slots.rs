@@ -1,4 +1,4 @@
-//! Slots: how many runs at a time, where, and with how many threads.
+//! Slots: how many runs at a time, and where.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,10 @@ use crate::command_line::arguments::device;
 pub(crate) struct Slots {
     /// As `worker --device` takes them, one a slot.
     pub(crate) devices: Vec<String>,
-    /// Threads of libtorch for each run.
-    pub(crate) threads: usize,
 }
 
 impl Slots {
-    /// For `runs` runs on the devices that were asked for, or the GPUs there are, or the CPU.
+    /// For `runs` runs of at most `threads` threads each, on the devices that were asked for, or the GPUs there are, or the CPU.
     ///
     /// # Errors
     /// If the device is not here.
@@ -28,6 +26,7 @@ impl Slots {
         asked: Option<&str>,
         per_device: Option<u16>,
         runs: usize,
+        threads: u16,
         gpu_support: &GpuSupport,
     ) -> anyhow::Result<Slots> {
         let gpus = Cuda::device_count().max(0) as usize;
@@ -39,7 +38,10 @@ impl Slots {
                     eprintln!("warning: libtorch's GPU support does not load, so the CPU trains: {reason}");
                 }
                 let cores = available_parallelism().map_or(1, usize::from);
-                return Ok(on_cpu(per_device, runs, cores, available_memory()));
+                let slots = on_cpu(per_device, runs, cores / usize::from(threads), available_memory());
+                return Ok(Slots {
+                    devices: vec!["cpu".to_owned(); slots],
+                });
             }
             Some("cuda") => all_gpus(),
             Some(name) => match device(name).map_err(anyhow::Error::msg)? {
@@ -53,7 +55,6 @@ impl Slots {
         let copies = usize::from(per_device.unwrap_or(1));
         Ok(Slots {
             devices: devices.iter().cycle().take(copies * devices.len()).cloned().collect(),
-            threads: 1,
         })
     }
 }
@@ -83,16 +84,14 @@ fn not_here(device: &str, gpu_support: &GpuSupport) -> anyhow::Error {
     anyhow!("device {device} is not here ({why}); say --device cpu to go on without it")
 }
 
-/// One single-threaded run a core, as far as there are runs: that trains more images a second in all than one run with
-/// every thread, and threads that outnumber the cores wait for each other, spinning. No more of them than `memory` bytes
-/// hold, unless a person asks for so many.
-fn on_cpu(per_device: Option<u16>, runs: usize, cores: usize, memory: Option<u64>) -> Slots {
+/// Runs at a time where `side_by_side` of them have a core for each of their threads: as many as that, as far as there are
+/// runs, since threads that outnumber the cores only wait for each other; and no more than `memory` bytes hold. Unless a
+/// person asks for so many.
+fn on_cpu(per_device: Option<u16>, runs: usize, side_by_side: usize, memory: Option<u64>) -> usize {
     let fitting = memory.map_or(usize::MAX, |memory| (memory / RUN_MEMORY) as usize);
-    let slots = per_device.map_or(cores.min(runs).min(fitting), usize::from).max(1);
-    Slots {
-        devices: vec!["cpu".to_owned(); slots],
-        threads: (cores / slots).max(1),
-    }
+    per_device
+        .map_or(side_by_side.min(runs).min(fitting), usize::from)
+        .max(1)
 }
 
 /// What a run takes at its peak: ResNet-32 at a batch of 128 with CIFAR was measured at 0.8 GB.
@@ -128,26 +127,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_are_divided_among_runs_and_never_outnumber_the_cores() {
-        let split = |per_device, runs, cores| {
-            let Slots { devices, threads } = on_cpu(per_device, runs, cores, None);
-            (devices.len(), threads)
+    fn runs_have_a_core_for_each_of_their_threads_unless_more_are_asked_for() {
+        let slots = |per_device, runs, threads| {
+            let slots = Slots::new(Some("cpu"), per_device, runs, threads, &GpuSupport::Absent);
+            slots.expect("the CPU is here").devices.len()
         };
-        assert_eq!(split(None, 5, 2), (2, 1));
-        assert_eq!(split(None, 1, 2), (1, 2));
-        assert_eq!(split(None, 3, 16), (3, 5));
-        assert_eq!(split(None, 0, 2), (1, 2));
-        assert_eq!(split(Some(1), 5, 4), (1, 4));
-        assert_eq!(split(Some(8), 8, 2), (8, 1));
+        let cores = available_parallelism().map_or(1, usize::from);
+        assert_eq!(slots(None, 1, 1), 1);
+        assert_eq!(slots(None, 0, 1), 1);
+        assert_eq!(slots(None, 9, u16::MAX), 1);
+        assert_eq!(slots(Some(9), 1, u16::MAX), 9);
+        assert!(slots(None, 1000, 1) <= cores, "or fewer, where memory is short");
+        assert_eq!(on_cpu(None, 5, 2, None), 2);
+        assert_eq!(on_cpu(None, 3, 16, None), 3);
     }
 
     #[test]
     fn runs_that_memory_does_not_hold_wait_unless_they_are_asked_for() {
-        let slots = |per_device| on_cpu(per_device, 8, 8, Some(3 * RUN_MEMORY + 1)).devices.len();
+        let slots = |per_device| on_cpu(per_device, 8, 8, Some(3 * RUN_MEMORY + 1));
         assert_eq!(slots(None), 3);
         assert_eq!(slots(Some(6)), 6);
-        assert_eq!(on_cpu(None, 8, 8, Some(0)).devices.len(), 1);
+        assert_eq!(on_cpu(None, 8, 8, Some(0)), 1);
     }
+
     #[test]
     fn the_tightest_control_group_around_this_process_counts() {
         let root = tempfile::tempdir().expect("a temporary folder");

@@ -149,7 +149,7 @@ impl RunLine<'_> {
         ));
     }
 
-    /// Time left: from the last epoch's seconds, or before the first is over from this sitting's pace.
+    /// Time left: from the last epoch's seconds, or before the first is over from this session's pace.
     fn left(&self, state: &RunState, position: i64) -> String {
         let trained = position - state.first_epoch * state.images;
         let images_left = (state.epochs * state.images - position) as f64;

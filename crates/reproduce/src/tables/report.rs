@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,12 +10,12 @@ use anyhow::Context;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Planned};
 use crate::results::write_whole;
-use crate::run::Outcome;
+use crate::run::{Outcome, settings};
 use crate::tables::table::Table;
 use crate::tables::{provenance, render, robustness};
 
 /// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv`, `summary.md` and, if a run has measured
-/// it, `robustness.csv` into `out`, each whole or not at all, and returns the table as Markdown. `failures` are directory names of runs with the reason why
+/// it, `robustness.csv` into `out`, each whole or not at all, and returns the table as Markdown. Warns where `out` is read-only. `failures` are directory names of runs with the reason why
 /// they stopped; `select` is the epoch to compare with published numbers; `command` is what makes these results again. Outcomes of runs that are not planned are left out.
 ///
 /// # Errors
@@ -37,26 +38,41 @@ pub(crate) fn write_report(
         .flatten();
     let text = [Some(render::markdown(&table)), noise].into_iter().flatten();
     let text = text.collect::<Vec<_>>().join("\n");
-    // What `auto` chose depends on the machine, so the command says what it was.
-    let mut precisions = outcomes.iter().map(|outcome| outcome.precision.as_str());
-    let precision = precisions
-        .next()
-        .filter(|first| precisions.all(|other| other == *first));
-    let precision = precision.map(|precision| format!(" --precision {precision}"));
-    let command = command.to_owned() + &precision.unwrap_or_default();
+    let command = command.to_owned() + &settings::options(&outcomes);
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
         grid.name(),
         provenance::protocol(planned, &outcomes)
     );
-    fs::create_dir_all(out).with_context(|| format!("cannot make folder {}", out.display()))?;
-    write_whole(&out.join("runs.csv"), &runs_csv(&outcomes)?)?;
-    write_whole(&out.join("summary.csv"), &render::csv(&table)?)?;
+    let mut files = vec![
+        ("runs.csv", runs_csv(&outcomes)?),
+        ("summary.csv", render::csv(&table)?),
+    ];
     if !shifts.is_empty() {
-        write_whole(&out.join("robustness.csv"), &robustness::csv(&shifts)?)?;
+        files.push(("robustness.csv", robustness::csv(&shifts)?));
     }
-    write_whole(&out.join("summary.md"), &summary)?;
+    files.push(("summary.md", summary));
+    match write_files(out, &files) {
+        Err(error) if is_read_only(&error) => eprintln!("warning: the table is only printed: {error:#}"),
+        written => written?,
+    }
     Ok(text)
+}
+
+fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make folder {}", out.display()))?;
+    files
+        .iter()
+        .try_for_each(|(name, text)| write_whole(&out.join(name), text))
+}
+
+/// Whether a folder, an archive or another user's, is there to be read and no more.
+fn is_read_only(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(
+        kind,
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    )
 }
 
 /// The outcomes of planned runs and of those they need, each before the first run that needs it.

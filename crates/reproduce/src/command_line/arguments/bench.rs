@@ -6,7 +6,7 @@ use tch::Device;
 
 use super::values::{device, launch, precision};
 use crate::bench::Bench;
-use crate::run::precision::PrecisionChoice;
+use crate::run::settings::PrecisionChoice;
 
 #[derive(Args, Debug)]
 pub(crate) struct BenchArguments {
@@ -26,10 +26,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
     /// Threads of libtorch [default: one a core]
-    #[arg(long)]
-    threads: Option<i32>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Arithmetic of the network, as in `run`
-    #[arg(long, default_value = "auto", value_parser = precision, value_name = "auto|f32|bf16")]
+    #[arg(long, default_value = "f32", value_parser = precision, value_name = "f32|bf16|auto")]
     precision: PrecisionChoice,
     /// How steps reach a GPU, as in `run`
     #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph")]
@@ -38,14 +38,14 @@ pub(crate) struct BenchArguments {
 
 impl BenchArguments {
     pub(crate) fn bench(&self) -> Bench {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as i32;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Bench {
             images: self.images,
             batch: self.batch,
             classes: self.classes,
             epochs: self.epochs,
             device: self.device,
-            threads: self.threads.unwrap_or(cores),
+            threads: self.threads.map_or(cores, usize::from) as i32,
             precision: self.precision.on(self.device),
             launch: self.launch,
         }

@@ -1,14 +1,19 @@
 //! Values: the words that options take.
 
 use datasets::Dataset;
-use methods::{Launch, Protocol};
+use methods::{Launch, Precision, Protocol};
 use models::Backbone;
 use tch::Device;
 
-use crate::run::precision::PrecisionChoice;
+use crate::run::settings::PrecisionChoice;
 
 pub(super) fn precision(text: &str) -> Result<PrecisionChoice, String> {
-    PrecisionChoice::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say auto, f32 or bf16"))
+    PrecisionChoice::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32, bf16 or auto"))
+}
+
+/// As `precision`, where it has been decided.
+pub(super) fn one_precision(text: &str) -> Result<Precision, String> {
+    Precision::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32 or bf16"))
 }
 
 pub(super) fn launch(text: &str) -> Result<Launch, String> {

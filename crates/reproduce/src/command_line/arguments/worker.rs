@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use methods::Launch;
+use methods::{Launch, Precision};
 use tch::Device;
 
-use super::values::{device, launch, precision};
+use super::values::{self, device, launch};
 use crate::run::directory::RunDir;
-use crate::run::precision::PrecisionChoice;
+use crate::run::settings::Settings;
 use crate::run::worker::Job;
 
 #[derive(Args, Debug)]
@@ -24,10 +24,10 @@ pub(crate) struct WorkerArguments {
     data: Option<PathBuf>,
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
-    #[arg(long, default_value_t = 1)]
-    threads: i32,
-    #[arg(long, default_value = "auto", value_parser = precision)]
-    precision: PrecisionChoice,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+    #[arg(long, default_value = "f32", value_parser = values::one_precision)]
+    precision: Precision,
     #[arg(long, default_value = "eager", value_parser = launch)]
     launch: Launch,
     #[arg(long, default_value_t = 1)]
@@ -59,9 +59,11 @@ impl WorkerArguments {
             teacher: at(teacher),
             data,
             device,
-            threads,
-            precision,
-            launch,
+            settings: Settings {
+                precision,
+                threads,
+                launch,
+            },
             metrics_every,
             command,
         }

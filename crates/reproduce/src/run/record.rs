@@ -1,0 +1,69 @@
+//! Record: an epoch as rows of its run's tables.
+
+use std::io;
+
+use methods::{EpochRow, Evaluation};
+use serde::Serialize;
+
+use crate::run::directory::RunDir;
+use crate::run::metrics::{MetricsRow, ValidationRow};
+use crate::run::rows::{EpochTable, RowsError};
+
+/// The tables of a run that grow by an epoch.
+#[derive(Debug)]
+pub(crate) struct Record {
+    metrics: EpochTable,
+    per_class: EpochTable,
+    /// Of a run with a validation split.
+    validation: Option<EpochTable>,
+}
+
+/// `per_class.csv` has one row an epoch and class: a long table, so that it reads the same for 10 classes and 8142.
+#[derive(Serialize)]
+struct ClassRow {
+    epoch: i64,
+    class: usize,
+    accuracy: Option<f64>,
+}
+
+impl Record {
+    /// Of the run in `run_dir`, which tells `classes` classes apart.
+    pub(crate) fn of(run_dir: &RunDir, classes: usize, has_validation: bool) -> Record {
+        Record {
+            metrics: EpochTable::by_epoch(run_dir.metrics()),
+            per_class: EpochTable::by_class(run_dir.per_class(), classes),
+            validation: has_validation.then(|| EpochTable::by_epoch(run_dir.validation())),
+        }
+    }
+
+    /// Cuts what epochs from `next_epoch` on have left, and checks that all epochs before are there.
+    ///
+    /// # Errors
+    /// With the first table that they are not in. No table has been changed then.
+    pub(crate) fn trim_to(&self, next_epoch: i64) -> Result<(), RowsError> {
+        let tables = [&self.metrics, &self.per_class].into_iter().chain(&self.validation);
+        let trimmed = tables
+            .map(|table| table.trimmed(next_epoch))
+            .collect::<Result<Vec<_>, _>>()?;
+        trimmed.into_iter().flatten().try_for_each(|trimmed| trimmed.write())
+    }
+
+    /// Appends an epoch to the tables and flushes them to the disk: its checkpoint comes after this.
+    ///
+    /// # Errors
+    /// If one of them cannot be written.
+    pub(crate) fn append(&self, row: &EpochRow) -> io::Result<()> {
+        let epoch = row.epoch;
+        self.metrics.append([MetricsRow::from(row)])?;
+        let accuracies = row.test.per_class.iter().enumerate();
+        self.per_class
+            .append(accuracies.map(|(class, &accuracy)| ClassRow { epoch, class, accuracy }))?;
+        match (&self.validation, &row.validation) {
+            (Some(table), Some(Evaluation { accuracy, .. })) => table.append([ValidationRow {
+                epoch,
+                accuracy: *accuracy,
+            }]),
+            _ => Ok(()),
+        }
+    }
+}

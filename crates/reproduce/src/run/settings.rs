@@ -1,0 +1,390 @@
+//! Settings: what changes a run's numbers beside its config and its data, and that a run keeps to its end.
+
+use methods::{Launch, Precision};
+use tch::Device;
+
+use crate::run::Outcome;
+use crate::run::environment::Environment;
+
+/// How a run computes, from its first epoch to its last: numbers of two settings would be numbers of neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Arithmetic of the backbone.
+    pub(crate) precision: Precision,
+    /// Threads of libtorch: another number of them adds in another order.
+    pub(crate) threads: u16,
+    /// How steps reach the device.
+    pub(crate) launch: Launch,
+}
+
+impl Default for Settings {
+    /// The same on every machine.
+    fn default() -> Settings {
+        Settings {
+            precision: Precision::F32,
+            threads: 1,
+            launch: Launch::Eager,
+        }
+    }
+}
+
+impl Settings {
+    /// Those of a finished run; `None` if it has a precision that this version does not know.
+    pub(crate) fn of(outcome: &Outcome) -> Option<Settings> {
+        Some(Settings {
+            precision: Precision::by_name(&outcome.precision)?,
+            threads: outcome.threads,
+            launch: match outcome.launch.as_deref() {
+                Some("graph") => Launch::Graph,
+                _ => Launch::Eager, // older versions had no other
+            },
+        })
+    }
+
+    /// The options of `run` that ask for them, such as ` --precision f32`.
+    pub(crate) fn options(self) -> String {
+        words(
+            Some(self.precision.name()),
+            Some(self.threads),
+            Some(self.launch.name()),
+        )
+    }
+}
+
+/// The precision that a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrecisionChoice {
+    /// What the hardware that begins the run is faster at.
+    Automatic,
+    /// This one, or nothing.
+    Forced(Precision),
+}
+
+/// What a person asks for. What is left out is the run's own where it has been begun, and else [`Settings::default`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) precision: Option<PrecisionChoice>,
+    pub(crate) threads: Option<u16>,
+    pub(crate) launch: Option<Launch>,
+}
+
+/// What a run has been trained with so far, as its files say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept<'a> {
+    precision: &'a str,
+    threads: u16,
+    /// Missing in outcomes of older versions.
+    launch: Option<&'a str>,
+}
+
+impl<'a> From<&'a Environment> for Kept<'a> {
+    fn from(environment: &'a Environment) -> Kept<'a> {
+        Kept {
+            precision: environment.precision.name(),
+            threads: environment.threads,
+            launch: Some(environment.launch.name()),
+        }
+    }
+}
+
+impl<'a> From<&'a Outcome> for Kept<'a> {
+    fn from(outcome: &'a Outcome) -> Kept<'a> {
+        Kept {
+            precision: &outcome.precision,
+            threads: outcome.threads,
+            launch: outcome.launch.as_deref(),
+        }
+    }
+}
+
+/// A run has other settings than those that it would have here.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OtherSettings {
+    #[error("{run} was trained {trained}, and {asked} is asked for; leave the option out or choose another --out")]
+    Asked {
+        /// Directory name of the run.
+        run: String,
+        /// Its own setting, in words.
+        trained: String,
+        /// The option.
+        asked: String,
+    },
+    #[error(
+        "{run} needs {}, trained in {}, and {}, trained in {}; train all of them in one precision in another --out",
+        first.0, first.1, second.0, second.1
+    )]
+    Needed {
+        /// Directory name of the run.
+        run: String,
+        /// A run that it needs, and its precision.
+        first: (String, String),
+        /// Another.
+        second: (String, String),
+    },
+    #[error(
+        "{run} was trained with --launch graph, which takes a GPU, and would go on on the CPU; go on on a GPU or choose \
+         another --out"
+    )]
+    NoGpu {
+        /// Directory name of the run.
+        run: String,
+    },
+}
+
+impl Asked {
+    /// These settings, all of them.
+    pub(crate) fn all(settings: Settings) -> Asked {
+        Asked {
+            precision: Some(PrecisionChoice::Forced(settings.precision)),
+            threads: Some(settings.threads),
+            launch: Some(settings.launch),
+        }
+    }
+
+    /// Whether it agrees with what `run` has been trained with so far.
+    ///
+    /// # Errors
+    /// With the first setting that is asked for otherwise.
+    pub(crate) fn admits(&self, run: &str, kept: Kept<'_>) -> Result<(), OtherSettings> {
+        let refused = |trained: String, asked: String| {
+            let run = run.to_owned();
+            Err(OtherSettings::Asked { run, trained, asked })
+        };
+        if let Some(PrecisionChoice::Forced(asked)) = self.precision
+            && asked.name() != kept.precision
+        {
+            return refused(
+                format!("in {}", kept.precision),
+                format!("--precision {}", asked.name()),
+            );
+        }
+        if let Some(asked) = self.threads
+            && asked != kept.threads
+        {
+            let threads = if kept.threads == 1 { "thread" } else { "threads" };
+            return refused(format!("with {} {threads}", kept.threads), format!("--threads {asked}"));
+        }
+        match (self.launch, kept.launch) {
+            (Some(asked), Some(kept)) if asked.name() != kept => {
+                refused(format!("with --launch {kept}"), format!("--launch {}", asked.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings of `run` on `device`: its own where it has been begun. One that has not takes the precision of the runs
+    /// it needs, unless another is asked for: a second stage computes as its first stage does, whatever the machine.
+    ///
+    /// # Errors
+    /// If what is asked for is not what `run`, or a run that it needs, was trained with.
+    pub(crate) fn settings(
+        &self,
+        run: &str,
+        begun: Option<&Environment>,
+        needed: &[Outcome],
+        device: Device,
+    ) -> Result<Settings, OtherSettings> {
+        if let Some(begun) = begun {
+            self.admits(run, begun.into())?;
+            if begun.launch == Launch::Graph && !device.is_cuda() {
+                return Err(OtherSettings::NoGpu { run: run.to_owned() });
+            }
+            return Ok(begun.settings());
+        }
+        for outcome in needed {
+            let precision_alone = Asked {
+                precision: self.precision,
+                ..Asked::default()
+            };
+            precision_alone.admits(&outcome.run, outcome.into())?;
+        }
+        let default = Settings::default();
+        Ok(Settings {
+            precision: match (common_precision(run, needed)?, self.precision) {
+                (Some(needed), _) => needed,
+                (None, Some(PrecisionChoice::Forced(asked))) => asked,
+                (None, Some(PrecisionChoice::Automatic)) => Precision::automatic(device),
+                (None, None) => default.precision,
+            },
+            threads: self.threads.unwrap_or(default.threads),
+            launch: self.launch.unwrap_or(default.launch),
+        })
+    }
+}
+
+/// The precision of all runs that `run` needs; `None` if it needs none.
+fn common_precision(run: &str, needed: &[Outcome]) -> Result<Option<Precision>, OtherSettings> {
+    let Some(first) = needed.first() else {
+        return Ok(None);
+    };
+    if let Some(second) = needed.iter().find(|outcome| outcome.precision != first.precision) {
+        let named = |outcome: &Outcome| (outcome.run.clone(), outcome.precision.clone());
+        return Err(OtherSettings::Needed {
+            run: run.to_owned(),
+            first: named(first),
+            second: named(second),
+        });
+    }
+    Ok(Precision::by_name(&first.precision))
+}
+
+impl PrecisionChoice {
+    /// What that is on a device.
+    pub(crate) fn on(self, device: Device) -> Precision {
+        match self {
+            PrecisionChoice::Automatic => Precision::automatic(device),
+            PrecisionChoice::Forced(precision) => precision,
+        }
+    }
+
+    /// By [`Precision::name`] or `auto`.
+    pub(crate) fn by_name(name: &str) -> Option<PrecisionChoice> {
+        match name {
+            "auto" => Some(PrecisionChoice::Automatic),
+            name => Precision::by_name(name).map(PrecisionChoice::Forced),
+        }
+    }
+}
+
+/// The options that ask for the settings which all of `outcomes` have, such as ` --precision f32 --threads 2`.
+pub(crate) fn options(outcomes: &[&Outcome]) -> String {
+    fn common<'a, T: PartialEq>(outcomes: &[&'a Outcome], value: fn(&'a Outcome) -> T) -> Option<T> {
+        let mut values = outcomes.iter().map(|outcome| value(outcome));
+        values.next().filter(|first| values.all(|other| other == *first))
+    }
+    words(
+        common(outcomes, |outcome| outcome.precision.as_str()),
+        common(outcomes, |outcome| outcome.threads),
+        common(outcomes, |outcome| outcome.launch.as_deref()).flatten(),
+    )
+}
+
+/// The precision is always stated, since it was not always the same by default; the others where they are not the default.
+fn words(precision: Option<&str>, threads: Option<u16>, launch: Option<&str>) -> String {
+    let default = Settings::default();
+    let threads = threads.filter(|&threads| threads != default.threads);
+    let launch = launch.filter(|&launch| launch != default.launch.name());
+    [
+        precision.map(|precision| format!(" --precision {precision}")),
+        threads.map(|threads| format!(" --threads {threads}")),
+        launch.map(|launch| format!(" --launch {launch}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::collect::tests::outcome;
+
+    const RUN: &str = "ce.r100.s0.1";
+
+    fn asked(precision: Option<PrecisionChoice>, threads: Option<u16>, launch: Option<Launch>) -> Asked {
+        Asked {
+            precision,
+            threads,
+            launch,
+        }
+    }
+
+    fn environment(precision: Precision, threads: u16) -> Environment {
+        let settings = Settings {
+            precision,
+            threads,
+            launch: Launch::Eager,
+        };
+        Environment::here(Device::Cpu, settings, ("d1", "s1"), 0)
+    }
+
+    #[test]
+    fn a_run_goes_on_with_its_own_settings_and_no_others() {
+        let begun = environment(Precision::Bf16, 2);
+        for asked in [
+            Asked::default(),
+            asked(Some(PrecisionChoice::Automatic), None, None),
+            asked(
+                Some(PrecisionChoice::Forced(Precision::Bf16)),
+                Some(2),
+                Some(Launch::Eager),
+            ),
+        ] {
+            assert_eq!(
+                asked.settings(RUN, Some(&begun), &[], Device::Cpu),
+                Ok(begun.settings())
+            );
+        }
+        let refusal = |asked: Asked| {
+            let refusal = asked.settings(RUN, Some(&begun), &[], Device::Cpu);
+            refusal.expect_err("it was begun otherwise").to_string()
+        };
+        assert_eq!(
+            refusal(asked(Some(PrecisionChoice::Forced(Precision::F32)), None, None)),
+            "ce.r100.s0.1 was trained in bf16, and --precision f32 is asked for; leave the option out or choose another --out"
+        );
+        assert_eq!(
+            refusal(asked(None, Some(1), None)),
+            "ce.r100.s0.1 was trained with 2 threads, and --threads 1 is asked for; leave the option out or choose another \
+             --out"
+        );
+        assert_eq!(
+            refusal(asked(None, None, Some(Launch::Graph))),
+            "ce.r100.s0.1 was trained with --launch eager, and --launch graph is asked for; leave the option out or choose \
+             another --out"
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_begun_without_options_has_one_thread_and_f32_or_the_precision_of_what_it_needs() {
+        let settings = |needed: &[Outcome], asked: Asked| asked.settings(RUN, None, needed, Device::Cpu);
+        assert_eq!(settings(&[], Asked::default()), Ok(Settings::default()));
+        let in_bf16 = Outcome {
+            precision: "bf16".into(),
+            threads: 2,
+            ..outcome("first", 100.0, 0, 0.5)
+        };
+        let in_f32 = Outcome {
+            precision: "f32".into(),
+            ..outcome("second", 100.0, 0, 0.5)
+        };
+        let expected = Settings {
+            precision: Precision::Bf16,
+            ..Settings::default()
+        };
+        assert_eq!(settings(std::slice::from_ref(&in_bf16), Asked::default()), Ok(expected));
+        let forced = asked(Some(PrecisionChoice::Forced(Precision::F32)), None, None);
+        let refusal = settings(std::slice::from_ref(&in_bf16), forced).expect_err("its first stage is bf16");
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "{} was trained in bf16, and --precision f32 is asked for; leave the option out or choose another --out",
+                in_bf16.run
+            )
+        );
+        let refusal = settings(&[in_bf16.clone(), in_f32.clone()], Asked::default()).expect_err("they differ");
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "ce.r100.s0.1 needs {}, trained in bf16, and {}, trained in f32; train all of them in one precision in \
+                 another --out",
+                in_bf16.run, in_f32.run
+            )
+        );
+    }
+
+    #[test]
+    fn the_command_of_a_table_asks_for_the_settings_that_all_its_runs_have() {
+        let one = outcome("ce", 100.0, 0, 0.5);
+        let two = Outcome {
+            precision: "bf16".into(),
+            threads: 2,
+            launch: Some("graph".into()),
+            ..one.clone()
+        };
+        assert_eq!(options(&[&two, &two]), " --precision bf16 --threads 2 --launch graph");
+        assert_eq!(options(&[&one]), format!(" --precision {}", one.precision));
+        assert_eq!(options(&[&one, &two]), "");
+        assert_eq!(options(&[]), "");
+    }
+}
