@@ -1,6 +1,6 @@
 //! Recipe: network, length, speed. What all methods of a grid have in common.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use models::Backbone;
 use serde::{Deserialize, Serialize};
@@ -90,15 +90,18 @@ impl Recipe {
             recipe.warmup_epochs = scale_epoch(self.warmup_epochs, factor).max(1);
         }
         if let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate {
-            let stated = std::mem::take(steps);
-            steps.extend(stated.iter().filter_map(|&step| {
-                let later: BTreeSet<&i64> = stated.iter().filter(|&&other| other > step).collect();
-                let first = step.min(1); // a step at epoch 0 stays there
-                let scaled = scale_epoch(step, factor)
-                    .max(first)
-                    .min(epochs - 1 - later.len() as i64);
-                (scaled >= first).then_some(scaled)
-            }));
+            let stated: BTreeSet<i64> = steps.iter().copied().collect();
+            let mut scaled = BTreeMap::new();
+            let mut latest = epochs - 1;
+            for &step in stated.iter().rev() {
+                let earliest = step.min(1); // a step at epoch 0 stays there
+                let at = scale_epoch(step, factor).max(earliest).min(latest);
+                if at >= earliest {
+                    scaled.insert(step, at);
+                    latest = at - 1;
+                }
+            }
+            *steps = steps.iter().filter_map(|step| scaled.get(step).copied()).collect();
         }
         recipe
     }
