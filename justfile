@@ -8,21 +8,21 @@ set positional-arguments
 default:
     @{{ quote(just_executable()) }} --list --unsorted
 
-# Run a grid of benchmarks/, or go on with it, and print its tables: just reproduce shapes-lt --seeds 0
+# Run a grid of benchmarks/ or another file, or go on with it, and print its tables: just reproduce shapes-lt --seeds 0
 reproduce name *options: _libtorch
-    @cargo run --release -p longtail-reproduce -- run "benchmarks/$1.toml" "${@:2}"
+    @cargo run --release -p longtail-reproduce -- run "$@"
 
 # Print the runs that a grid stands for, and train nothing.
 plan name *options: _libtorch
-    @cargo run --release -p longtail-reproduce -- plan "benchmarks/$1.toml" "${@:2}"
+    @cargo run --release -p longtail-reproduce -- plan "$@"
 
 # Print which runs of a grid are finished, interrupted or still to do.
 status name *options: _libtorch
-    @cargo run --release -p longtail-reproduce -- status "benchmarks/$1.toml" "${@:2}"
+    @cargo run --release -p longtail-reproduce -- status "$@"
 
 # Write a grid's tables again from its finished runs.
 report name *options: _libtorch
-    @cargo run --release -p longtail-reproduce -- report "benchmarks/$1.toml" "${@:2}"
+    @cargo run --release -p longtail-reproduce -- report "$@"
 
 # Print which data sets are here and which are missing.
 data *options: _libtorch

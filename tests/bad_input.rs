@@ -64,7 +64,7 @@ fn a_missing_grid_and_choices_that_it_does_not_have_are_refused() {
         &["--imbalance", "7"],
         &["imbalance of ratio `7`", "it has 400"],
     );
-    refuses(&sandbox, &["--epochs", "0"], &["`--epochs` is 0", "1 or more"]);
+    refuses(&sandbox, &["--epochs", "0"], &["`--epochs` is 0; set it to 1 or more"]);
     fs::remove_file(sandbox.path("grid.toml")).expect("it was there");
     let missing = "cannot read grid grid.toml: No such file or directory (os error 2); name a grid file, such as \
                    benchmarks/shapes-lt.toml\n";
@@ -130,6 +130,20 @@ fn missing_data_without_internet_says_what_to_fetch_from_where_and_where_to_put_
         "`--data` or LONGTAIL_DATA",
     ];
     refuses(&sandbox, &["--data", "data-sets"], &parts);
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_of_data_is_refused_by_every_verb_that_reads_it() {
+    let sandbox = Sandbox::with("\"shapes\"", "\"cifar10\"");
+    sandbox.write("data-sets/cifar-10-binary.tar.gz", "");
+    let expected = "data-sets/cifar-10-binary.tar.gz: a file, not a folder; name the folder that has the data set, such as data-sets, with \
+                    `--data` or LONGTAIL_DATA";
+    refuses(&sandbox, &["--data", "data-sets/cifar-10-binary.tar.gz"], &[expected]);
+    let listed = sandbox.data("data-sets/cifar-10-binary.tar.gz").succeeded().stdout;
+    assert!(listed.contains(&format!("cifar10  unusable: {expected}\n")), "{listed}");
+    let listed = sandbox.data("data-sets").succeeded().stdout;
+    let packed = "cifar10  missing: only data-sets/cifar-10-binary.tar.gz, which is unpacked when first needed\n";
+    assert!(listed.contains(packed), "{listed}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bad_input;
+mod command_line;
 mod contrast;
 mod damaged_results;
 mod durability;

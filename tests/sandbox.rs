@@ -81,6 +81,17 @@ impl Sandbox {
         )
     }
 
+    /// `data`, of the data sets in `folder`.
+    pub(crate) fn data(&self, folder: &str) -> Said {
+        said(
+            &self
+                .binary("data")
+                .args(["--data", folder])
+                .output()
+                .expect("the binary starts"),
+        )
+    }
+
     pub(crate) fn command(&self, verb: &str, options: &[&str]) -> Command {
         let mut command = self.binary(verb);
         command.args(["grid.toml", "--out", "out"]).args(options);

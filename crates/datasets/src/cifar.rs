@@ -8,16 +8,16 @@ use crate::{DataError, Loaded, cifar_pickle};
 pub(crate) struct Cifar {
     pub(crate) name: &'static str,
     pub(crate) classes: i64,
-    /// File name of the official archive with the first layout.
-    pub(crate) archive: &'static str,
-    pub(crate) archive_md5: &'static str,
-    /// Of these the first one found is read.
+    /// Of these the first one found is read, and the first one's archive is downloaded.
     pub(crate) layouts: [Layout; 2],
 }
 
 /// How a data set lies in files.
 pub(crate) struct Layout {
     pub(crate) folder: &'static str,
+    /// File name of the official archive.
+    pub(crate) archive: &'static str,
+    pub(crate) archive_md5: &'static str,
     format: Format,
     train: Files,
     test: Files,
@@ -41,11 +41,11 @@ enum Format {
 pub(crate) const CIFAR10: Cifar = Cifar {
     name: "cifar10",
     classes: 10,
-    archive: "cifar-10-binary.tar.gz",
-    archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
     layouts: [
         Layout {
             folder: "cifar-10-batches-bin",
+            archive: "cifar-10-binary.tar.gz",
+            archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
             format: Format::Binary { label_bytes: 1 },
             train: Files {
                 split: "train",
@@ -66,6 +66,8 @@ pub(crate) const CIFAR10: Cifar = Cifar {
         },
         Layout {
             folder: "cifar-10-batches-py",
+            archive: "cifar-10-python.tar.gz",
+            archive_md5: "c58f30108f718f92721af3b95e74349a",
             format: Format::Pickle { label_key: "labels" },
             train: Files {
                 split: "train",
@@ -90,11 +92,11 @@ pub(crate) const CIFAR10: Cifar = Cifar {
 pub(crate) const CIFAR100: Cifar = Cifar {
     name: "cifar100",
     classes: 100,
-    archive: "cifar-100-binary.tar.gz",
-    archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
     layouts: [
         Layout {
             folder: "cifar-100-binary",
+            archive: "cifar-100-binary.tar.gz",
+            archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
             format: Format::Binary { label_bytes: 2 }, // the coarse label, then the fine one
             train: Files {
                 split: "train",
@@ -109,6 +111,8 @@ pub(crate) const CIFAR100: Cifar = Cifar {
         },
         Layout {
             folder: "cifar-100-python",
+            archive: "cifar-100-python.tar.gz",
+            archive_md5: "eb9058c3a382ffc7106e4002c42a8d85",
             format: Format::Pickle {
                 label_key: "fine_labels",
             },
@@ -137,6 +141,15 @@ impl Cifar {
         below
             .chain(itself)
             .find(|(folder, layout)| layout.names().any(|name| folder.join(name).is_file()))
+    }
+
+    /// The archive under `data_root` that somebody put there, and its layout.
+    pub(crate) fn archive_in(&self, data_root: &Path) -> Option<(PathBuf, &Layout)> {
+        let mut archives = self
+            .layouts
+            .iter()
+            .map(|layout| (data_root.join(layout.archive), layout));
+        archives.find(|(path, _)| path.is_file())
     }
 
     /// Reads and checks both splits.

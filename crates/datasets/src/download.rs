@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use ureq::http::{Response, StatusCode, header};
 
 use crate::DataError;
-use crate::cifar::Cifar;
+use crate::cifar::{Cifar, Layout};
 use crate::unpack::unpack;
 
 /// Where the official archives lie.
@@ -27,8 +27,8 @@ pub struct Progress<'a> {
     pub total: Option<u64>,
 }
 
-/// Makes sure that the files of `cifar` lie under `data_root`: nothing is done if they do; an archive lying there is
-/// unpacked; else it is downloaded from below `base_url`, going on where an earlier attempt was interrupted.
+/// Makes sure that the files of `cifar` lie under `data_root`: nothing is done if they do; an archive of either layout lying there
+/// is unpacked; else that of the first layout is downloaded from below `base_url`, going on where an earlier attempt was interrupted.
 ///
 /// Of several processes that fetch at once, one downloads and the others wait for it.
 pub(crate) fn fetch(
@@ -40,14 +40,19 @@ pub(crate) fn fetch(
     if cifar.locate(data_root).is_some() {
         return Ok(());
     }
-    let path = data_root.join(cifar.archive);
-    if path.is_file() {
-        let mut archive = File::open(&path).map_err(DataError::read(&path))?;
-        verify(cifar, &mut archive, &path)?;
-        return unpack(&mut archive, &path, data_root, cifar.layouts[0].folder);
+    if data_root.is_file() {
+        return Err(DataError::NotAFolder {
+            path: data_root.to_owned(),
+        });
     }
+    if let Some((path, layout)) = cifar.archive_in(data_root) {
+        let mut archive = File::open(&path).map_err(DataError::read(&path))?;
+        verify(layout, &mut archive, &path)?;
+        return unpack(&mut archive, &path, data_root, layout.folder);
+    }
+    let layout = &cifar.layouts[0];
     fs::create_dir_all(data_root).map_err(DataError::write(data_root))?;
-    let part = data_root.join(format!("{}.part", cifar.archive));
+    let part = data_root.join(format!("{}.part", layout.archive));
     let mut file = File::options()
         .read(true)
         .append(true)
@@ -57,14 +62,15 @@ pub(crate) fn fetch(
     file.lock().map_err(DataError::write(&part))?;
     if cifar.locate(data_root).is_none() {
         let transfer = Transfer {
-            cifar,
+            dataset: cifar.name,
+            archive: layout.archive,
             data_root,
             part: &part,
-            url: format!("{base_url}{}", cifar.archive),
+            url: format!("{base_url}{}", layout.archive),
         };
         transfer
             .run(&mut file, progress)
-            .and_then(|()| verify(cifar, &mut file, &part))
+            .and_then(|()| verify(layout, &mut file, &part))
             .inspect_err(|error| {
                 let empty = file.metadata().is_ok_and(|part| part.len() == 0);
                 if empty || matches!(error, DataError::WrongDigest { .. }) {
@@ -72,7 +78,7 @@ pub(crate) fn fetch(
                     fs::remove_file(&part).ok();
                 }
             })?;
-        unpack(&mut file, &part, data_root, cifar.layouts[0].folder)?;
+        unpack(&mut file, &part, data_root, layout.folder)?;
     }
     match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::write(&part)(error)),
@@ -82,7 +88,8 @@ pub(crate) fn fetch(
 
 /// One archive on its way into a partial file.
 struct Transfer<'a> {
-    cifar: &'a Cifar,
+    dataset: &'static str,
+    archive: &'static str,
     data_root: &'a Path,
     part: &'a Path,
     url: String,
@@ -173,9 +180,9 @@ impl Transfer<'_> {
 
     fn unreachable(&self, reason: String) -> DataError {
         DataError::Unreachable {
-            dataset: self.cifar.name,
+            dataset: self.dataset,
             data_root: self.data_root.to_owned(),
-            archive: self.cifar.archive,
+            archive: self.archive,
             url: self.url.clone(),
             reason,
         }
@@ -207,17 +214,17 @@ fn content_range(response: &Response<ureq::Body>) -> Option<(Option<u64>, Option
     Some((start, total.parse().ok()))
 }
 
-/// Checks the MD5 of an archive and rewinds it.
-fn verify(cifar: &Cifar, archive: &mut File, path: &Path) -> Result<(), DataError> {
+/// Checks the MD5 of a layout's archive and rewinds it.
+fn verify(layout: &Layout, archive: &mut File, path: &Path) -> Result<(), DataError> {
     let mut digest = Md5::new();
     archive.rewind().map_err(DataError::read(path))?;
     io::copy(archive, &mut digest).map_err(DataError::read(path))?;
     let found = format!("{:x}", digest.finalize());
-    if found != cifar.archive_md5 {
+    if found != layout.archive_md5 {
         return Err(DataError::WrongDigest {
             path: path.to_owned(),
             found,
-            expected: cifar.archive_md5,
+            expected: layout.archive_md5,
         });
     }
     archive.seek(SeekFrom::Start(0)).map_err(DataError::read(path))?;

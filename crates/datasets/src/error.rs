@@ -24,6 +24,15 @@ pub enum DataError {
         /// Why it was not to be had.
         reason: String,
     },
+    /// The folder of the data sets is a file.
+    #[error(
+        "{}: a file, not a folder; name the folder that has the data set, such as {}, with `--data` or LONGTAIL_DATA",
+        path.display(), path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).display()
+    )]
+    NotAFolder {
+        /// As asked for.
+        path: PathBuf,
+    },
     /// A download ended early.
     #[error(
         "{url}: stopped after {received} of {} bytes ({reason}); run the same command again to go on from there",

@@ -49,11 +49,19 @@ fn availability(dataset: Dataset, data_root: &Path) -> Availability {
     if let Some(cifar) = dataset.cifar()
         && cifar.locate(data_root).is_none()
     {
+        if data_root.is_file() {
+            let path = data_root.to_owned();
+            return Availability::Broken(DataError::NotAFolder { path });
+        }
+        if let Some((path, _)) = cifar.archive_in(data_root) {
+            let remedy = format!("only {}, which is unpacked when first needed", path.display());
+            return Availability::Missing { remedy };
+        }
         let [binary, python] = cifar.layouts.each_ref().map(|layout| layout.folder);
         let remedy = format!(
             "neither {binary} nor {python} in {}; downloaded when first needed, or put {OFFICIAL}{} there",
             data_root.display(),
-            cifar.archive
+            cifar.layouts[0].archive
         );
         return Availability::Missing { remedy };
     }

@@ -156,17 +156,22 @@ impl Method {
         [resample, loss, reweight, regularizer].into_iter().flatten().collect()
     }
 
-    /// The same method in a training shortened or stretched by `factor`: whatever starts at an epoch starts at the
-    /// scaled one. A second stage keeps its own length.
-    pub fn scaled(&self, factor: f64) -> Method {
+    /// The same method in a training of `epochs` in place of `stated` ones: whatever starts at an epoch starts at the scaled one,
+    /// in the last epoch at the latest, and after the first if rounding would take it past the end. A training of one epoch has no
+    /// room for that, and the start stays behind its end. A second stage keeps its own length.
+    pub fn scaled_to(&self, epochs: i64, stated: i64) -> Method {
+        let factor = epochs as f64 / stated as f64;
+        let start = |epoch: i64| scale_epoch(epoch, factor).min((epochs - 1).max(1));
         let mut method = self.clone();
         if let Some(resample) = &mut method.resample {
-            resample.start_epoch = scale_epoch(resample.start_epoch, factor).max(1); // or the first sampler never draws
+            resample.start_epoch = start(resample.start_epoch).max(1); // or the first sampler never draws
         }
         if let Loss::InfluenceBalanced { start_epoch, .. } = &mut method.loss {
-            *start_epoch = scale_epoch(*start_epoch, factor);
+            *start_epoch = start(*start_epoch);
         }
-        method.reweight = method.reweight.map(|reweight| reweight.scaled(factor));
+        if let Some(reweight) = &mut method.reweight {
+            *reweight.start_epoch_mut() = start(reweight.start_epoch());
+        }
         if let Some(Experts::Bilateral(bilateral)) = &mut method.experts {
             bilateral.epochs = scale_epoch(bilateral.epochs, factor).max(1);
         }
@@ -175,7 +180,7 @@ impl Method {
             cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
         }
         if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
-            config.start_epoch = scale_epoch(config.start_epoch, factor);
+            config.start_epoch = start(config.start_epoch);
         }
         method
     }
@@ -219,9 +224,23 @@ mod tests {
             starts,
             [("resample", 160), ("loss", 100), ("reweight", 100), ("nc", 80)]
         );
-        let starts = deferred().scaled(0.15).starts();
+        let starts = deferred().scaled_to(30, 200).starts();
         assert_eq!(starts, [("resample", 24), ("loss", 15), ("reweight", 15), ("nc", 12)]);
-        assert_eq!(deferred().scaled(1e-3).starts()[0], ("resample", 1));
+    }
+
+    #[test]
+    fn in_a_short_training_every_start_is_inside_it() {
+        let starts = |epochs| deferred().scaled_to(epochs, 200);
+        let starts = |epochs| {
+            starts(epochs)
+                .starts()
+                .iter()
+                .map(|(_, start)| *start)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(starts(2), [1, 1, 1, 1]);
+        assert_eq!(starts(3), [2, 2, 2, 1]);
+        assert_eq!(starts(1), [1, 1, 1, 0], "without room for what comes later");
     }
 
     #[test]
@@ -263,7 +282,7 @@ mod tests {
             experts: Some(Experts::Bilateral(crate::Bilateral { epochs: 200 })),
             ..Method::default()
         };
-        let scaled = method.scaled(0.15).experts;
+        let scaled = method.scaled_to(30, 200).experts;
         assert_eq!(scaled, Some(Experts::Bilateral(crate::Bilateral { epochs: 30 })));
     }
 }

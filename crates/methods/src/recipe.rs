@@ -1,5 +1,7 @@
 //! Recipe: network, length, speed. What all methods of a grid have in common.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,11 @@ pub enum LearningRate {
 }
 
 impl LearningRate {
+    /// Whether it is the same at every epoch, before warm-up.
+    pub fn is_constant(&self) -> bool {
+        matches!(self, LearningRate::MultiStep { epochs, .. } if epochs.is_empty())
+    }
+
     /// The rate of 0-based `epoch` in a training of `epochs`, before warm-up.
     pub fn at(&self, epoch: i64, epochs: i64) -> f64 {
         match self {
@@ -73,7 +80,9 @@ impl Recipe {
         epoch as f64 / (self.epochs - 1).max(1) as f64
     }
 
-    /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch).
+    /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch). In a short training
+    /// each step still comes after the first epoch, before the last is over and before the next step; steps that have no room,
+    /// the first ones, are left out.
     pub fn scaled_to(&self, epochs: i64) -> Recipe {
         let factor = epochs as f64 / self.epochs as f64;
         let mut recipe = Recipe { epochs, ..self.clone() };
@@ -81,9 +90,18 @@ impl Recipe {
             recipe.warmup_epochs = scale_epoch(self.warmup_epochs, factor).max(1);
         }
         if let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate {
-            for step in steps {
-                *step = scale_epoch(*step, factor);
+            let stated: BTreeSet<i64> = steps.iter().copied().collect();
+            let mut scaled = BTreeMap::new();
+            let mut latest = epochs - 1;
+            for &step in stated.iter().rev() {
+                let earliest = step.min(1); // a step at epoch 0 stays there
+                let at = scale_epoch(step, factor).max(earliest).min(latest);
+                if at >= earliest {
+                    scaled.insert(step, at);
+                    latest = at - 1;
+                }
             }
+            *steps = steps.iter().filter_map(|step| scaled.get(step).copied()).collect();
         }
         recipe
     }
@@ -135,6 +153,38 @@ mod tests {
             panic!("still multi-step")
         };
         assert_eq!(epochs, [24, 27]);
+    }
+
+    #[test]
+    fn in_a_short_training_steps_are_distinct_and_inside_it() {
+        let steps = |stated: &[i64], epochs| {
+            let mut recipe = recipe();
+            let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate else {
+                panic!("it is multi-step")
+            };
+            *steps = stated.to_vec();
+            let LearningRate::MultiStep { epochs, .. } = recipe.scaled_to(epochs).learning_rate else {
+                panic!("still multi-step")
+            };
+            epochs
+        };
+        let expected: [(i64, &[i64]); 8] = [
+            (1, &[]),
+            (2, &[1]),
+            (3, &[1, 2]),
+            (4, &[2, 3]),
+            (5, &[3, 4]),
+            (6, &[4, 5]),
+            (10, &[8, 9]),
+            (200, &[160, 180]),
+        ];
+        for (epochs, expected) in expected {
+            assert_eq!(steps(&[160, 180], epochs), expected, "{epochs} epochs");
+        }
+        assert_eq!(steps(&[180, 160, 180], 4), [3, 2, 3], "in any order, and twice at once");
+        assert!(recipe().scaled_to(1).learning_rate.is_constant());
+        assert_eq!(steps(&[0, 180], 1), [0]);
+        assert_eq!(steps(&[1], 30), [1]);
     }
 
     #[test]

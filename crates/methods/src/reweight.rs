@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::method::scale_epoch;
-
 /// The closed set of re-weightings, each from its `start_epoch` on (0: from the beginning; later: deferred, DRW).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -53,13 +51,12 @@ impl Reweight {
         start_epoch
     }
 
-    /// The re-weighting with its start scaled to another length of training.
-    pub(crate) fn scaled(mut self, factor: f64) -> Reweight {
+    /// See [`Reweight::start_epoch`].
+    pub(crate) fn start_epoch_mut(&mut self) -> &mut i64 {
         let (Reweight::ClassBalanced { start_epoch, .. }
         | Reweight::InverseFrequency { start_epoch, .. }
-        | Reweight::CostSensitive { start_epoch, .. }) = &mut self;
-        *start_epoch = scale_epoch(*start_epoch, factor);
-        self
+        | Reweight::CostSensitive { start_epoch, .. }) = self;
+        start_epoch
     }
 }
 
@@ -125,12 +122,5 @@ mod tests {
         let counts = Tensor::from_slice(&[10.0_f32, 1.0]);
         assert!(reweight.class_weights(159, &counts).is_none());
         assert!(reweight.class_weights(160, &counts).is_some());
-        assert_eq!(
-            reweight.scaled(0.15),
-            Reweight::ClassBalanced {
-                beta: 0.9999,
-                start_epoch: 24
-            }
-        );
     }
 }

@@ -1,5 +1,4 @@
 //! Bench: the training loop that `run` trains with, on made-up images, timed.
-#![expect(clippy::print_stdout, reason = "its lines are the result")]
 
 use std::fs;
 
@@ -13,6 +12,7 @@ use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 use torch_shim::GpuSupport;
 
+use crate::out;
 use crate::schedule::slots::check_device;
 
 /// What to measure.
@@ -66,7 +66,7 @@ impl Bench {
                 regularizer,
                 ..Method::default()
             };
-            println!("configuration={name} {}", self.measure(&method)?);
+            out::result(&format!("configuration={name} {}\n", self.measure(&method)?))?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Command line: what a person types, and what each verb does.
 
 pub(crate) mod arguments;
+pub(crate) mod others;
 pub(crate) mod plan;
+mod quote;
 pub(crate) mod submit;
 pub(crate) mod verbs;

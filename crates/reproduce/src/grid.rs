@@ -9,25 +9,29 @@ mod check;
 pub(crate) mod describe;
 mod error;
 mod file;
+mod forms;
 mod named;
 mod needs;
 mod overrides;
 pub(crate) mod published;
 mod resolve;
 pub(crate) mod select;
+pub(crate) mod spelling;
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
-use methods::{Protocol, Recipe};
+use methods::{Augmentation, Protocol, Recipe};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::{Remembered, Run};
 pub(crate) use catalogue::catalogue;
-use check::first_repeated;
+use check::{check_epochs, first_repeated};
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
@@ -128,11 +132,53 @@ impl Grid {
         self.file.noise_table
     }
 
+    /// What happens to images under `protocol`, in every method that does not say otherwise.
+    pub(crate) fn augmentation(&self, protocol: Protocol) -> Augmentation {
+        let stated = self.file.augmentation.clone();
+        stated.unwrap_or_else(|| protocol.augmentation())
+    }
+
+    /// Its methods, each followed by its plug-in twin, under the data set and protocol of `options`.
+    pub(crate) fn method_names(&self, options: &Options) -> Vec<String> {
+        let dataset = options.dataset.unwrap_or(self.file.dataset);
+        let methods = self.resolve(dataset, options.protocol.unwrap_or(self.file.protocol), None);
+        let methods = methods.map_or(Vec::new(), |(_, methods)| methods); // refused ones are told by `runs`
+        methods.into_iter().map(|named| named.name).collect()
+    }
+
     /// The runs it means, in the order of the file: method, then its plug-in twin × imbalance × seed.
     ///
     /// # Errors
     /// If an option is out of range, names what the grid does not have, or makes a part start after the last epoch.
     pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
+        self.plan(options).map_err(|error| match (error, options.epochs) {
+            (GridError::File { place, refusal }, Some(epochs)) => match *refusal {
+                Refusal::LateStart { part, ref method, .. } => {
+                    GridError::option(self.too_short(options, epochs, part, method))
+                }
+                _ => GridError::File { place, refusal },
+            },
+            (error, _) => error,
+        })
+    }
+
+    /// That `part` of `method` has no room in a training of `epochs`, as `options` ask for it, and how many have room for all.
+    fn too_short(&self, options: &Options, epochs: i64, part: &'static str, method: &str) -> Refusal {
+        let longer = |epochs| Options {
+            epochs: Some(epochs),
+            ..options.clone()
+        };
+        // A part starts after the first epoch at the latest where there are two.
+        let smallest = (epochs + 1..epochs + 10).find(|&epochs| self.plan(&longer(epochs)).is_ok());
+        Refusal::TooShort {
+            part,
+            method: method.to_owned(),
+            epochs,
+            smallest: smallest.unwrap_or(epochs + 1),
+        }
+    }
+
+    fn plan(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
         let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
@@ -154,7 +200,7 @@ impl Grid {
                 }
             },
         };
-        let validation = self.held_out(options.validation)?;
+        let validation = self.held_out(options.validation, dataset)?;
         let mut planned = Vec::new();
         for named in chosen {
             for imbalance in &imbalances {
@@ -188,7 +234,11 @@ impl Grid {
     /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.
     fn check_class_counts(&self, run: &Run, named: &Named, imbalance: &Spanned<Imbalance>) -> Result<(), GridError> {
         let class_counts = run.class_counts().map_err(|error| {
-            let refusal = Refusal::Imbalance(error.to_string());
+            let held_out = run.validation.map(|validation| {
+                let (held_out, all) = (validation.per_class, run.dataset.images_per_class());
+                format!(", or hold out fewer than {held_out} of the {all} images of a class for validation")
+            });
+            let refusal = Refusal::Imbalance(error.to_string() + &held_out.unwrap_or_default());
             self.place(Fault::new(imbalance.span(), refusal))
         })?;
         named
@@ -210,19 +260,11 @@ impl Grid {
             .resolve_methods(dataset, protocol)
             .map_err(|fault| self.place(fault))?;
         if let Some(epochs) = epochs {
-            if epochs < 1 {
-                let (name, value) = ("--epochs", epochs as f64);
-                return Err(GridError::option(Refusal::Setting {
-                    name,
-                    value,
-                    expected: "1 or more",
-                }));
-            }
-            let factor = epochs as f64 / recipe.epochs as f64;
-            recipe = recipe.scaled_to(epochs);
+            check_epochs("--epochs", epochs).map_err(GridError::option)?;
             for named in &mut methods {
-                named.method = named.method.scaled(factor);
+                named.method = named.method.scaled_to(epochs, recipe.epochs);
             }
+            recipe = recipe.scaled_to(epochs);
         }
         Ok((recipe, methods))
     }
@@ -245,7 +287,8 @@ impl Grid {
         }
         if let Some(missing) = asked.iter().find(|asked| !keys.contains(asked)) {
             let known: Vec<String> = keys.iter().map(Key::to_string).collect();
-            let (grid, value, known) = (self.name.clone(), missing.to_string(), known.join(", "));
+            let (grid, value) = (self.name.clone(), missing.to_string());
+            let known = known.join(", ") + &spelling::hint(&value, &known);
             return Err(GridError::option(Refusal::NotInGrid {
                 grid,
                 what,
@@ -265,17 +308,60 @@ impl Grid {
     }
 }
 
+/// No grid comes near to it; a device or a file of data does not fill the memory.
+const LARGEST_GRID: u64 = 1 << 20;
+
 fn read(path: &Path) -> Result<String, GridError> {
-    std::fs::read_to_string(path).map_err(|source| GridError::Read {
+    let refused = |refusal| GridError::Text {
         path: path.to_owned(),
+        refusal,
+    };
+    let cannot_read = |source: io::Error| GridError::Read {
+        path: path.to_owned(),
+        remedy: spelling::grids_beside(path),
         source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(cannot_read)?;
+    file.take(LARGEST_GRID + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot_read)?;
+    if bytes.len() as u64 > LARGEST_GRID {
+        return Err(refused(
+            "is larger than 1 MiB; name a grid file, such as benchmarks/shapes-lt.toml".to_owned(),
+        ));
+    }
+    let utf_16 = [[0xff, 0xfe], [0xfe, 0xff]]; // the two byte orders
+    if utf_16.iter().any(|mark| bytes.starts_with(mark)) || bytes.iter().take(2).any(|&byte| byte == 0) {
+        return Err(refused(
+            "is in UTF-16; save it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does".to_owned(),
+        ));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        let (place, byte) = (
+            Place::new(path.to_owned(), &sound, sound.len()),
+            error.as_bytes()[sound.len()],
+        );
+        GridError::File {
+            place,
+            refusal: Box::new(Refusal::Toml(format!(
+                "the byte 0x{byte:02X} is not text in UTF-8; save the file in UTF-8"
+            ))),
+        }
     })
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, GridError> {
-    toml::from_str(text).map_err(|error| GridError::File {
-        place: Place::new(path.to_owned(), text, error.span().map_or(0, |span| span.start)),
-        refusal: Box::new(Refusal::Toml(error.message().to_owned())),
+    toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let (key, stated) = (forms::key_before(text, span.start), text.get(span.clone()));
+        let message = forms::instead_of(error.message(), key, stated);
+        let message = message.unwrap_or_else(|| forms::with_hint(error.message()));
+        GridError::File {
+            place: Place::new(path.to_owned(), text, span.start),
+            refusal: Box::new(Refusal::Toml(message)),
+        }
     })
 }
 

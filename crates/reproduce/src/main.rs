@@ -5,6 +5,7 @@ mod bench;
 mod command_line;
 mod grid;
 mod openmp;
+mod out;
 mod results;
 mod run;
 mod schedule;
@@ -12,7 +13,6 @@ mod tables;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use methods::TrainError;
 use torch_shim::{GpuSupport, GraphError};
 
@@ -23,9 +23,12 @@ use crate::run::worker;
 use crate::schedule::process;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if !matches!(arguments.verb, Verb::Worker(_)) {
-        sigpipe::reset(); // `reproduce plan … | head` ends, it does not panic
+    let arguments = match Arguments::typed() {
+        Ok(arguments) => arguments,
+        Err(answer) => return told_by_clap(&answer),
+    };
+    if !matches!(arguments.verb, Verb::Run(_) | Verb::Submit(_) | Verb::Worker(_)) {
+        sigpipe::reset(); // `reproduce plan … | head` ends in silence; a grid goes on without a reader
     }
     if matches!(arguments.verb, Verb::Analyze(_) | Verb::Bench(_)) {
         openmp::restart_where_threads_sleep();
@@ -43,23 +46,31 @@ fn main() -> ExitCode {
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
-        Verb::Data { data } => {
-            verbs::data(data.as_deref());
-            Ok(ExitCode::SUCCESS)
-        }
+        Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods { grids } => verbs::methods(&grids),
         Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {}", told(&error));
+        out::note(&format!("error: {}", told(&error)));
         if let Some(RunDirError::Held { .. }) = error.downcast_ref() {
             return ExitCode::from(process::HELD);
         }
         let graph_failed = error.is::<GraphError>() || matches!(error.downcast_ref(), Some(TrainError::Graph(_)));
         ExitCode::from(if graph_failed { process::GRAPH_FAILED } else { 2 })
     })
+}
+
+/// Help, the version, or why what was typed is refused.
+fn told_by_clap(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(error) if !answer.use_stderr() => {
+            out::note(&format!("error: cannot write to standard output: {error}"));
+            ExitCode::from(2)
+        }
+        _ => ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2)),
+    }
 }
 
 /// An error and its causes in one line. Many a message tells its cause itself; it is not told twice.

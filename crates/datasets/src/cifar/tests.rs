@@ -4,11 +4,11 @@ use super::*;
 pub(crate) const TINY: Cifar = Cifar {
     name: "tiny",
     classes: 2,
-    archive: "tiny.tar.gz",
-    archive_md5: "not of any file",
     layouts: [
         Layout {
             folder: "tiny-bin",
+            archive: "tiny.tar.gz",
+            archive_md5: "not of any file",
             format: Format::Binary { label_bytes: 2 },
             train: Files {
                 split: "train",
@@ -23,6 +23,8 @@ pub(crate) const TINY: Cifar = Cifar {
         },
         Layout {
             folder: "tiny-py",
+            archive: "tiny-python.tar.gz",
+            archive_md5: "not of any file",
             format: Format::Pickle {
                 label_key: "fine_labels",
             },
@@ -58,6 +60,17 @@ pub(crate) fn tiny_files() -> [(&'static str, Vec<u8>); 3] {
         ("b.bin", [record(1, 3), record(0, 4)].concat()),
         ("t.bin", [record(1, 5), record(0, 6)].concat()),
     ]
+}
+
+/// `TINY` in its pickle layout, as file names and contents.
+pub(crate) fn tiny_pickles() -> [(&'static str, Vec<u8>); 3] {
+    tiny_files().map(|(name, bytes)| {
+        let records: Vec<&[u8]> = bytes.chunks(2 + IMAGE_BYTES).collect();
+        let labels: Vec<u8> = records.iter().map(|record| record[1]).collect();
+        let pixels: Vec<u8> = records.iter().flat_map(|record| record[2..].to_vec()).collect();
+        let pickle = cifar_pickle::tests::like_python_2("fine_labels", &labels, &pixels);
+        (name.trim_end_matches(".bin"), pickle)
+    })
 }
 
 /// A folder with a data set in it.
@@ -109,12 +122,8 @@ fn pickle_layout_of_the_same_images_has_the_same_digest() {
     let binary = tiny_in("tiny-bin");
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("tiny-py")).unwrap();
-    for (name, bytes) in tiny_files() {
-        let records: Vec<&[u8]> = bytes.chunks(2 + IMAGE_BYTES).collect();
-        let labels: Vec<u8> = records.iter().map(|record| record[1]).collect();
-        let pixels: Vec<u8> = records.iter().flat_map(|record| record[2..].to_vec()).collect();
-        let pickle = cifar_pickle::tests::like_python_2("fine_labels", &labels, &pixels);
-        fs::write(root.path().join("tiny-py").join(name.trim_end_matches(".bin")), pickle).unwrap();
+    for (name, bytes) in tiny_pickles() {
+        fs::write(root.path().join("tiny-py").join(name), bytes).unwrap();
     }
     let (from_pickle, from_binary) = (load(root.path()).unwrap(), load(binary.path()).unwrap());
     assert_eq!(from_pickle.digest, from_binary.digest);

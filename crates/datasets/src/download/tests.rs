@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use tar::EntryType;
 
 use super::*;
-use crate::cifar::tests::{TINY, tiny_files};
+use crate::cifar::tests::{TINY, tiny_files, tiny_pickles};
 use crate::unpack::tests::archive_of;
 
 /// What the server does with one request.
@@ -71,13 +71,24 @@ fn response(file: &[u8], start: Option<usize>, answer: Answer) -> Vec<u8> {
 
 /// The archive of the tiny data set, and the data set with its digest.
 fn tiny() -> (Cifar, Vec<u8>) {
-    let files = tiny_files().map(|(name, bytes)| (format!("tiny-bin/{name}"), bytes));
-    let entries = files
-        .each_ref()
-        .map(|(name, bytes)| (&name[..], EntryType::Regular, &bytes[..]));
+    tiny_of(0, &tiny_files())
+}
+
+/// The archive of one of its layouts, of these files.
+fn tiny_of(layout: usize, files: &[(&str, Vec<u8>)]) -> (Cifar, Vec<u8>) {
+    let mut cifar = TINY;
+    let folder = cifar.layouts[layout].folder;
+    let files: Vec<(String, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (format!("{folder}/{name}"), &bytes[..]))
+        .collect();
+    let entries: Vec<(&str, EntryType, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (&name[..], EntryType::Regular, *bytes))
+        .collect();
     let archive = archive_of(&entries);
-    let archive_md5 = format!("{:x}", Md5::digest(&archive)).leak();
-    (Cifar { archive_md5, ..TINY }, archive)
+    cifar.layouts[layout].archive_md5 = format!("{:x}", Md5::digest(&archive)).leak();
+    (cifar, archive)
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -169,7 +180,7 @@ fn wrong_digest_is_named_and_not_kept() {
     let wanted = format!(
         "{}: MD5 is {found}, expected {}; the file is damaged",
         part.display(),
-        cifar.archive_md5
+        cifar.layouts[0].archive_md5
     );
     assert!(message.starts_with(&wanted), "{message}");
     assert_eq!(names_in(root.path()), Vec::<String>::new());
@@ -193,6 +204,43 @@ fn archive_put_there_by_hand_is_checked_unpacked_and_kept() {
     fs::write(&path, &archive).unwrap();
     fetch(&cifar, nowhere, root.path(), &mut |_| {}).unwrap();
     assert_eq!(names_in(root.path()), ["tiny-bin", "tiny.tar.gz"]);
+}
+
+#[test]
+fn an_archive_of_pickles_put_there_by_hand_is_used_as_well() {
+    let (cifar, archive) = tiny_of(1, &tiny_pickles());
+    let root = tempfile::tempdir().unwrap();
+    let nowhere = "http://127.0.0.1:1/";
+    let path = root.path().join("tiny-python.tar.gz");
+    fs::write(&path, &archive[1..]).unwrap();
+    let message = fetch(&cifar, nowhere, root.path(), &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with(&format!("{}: MD5 is ", path.display())),
+        "{message}"
+    );
+    fs::write(&path, &archive).unwrap();
+    fetch(&cifar, nowhere, root.path(), &mut |_| {}).unwrap();
+    assert_eq!(names_in(root.path()), ["tiny-py", "tiny-python.tar.gz"]);
+    assert_eq!(cifar.read(root.path()).unwrap().train.label_list(), [0, 1, 1, 0]);
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_is_named_with_the_folder_it_lies_in() {
+    let (cifar, archive) = tiny();
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("tiny.tar.gz");
+    fs::write(&path, archive).unwrap();
+    let message = fetch(&cifar, "http://127.0.0.1:1/", &path, &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    let expected = format!(
+        "{}: a file, not a folder; name the folder that has the data set, such as {}, with `--data` or LONGTAIL_DATA",
+        path.display(),
+        root.path().display()
+    );
+    assert_eq!(message, expected);
 }
 
 #[test]

@@ -8,11 +8,13 @@ mod worker;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use methods::Launch;
 
 use crate::analyze::{Source, Split};
 use crate::grid::select::Select;
+use crate::grid::spelling::nearest;
 use crate::run::settings::{Asked, PrecisionChoice};
 pub(crate) use bench::BenchArguments;
 pub(crate) use grid::GridArguments;
@@ -40,6 +42,40 @@ pub(crate) use worker::WorkerArguments;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+impl Arguments {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// If it is refused, and likewise where help or the version is asked for.
+    pub(crate) fn typed() -> Result<Arguments, clap::Error> {
+        // A negative number is a value like others, refused with its range and not as an unknown option.
+        let command = Arguments::command().mut_subcommands(|verb| {
+            verb.mut_args(|argument| {
+                let takes_values = argument.get_action().takes_values();
+                if takes_values {
+                    argument.allow_negative_numbers(true)
+                } else {
+                    argument
+                }
+            })
+        });
+        let verbs: Vec<String> = command
+            .get_subcommands()
+            .map(|verb| verb.get_name().to_owned())
+            .collect();
+        let mut matches = command.try_get_matches().map_err(|mut error| {
+            if let Some(ContextValue::String(asked)) = error.get(ContextKind::InvalidSubcommand)
+                && let Some(nearest) = nearest(asked, verbs.iter().map(String::as_str))
+            {
+                let nearest = ContextValue::Strings(vec![nearest.to_owned()]);
+                error.insert(ContextKind::SuggestedSubcommand, nearest);
+            }
+            error
+        })?;
+        Arguments::from_arg_matches_mut(&mut matches)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,7 +161,7 @@ pub(crate) struct RunArguments {
     /// Leave runs alone that another program trains, instead of waiting for them: for tasks of a job array
     #[arg(long)]
     pub(crate) leave_others: bool,
-    /// Print the resolved runs and train nothing
+    /// Print the resolved runs, or of `submit` the job's script, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

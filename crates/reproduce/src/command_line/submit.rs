@@ -4,11 +4,13 @@
 //! the results' file system divide the grid among themselves, whenever each of them starts. A task that is out of time or
 //! preempted is queued again and goes on from its runs' checkpoints.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::command_line::quote;
 use crate::results::write_whole;
 
 /// The job array that a person asks for.
@@ -29,11 +31,12 @@ pub(crate) struct JobArray {
     /// Other options of `sbatch`, such as `--partition=gpu`.
     pub(crate) options: Vec<String>,
     /// What every task types.
-    pub(crate) command: Vec<String>,
+    pub(crate) command: Vec<OsString>,
 }
 
 impl JobArray {
-    /// The script for `sbatch`; tasks write their logs into `out`.
+    /// The script for `sbatch`. Tasks write their logs into `out` if it is there, else into the folder that the script is handed
+    /// over in: Slurm makes no folders, and a job whose log cannot be written fails without a word.
     pub(crate) fn script(&self, out: &Path) -> String {
         let tasks = self.runs.div_ceil(self.runs_per_task);
         let gpus = match self.gpus {
@@ -41,11 +44,11 @@ impl JobArray {
             gpus => vec![format!("--gres=gpu:{gpus}")],
         };
         let directives = [
-            format!("--job-name={}", self.name),
+            format!("--job-name={}", self.name.replace(char::is_control, "-")),
             format!("--array=0-{}", tasks.saturating_sub(1)),
             format!("--time={}", self.time),
             format!("--cpus-per-task={}", self.cores),
-            format!("--output={}/slurm-%A_%a.txt", out.display()),
+            format!("--output={}slurm-%A_%a.txt", folder_of_logs(out).unwrap_or_default()),
             "--open-mode=append".to_owned(),
             "--requeue".to_owned(),
             "--signal=B:USR1@60".to_owned(),
@@ -54,9 +57,9 @@ impl JobArray {
             .iter()
             .chain(&gpus)
             .chain(&self.options)
-            .map(|directive| format!("#SBATCH {directive}"))
+            .map(|option| format!("#SBATCH {}", quote::directive(option)))
             .collect();
-        let command: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        let command: Vec<String> = self.command.iter().map(quote::shell).collect();
         format!(
             "#!/bin/sh\n{}\n\n\
              # A minute before its time is over the task queues itself again; its runs go on from their checkpoints.\n\
@@ -88,23 +91,21 @@ impl JobArray {
     }
 }
 
-/// A word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,:=+".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+/// The folder `out` as the beginning of a log's name: `%` begins a pattern there, and a backslash switches patterns off. `None` if
+/// it is not there or has no name of that kind.
+fn folder_of_logs(out: &Path) -> Option<String> {
+    let name = out.to_str().filter(|_| out.is_dir())?;
+    let sayable = !name.contains(|letter: char| letter == '\\' || letter.is_control());
+    sayable.then(|| format!("{}/", name.replace('%', "%%")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn five_runs_by_two_are_three_tasks_that_type_one_command_and_queue_themselves_again() {
-        let jobs = JobArray {
+    fn jobs() -> JobArray {
+        let command = ["/opt/reproduce", "run", "my grids/a.toml", "--seeds=0,1"];
+        JobArray {
             name: "longtail-cifar10-lt".into(),
             runs: 5,
             runs_per_task: 2,
@@ -112,18 +113,20 @@ mod tests {
             cores: 2,
             time: "4:00:00".into(),
             options: vec!["--partition=gpu".into()],
-            command: ["/opt/reproduce", "run", "my grids/a.toml", "--seeds", "0,1"]
-                .map(str::to_owned)
-                .into(),
-        };
+            command: command.map(OsString::from).into(),
+        }
+    }
+
+    #[test]
+    fn five_runs_by_two_are_three_tasks_that_type_one_command_and_queue_themselves_again() {
         assert_eq!(
-            jobs.script(Path::new("/data/results")),
+            jobs().script(Path::new("/nowhere/results")),
             "#!/bin/sh\n\
              #SBATCH --job-name=longtail-cifar10-lt\n\
              #SBATCH --array=0-2\n\
              #SBATCH --time=4:00:00\n\
              #SBATCH --cpus-per-task=2\n\
-             #SBATCH --output=/data/results/slurm-%A_%a.txt\n\
+             #SBATCH --output=slurm-%A_%a.txt\n\
              #SBATCH --open-mode=append\n\
              #SBATCH --requeue\n\
              #SBATCH --signal=B:USR1@60\n\
@@ -132,8 +135,34 @@ mod tests {
              \n\
              # A minute before its time is over the task queues itself again; its runs go on from their checkpoints.\n\
              trap 'scontrol requeue \"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}\"' USR1\n\
-             /opt/reproduce run 'my grids/a.toml' --seeds 0,1 &\n\
+             /opt/reproduce run 'my grids/a.toml' --seeds=0,1 &\n\
              wait $!\n"
         );
+    }
+
+    #[test]
+    fn names_that_slurm_would_read_otherwise_are_quoted_or_left_out() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let line = |name: &str, option: &str| {
+            let out = folder.path().join(name);
+            std::fs::create_dir_all(&out).expect("a folder");
+            let jobs = JobArray {
+                name: name.to_owned(),
+                ..jobs()
+            };
+            let script = jobs.script(&out).replace(&folder.path().display().to_string(), "");
+            let line = script.lines().find(|line| line.contains(option)).map(str::to_owned);
+            line.expect("each option has a line")
+        };
+        assert_eq!(
+            line("my runs 50%_a", "--output"),
+            "#SBATCH --output='/my runs 50%%_a/slurm-%A_%a.txt'"
+        );
+        assert_eq!(line("plain", "--output"), "#SBATCH --output=/plain/slurm-%A_%a.txt");
+        assert_eq!(line("it's", "--output"), r"#SBATCH --output='/it\'s/slurm-%A_%a.txt'");
+        assert_eq!(line("back\\slash", "--output"), "#SBATCH --output=slurm-%A_%a.txt");
+        assert_eq!(line("two\nlines", "--output"), "#SBATCH --output=slurm-%A_%a.txt");
+        assert_eq!(line("my grid", "--job-name"), "#SBATCH --job-name='my grid'");
+        assert_eq!(line("two\nlines", "--job-name"), "#SBATCH --job-name=two-lines");
     }
 }

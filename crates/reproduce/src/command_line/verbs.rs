@@ -1,6 +1,6 @@
 //! The verbs: what a person can ask for, one function each. Results go to standard output, progress to standard error.
-#![expect(clippy::print_stdout, reason = "this is where results are printed")]
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,9 +11,11 @@ use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
 use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
+use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
 use crate::grid::{Grid, catalogue};
-use crate::results::{claim, outcomes};
+use crate::out;
+use crate::results::{check, claim, outcomes};
 use crate::run::directory::{RunDir, State};
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
@@ -21,7 +23,7 @@ use crate::schedule::process::Processes;
 use crate::schedule::slots::Slots;
 use crate::schedule::view::{View, show_download};
 use crate::schedule::{Failure, schedule, tasks};
-use crate::tables::report::write_report;
+use crate::tables::report::{Report, Request, write_report};
 
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
@@ -30,6 +32,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let planned = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
     let dataset = planned[0].run.dataset; // one grid, one data set
+    check(&out, &grid, &planned)?;
     dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
 
     let all = tasks(&planned);
@@ -50,7 +53,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
     }
     preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
-    claim(&out, &planned[0].run)?;
+    claim(&out, &grid, &planned)?;
 
     let view = View::new(all.len(), finished.len());
     let processes = Processes {
@@ -65,17 +68,32 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
     view.close();
 
-    let (select, command) = (arguments.select, arguments.grid.whole_command(arguments.select));
     let outcomes = outcomes(&out, &planned)?;
-    let table = write_report(&out, &grid, &planned, &outcomes, &failures, select, &command)?;
-    println!("{table}\n{}/summary.md, summary.csv, runs.csv", out.display());
-    Ok(exit_code(&failures))
+    let request = Request {
+        grid: &grid,
+        planned: &planned,
+        select: arguments.select,
+        command: arguments.grid.whole_command("run", arguments.select),
+        others: others(&out, &grid, &arguments.grid, arguments.select, &planned),
+    };
+    let Report { text, withheld } = write_report(&out, &request, &outcomes, &failures)?;
+    let code = exit_code(&failures);
+    let files = match withheld {
+        None => format!("{}/summary.md, summary.csv, runs.csv\n", out.display()),
+        Some(why) => {
+            out::note(&format!("warning: {why}"));
+            String::new()
+        }
+    };
+    out::result(&format!("{text}\n{files}"))
+        .with_context(|| format!("the runs are over and their results are in {}", out.display()))?;
+    Ok(code)
 }
 
 /// Failures are part of the table too; here they set the exit code.
 fn exit_code(failures: &[Failure]) -> ExitCode {
     for (run, reason) in failures {
-        eprintln!("failed: {run}: {reason}");
+        out::note(&format!("failed: {run}: {reason}"));
     }
     if failures.is_empty() {
         ExitCode::SUCCESS
@@ -86,24 +104,25 @@ fn exit_code(failures: &[Failure]) -> ExitCode {
 
 /// Hands what is not finished to Slurm.
 pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
-    let run = arguments.run();
+    let run = &arguments.run;
     let grid = Grid::load(&run.grid.grid)?;
+    grid.check_select(run.select, &run.grid.options())?;
     let planned = grid.runs(&run.grid.options())?;
     let out = run.grid.out(grid.name());
+    check(&out, &grid, &planned)?;
     let unfinished = tasks(&planned).len() - outcomes(&out, &planned)?.len();
     if unfinished == 0 {
-        println!("all runs are finished: {}/summary.md", out.display());
+        out::result(&format!("all runs are finished: {}/summary.md\n", out.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let program = std::env::current_exe()?;
-    let jobs = arguments.job_array(grid.name(), unfinished, &program.to_string_lossy());
-    if arguments.dry_run {
-        print!("{}", jobs.script(&out));
+    let jobs = arguments.job_array(grid.name(), unfinished, std::env::current_exe()?.into());
+    if run.dry_run {
+        out::result(&jobs.script(&out))?;
     } else {
         let dataset = planned[0].run.dataset;
         dataset.fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
-        claim(&out, &planned[0].run)?;
-        println!("{}", jobs.submit(&out)?);
+        claim(&out, &grid, &planned)?;
+        out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -111,16 +130,19 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
 /// Prints the resolved runs.
 pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
     let planned = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
-    print!("{}", plan_text(&planned));
+    out::result(&plan_text(&planned))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the state of every run that a grid needs.
 pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
     let grid = Grid::load(&arguments.grid)?;
+    let planned = grid.runs(&arguments.options())?;
     let out = arguments.out(grid.name());
+    check(&out, &grid, &planned)?;
+    let mut text = String::new();
     let mut failures = Vec::new(); // of damaged runs, said after the others
-    for task in tasks(&grid.runs(&arguments.options())?) {
+    for task in tasks(&planned) {
         let state = match RunDir::of(&out, &task.run).state() {
             Ok(State::Fresh) => "to do".to_owned(),
             Ok(State::Interrupted { next_epoch }) => {
@@ -137,7 +159,11 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
                 "damaged".to_owned()
             }
         };
-        println!("{}  {state}", task.run.id());
+        writeln!(text, "{}  {state}", task.run.id())?;
+    }
+    out::result(&text)?;
+    if !out.exists() {
+        out::note(&format!("there is no folder {} yet", out.display()));
     }
     Ok(exit_code(&failures))
 }
@@ -149,13 +175,23 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     grid.check_select(*select, &asked.options())?;
     let planned = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
+    check(&out, &grid, &planned)?;
     let outcomes = outcomes(&out, &planned)?;
-    let command = asked.whole_command(*select);
-    println!(
-        "{}",
-        write_report(&out, &grid, &planned, &outcomes, &[], *select, &command)?
-    );
-    Ok(ExitCode::SUCCESS)
+    let request = Request {
+        grid: &grid,
+        planned: &planned,
+        select: *select,
+        command: asked.whole_command("run", *select),
+        others: others(&out, &grid, asked, *select, &planned),
+    };
+    let Report { text, withheld } = write_report(&out, &request, &outcomes, &[])?;
+    if !outcomes.is_empty() {
+        out::result(&format!("{text}\n"))?;
+    }
+    match withheld {
+        None => Ok(ExitCode::SUCCESS),
+        Some(why) => bail!(why),
+    }
 }
 
 /// Measures neural collapse of every source, then writes, draws and prints it. Nothing is written before all are measured.
@@ -177,39 +213,40 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> 
             written.push(features.write(&arguments.out, &analysis.origin)?);
         }
     }
-    println!(
-        "{}\n{}/{}",
+    out::result(&format!(
+        "{}\n{}/{}\n",
         analyze::markdown(&analyses),
         arguments.out.display(),
         written.join(", ")
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the catalogue of methods in the grids of a folder.
 pub(crate) fn methods(grids: &Path) -> anyhow::Result<ExitCode> {
-    print!("{}", catalogue(grids)?);
+    out::result(&catalogue(grids)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints which data sets are here.
-pub(crate) fn data(root: Option<&Path>) {
+pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
     for entry in datasets::inventory(root) {
-        match entry.availability {
+        let dataset = entry.dataset;
+        out::result(&match entry.availability {
             Availability::Found {
                 source,
                 train,
                 test,
                 digest,
-            } => println!(
-                "{}  found: {source}\n  {} training and {} test images of {} classes, digest {digest}",
-                entry.dataset,
+            } => format!(
+                "{dataset}  found: {source}\n  {} training and {} test images of {} classes, digest {digest}\n",
                 train.iter().sum::<i64>(),
                 test.iter().sum::<i64>(),
                 train.len()
             ),
-            Availability::Missing { remedy } => println!("{}  missing: {remedy}", entry.dataset),
-            Availability::Broken(error) => println!("{}  unusable: {error}", entry.dataset),
-        }
+            Availability::Missing { remedy } => format!("{dataset}  missing: {remedy}\n"),
+            Availability::Broken(error) => format!("{dataset}  unusable: {error}\n"),
+        })?;
     }
+    Ok(ExitCode::SUCCESS)
 }

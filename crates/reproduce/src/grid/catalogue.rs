@@ -117,8 +117,8 @@ impl Grid {
     }
 
     fn augmentation_of(&self, entry: &MethodEntry) -> Augmentation {
-        let stated = entry.uses.augmentation.as_ref().or(self.file.augmentation.as_ref());
-        stated.cloned().unwrap_or_else(|| self.file.protocol.augmentation())
+        let stated = entry.uses.augmentation.clone();
+        stated.unwrap_or_else(|| self.augmentation(self.file.protocol))
     }
 }
 

@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, PublishedEntry};
+use super::spelling;
 use crate::grid::published;
 
 impl GridFile {
@@ -83,7 +84,7 @@ impl GridFile {
         Err(Refusal::Unpublished {
             what: "method",
             value: entry.method.clone(),
-            known: known.join(", "),
+            known: known.join(", ") + &spelling::hint(&entry.method, &known),
         })
     }
 
@@ -102,7 +103,7 @@ fn check_source(source: &str) -> Result<(), Refusal> {
     Err(Refusal::Unpublished {
         what: "source",
         value: source.to_owned(),
-        known: known.join("; "),
+        known: known.join("; ") + &spelling::hint(source, &known),
     })
 }
 
@@ -125,6 +126,20 @@ fn check_distinct<T: PartialEq + Display>(what: &'static str, entries: &[Spanned
             },
         )),
     }
+}
+
+/// A training of more epochs is a slip of the fingers.
+const MOST_EPOCHS: i64 = 1_000_000;
+
+/// Refuses a training of no epochs, or of more than anybody waits for, that `name` states.
+pub(super) fn check_epochs(name: &'static str, epochs: i64) -> Result<(), Refusal> {
+    let expected = match epochs {
+        ..1 => "1 or more",
+        1..=MOST_EPOCHS => return Ok(()),
+        _ => "1000000 or less",
+    };
+    let value = epochs as f64;
+    Err(Refusal::Setting { name, value, expected })
 }
 
 /// The first entry that equals one before it.

@@ -2,6 +2,7 @@
 
 mod second_stage;
 
+use datasets::Selection;
 use methods::{
     Augmentation, Contrast, Distillation, Experts, Head, Initial, LearningRate, Loss, Method, Mix, Policy, Pretext,
     Recipe, Regularizer, Reweight, Sampler, SmoothingShape,
@@ -211,6 +212,14 @@ fn sampler(sampler: Sampler) -> String {
     }
 }
 
+/// Which images of a class are kept, such as `as by Cao et al. 2019 (seed 0)`.
+pub(crate) fn selection(selection: Selection) -> String {
+    match selection {
+        Selection::Ldam { seed } => format!("as by Cao et al. 2019 (seed {seed})"),
+        Selection::FileOrder => "in the order of the files".to_owned(),
+    }
+}
+
 /// What happens to images, such as `crop and flip, mixup (α 0.2)`.
 pub(crate) fn augmentation(augmentation: &Augmentation) -> String {
     let crop_and_flip = augmentation.crop_and_flip.then(|| "crop and flip".to_owned());
@@ -257,10 +266,14 @@ pub(crate) fn recipe(recipe: &Recipe) -> String {
         ..
     } = recipe;
     format!(
-        "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, {} (counted \
-         from 0), warm-up over {}",
+        "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, {}{}, warm-up over {}",
         count(*epochs, "epoch"),
         rate(learning_rate),
+        if learning_rate.is_constant() {
+            ""
+        } else {
+            " (counted from 0)"
+        },
         count(*warmup_epochs, "epoch")
     )
 }
@@ -268,6 +281,7 @@ pub(crate) fn recipe(recipe: &Recipe) -> String {
 /// Such as `learning rate 0.1, times 0.1 at epochs 160 and 180`.
 fn rate(learning_rate: &LearningRate) -> String {
     match learning_rate {
+        LearningRate::MultiStep { initial, .. } if learning_rate.is_constant() => format!("learning rate {initial}"),
         LearningRate::MultiStep {
             initial,
             factor,

@@ -9,12 +9,22 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GridError {
     /// The file cannot be read as text.
-    #[error("cannot read grid {}: {source}; name a grid file, such as benchmarks/shapes-lt.toml", path.display())]
+    #[error("cannot read grid {}: {source}; {remedy}", path.display())]
     Read {
         /// As given.
         path: PathBuf,
+        /// Which grids there are.
+        remedy: String,
         /// The system's reason.
         source: io::Error,
+    },
+    /// The file is no text of a grid.
+    #[error("grid {} {refusal}", path.display())]
+    Text {
+        /// As given.
+        path: PathBuf,
+        /// What it is, and the remedy.
+        refusal: String,
     },
     /// Something in the file is wrong.
     #[error("{place}: {refusal}")]
@@ -103,6 +113,37 @@ pub(crate) enum Refusal {
         start: i64,
         /// Length of the training.
         epochs: i64,
+    },
+    /// A training that the command line makes too short for a part of a method.
+    #[error(
+        "`--epochs {epochs}` leaves no epoch for `{part}` of `{method}`, which starts after the first; say --epochs {smallest} or more, \
+         or leave the method out with --methods"
+    )]
+    TooShort {
+        /// Which part.
+        part: &'static str,
+        /// Of which method.
+        method: String,
+        /// As asked for.
+        epochs: i64,
+        /// The fewest that have room for all methods.
+        smallest: i64,
+    },
+    /// So many images held out that none is left to train on.
+    #[error(
+        "`{option}` is {per_class}, but a class of {dataset} has {images} training images and keeps none of them to train on; hold out \
+         fewer, such as {}",
+        images / 10
+    )]
+    HeldOut {
+        /// Key or option.
+        option: &'static str,
+        /// As stated.
+        per_class: i64,
+        /// Data set.
+        dataset: &'static str,
+        /// Training images of one of its classes.
+        images: i64,
     },
     /// Several strengths, and nothing to choose among them with.
     #[error(

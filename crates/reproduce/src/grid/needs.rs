@@ -7,6 +7,7 @@ use methods::{Head, Initial, Method};
 use super::Planned;
 use super::error::{Fault, Refusal};
 use super::named::Named;
+use super::spelling;
 use crate::run::Run;
 use crate::run::network;
 
@@ -121,7 +122,7 @@ impl Planner<'_> {
         match self.methods.iter().find(|other| other.name == name) {
             None => {
                 let known: Vec<&str> = self.methods.iter().map(|other| other.name.as_str()).collect();
-                let known = known.join(", ");
+                let known = known.join(", ") + &spelling::hint(name, &known);
                 refused(Refusal::NoSuchMethod { role, value, known })
             }
             Some(other)

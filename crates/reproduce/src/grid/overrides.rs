@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::error::{Fault, Refusal};
+use super::forms;
 
 /// What a grid states of a table. Which table it completes is known only once the protocol is, so the values stay
 /// unread until then, with their places.
@@ -38,14 +39,15 @@ impl Overrides {
             let fields = fields(&mut table).as_table_mut().expect("fields are a table");
             fields.insert(key.get_ref().clone(), value.get_ref().clone());
             table.clone().try_into::<T>().map_err(|error| {
-                let message = error.message().to_owned();
-                Fault::new(
-                    key.span(),
-                    Refusal::Override {
-                        key: key.get_ref().clone(),
-                        message,
+                let (stated, name) = (value.get_ref().to_string(), key.get_ref());
+                let refusal = match forms::instead_of(error.message(), Some(name), Some(&stated)) {
+                    Some(message) => Refusal::Toml(message),
+                    None => Refusal::Override {
+                        key: name.clone(),
+                        message: forms::with_hint(error.message()),
                     },
-                )
+                };
+                Fault::new(key.span(), refusal)
             })?;
         }
         Ok(table

@@ -4,6 +4,7 @@ use datasets::Dataset;
 use methods::{LearningRate, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
 
 use super::augmentation::check_augmentation;
+use super::check::check_epochs;
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
 use super::named::Named;
@@ -22,7 +23,7 @@ impl GridFile {
             warmup_epochs,
             ..
         } = recipe;
-        stated.check("epochs", epochs as f64, epochs >= 1, "1 or more")?;
+        check_epochs("epochs", epochs).map_err(|refusal| Fault::new(stated.span(&["epochs"]), refusal))?;
         stated.check("batch_size", batch_size as f64, batch_size >= 1, "1 or more")?;
         stated.check(
             "momentum",
@@ -192,7 +193,7 @@ fn resolve_retraining(stated: &Overrides, default: &Retraining) -> Result<Retrai
         sampler,
         ..
     } = &retraining;
-    stated.check("epochs", *epochs as f64, *epochs >= 1, "1 or more")?;
+    check_epochs("epochs", *epochs).map_err(|refusal| Fault::new(stated.span(&["epochs"]), refusal))?;
     stated.check(
         "weight_decay",
         *weight_decay,

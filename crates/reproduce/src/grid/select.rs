@@ -1,8 +1,9 @@
 //! Select: which epoch stands for a run, and the images that choose it.
 
 use clap::ValueEnum;
-use datasets::Validation;
+use datasets::{Dataset, Validation};
 
+use super::error::Fault;
 use super::{Grid, GridError, Options, Refusal};
 use crate::tables::collect::Metric;
 
@@ -50,16 +51,32 @@ impl Grid {
         Ok(())
     }
 
-    /// The validation split: of `per_class` images if the command line says so, else the grid's.
-    pub(super) fn held_out(&self, per_class: Option<i64>) -> Result<Option<Validation>, GridError> {
-        match per_class {
-            None => Ok(self.file.validation.as_ref().map(|validation| *validation.get_ref())),
-            Some(per_class) if per_class >= 1 => Ok(Some(Validation { per_class, seed: 0 })),
-            Some(per_class) => Err(GridError::option(Refusal::Setting {
+    /// The validation split of `dataset`: of `per_class` images if the command line says so, else the grid's.
+    pub(super) fn held_out(&self, per_class: Option<i64>, dataset: Dataset) -> Result<Option<Validation>, GridError> {
+        let images = dataset.images_per_class();
+        let refused = |option, per_class| {
+            (per_class >= images).then_some(Refusal::HeldOut {
+                option,
+                per_class,
+                dataset: dataset.name(),
+                images,
+            })
+        };
+        match (per_class, &self.file.validation) {
+            (None, None) => Ok(None),
+            (None, Some(stated)) => match refused("per_class", stated.get_ref().per_class) {
+                Some(refusal) => Err(self.place(Fault::new(stated.span(), refusal))),
+                None => Ok(Some(*stated.get_ref())),
+            },
+            (Some(per_class), _) if per_class < 1 => Err(GridError::option(Refusal::Setting {
                 name: "--validation",
                 value: per_class as f64,
                 expected: "1 or more",
             })),
+            (Some(per_class), _) => match refused("--validation", per_class) {
+                Some(refusal) => Err(GridError::option(refusal)),
+                None => Ok(Some(Validation { per_class, seed: 0 })),
+            },
         }
     }
 }

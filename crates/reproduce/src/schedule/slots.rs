@@ -9,6 +9,7 @@ use tch::{Cuda, Device};
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::device;
+use crate::out;
 
 /// One device for each run that trains at the same time.
 #[derive(Debug, PartialEq)]
@@ -35,7 +36,9 @@ impl Slots {
             None if gpus > 0 => all_gpus(),
             None | Some("cpu") => {
                 if let (None, GpuSupport::Broken { reason }) = (asked, gpu_support) {
-                    eprintln!("warning: libtorch's GPU support does not load, so the CPU trains: {reason}");
+                    out::note(&format!(
+                        "warning: libtorch's GPU support does not load, so the CPU trains: {reason}"
+                    ));
                 }
                 let cores = available_parallelism().map_or(1, usize::from);
                 let slots = on_cpu(per_device, runs, cores / usize::from(threads), available_memory());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::out;
 use crate::run::Run;
 use crate::run::message::Message;
 
@@ -79,7 +80,7 @@ impl View {
         if !self.lines.is_hidden() || (!always && last.is_some_and(|last| last.elapsed() < QUIET)) {
             return;
         }
-        eprintln!("{line}");
+        out::note(line);
         *last = Some(Instant::now());
     }
 }

@@ -14,7 +14,7 @@ const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1
     are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.";
 
 /// Which classes many, medium and few are.
-fn groups(shots: ShotSplit) -> &'static str {
+pub(crate) fn groups(shots: ShotSplit) -> &'static str {
     match shots {
         ShotSplit::Images => "the classes with more than 100, with 20 to 100 and with fewer than 20 training images",
         ShotSplit::Index => {
@@ -55,7 +55,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
     let is_protocols = run.recipe == run.protocol.recipe() && *usual == run.protocol.augmentation() && !others;
     format!(
         "Protocol `{protocol}`{changes} on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
-         Augmentation: {images}{unless}. Seeds: {seeds}. Training splits: {splits}; data `{data}`{held_out}. Arithmetic: {precision} on \
+         Augmentation: {images}{unless}. Seeds: {seeds}. Training splits: {splits}, images chosen {selection}; data `{data}`{held_out}. Arithmetic: {precision} on \
          {device}, {threads} of libtorch{libtorch}{launch}. Source: commit {commit}. \
          Training and evaluation took {minutes:.1} minutes, all runs added up.\n\n{methods}\n\
          *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
@@ -79,6 +79,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         },
         seeds = in_words(&seeds),
         splits = in_words(&splits),
+        selection = describe::selection(run.selection),
         data = of_outcomes(|outcome| short(&outcome.data_digest).to_owned()),
         precision = of_outcomes(|outcome| outcome.precision.clone()),
         device = of_outcomes(|outcome| outcome.device.clone()),
@@ -118,7 +119,7 @@ fn short(digest: &str) -> &str {
 }
 
 /// Each entry once, in the order of first mention.
-fn distinct(entries: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn distinct(entries: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new(); // ten thousand seeds are as many entries
     entries.filter(|entry| seen.insert(entry.clone())).collect()
 }

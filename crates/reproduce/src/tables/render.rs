@@ -1,9 +1,11 @@
 //! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
 
+use crate::grid::describe::in_words;
 use crate::grid::published::Published;
 use crate::grid::select::Select;
 use crate::tables::collect::{Metric, Spread};
 use crate::tables::markdown::aligned;
+use crate::tables::provenance::distinct;
 use crate::tables::table::{Row, Table};
 
 /// Missing, which is not zero.
@@ -45,7 +47,10 @@ fn markdown_table(table: &Table) -> String {
             .filter(|(_, metric)| has_selected || *metric != Metric::AccuracySelected)
     };
     let has_relative = table.rows.iter().any(|row| row.relative.is_some());
+    let (has_precisions, has_threads) = (differ(table, |row| &row.precisions), differ(table, |row| &row.threads));
     let mut header = vec!["method", "imbalance", "seeds"];
+    header.extend(has_precisions.then_some("precision"));
+    header.extend(has_threads.then_some("threads"));
     header.extend(shown().map(|(name, _)| *name));
     header.extend(has_relative.then_some("relative %"));
     header.extend(["NC1", "NC2", "published %", "difference"]);
@@ -55,6 +60,8 @@ fn markdown_table(table: &Table) -> String {
             row.imbalance.to_string(),
             format!("{} of {}", row.finished, row.planned),
         ];
+        cells.extend(has_precisions.then(|| each_of(&row.precisions)));
+        cells.extend(has_threads.then(|| each_of(&row.threads)));
         cells.extend(shown().map(|(_, metric)| spread(row.spread(*metric), 100.0, 2)));
         let relative = || {
             row.relative
@@ -71,6 +78,18 @@ fn markdown_table(table: &Table) -> String {
         cells
     });
     aligned(&header, rows, 2)
+}
+
+/// Whether the runs of a table differ in a setting, so that each row has to say what its own have.
+fn differ(table: &Table, setting: fn(&Row) -> &Vec<String>) -> bool {
+    distinct(table.rows.iter().flat_map(setting).cloned()).len() > 1
+}
+
+fn each_of(settings: &[String]) -> String {
+    if settings.is_empty() {
+        return MISSING.to_owned();
+    }
+    in_words(settings)
 }
 
 fn has_selected(table: &Table) -> bool {
@@ -233,9 +252,18 @@ fn unfinished(table: &Table) -> Option<String> {
 /// None but those of the CSV writer, which a string does not have.
 pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut header: Vec<String> = ["method", "imbalance", "ratio", "epochs", "finished", "planned"]
-        .map(str::to_owned)
-        .into();
+    let mut header: Vec<String> = [
+        "method",
+        "imbalance",
+        "ratio",
+        "epochs",
+        "finished",
+        "planned",
+        "precision",
+        "threads",
+    ]
+    .map(str::to_owned)
+    .into();
     for metric in Metric::ALL {
         header.extend([
             format!("{}_mean", metric.name()),
@@ -262,6 +290,8 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
             row.epochs.to_string(),
             row.finished.to_string(),
             row.planned.to_string(),
+            row.precisions.join(" and "),
+            row.threads.join(" and "),
         ];
         let mut record = vec![row.method.clone(), kind, ratio.to_string()];
         record.extend(counts);

@@ -1,62 +1,96 @@
 //! Report: the files of a grid's results.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use anyhow::Context;
+use serde::Serialize;
 
 use crate::grid::select::Select;
-use crate::grid::{Grid, Planned};
-use crate::results::write_whole;
-use crate::run::{Outcome, settings};
+use crate::grid::{Grid, Planned, describe};
+use crate::out;
+use crate::results::{is_finished, write_whole};
+use crate::run::{Outcome, Run, settings};
 use crate::tables::table::Table;
 use crate::tables::{provenance, render, robustness};
 
-/// Writes `runs.csv` (one line a finished run, every field of [`Outcome`]), `summary.csv`, `summary.md` and, if a run has measured
-/// it, `robustness.csv` into `out`, each whole or not at all, and returns the table as Markdown. Warns where `out` is read-only. `failures` are directory names of runs with the reason why
-/// they stopped; `select` is the epoch to compare with published numbers; `command` is what makes these results again. Outcomes of runs that are not planned are left out.
+/// What a table is asked of.
+pub(crate) struct Request<'a> {
+    /// Names the methods and what is published of them.
+    pub(crate) grid: &'a Grid,
+    /// The runs that were asked for; outcomes of others are left out.
+    pub(crate) planned: &'a [Planned],
+    /// The epoch to compare with published numbers.
+    pub(crate) select: Select,
+    /// What makes these results again.
+    pub(crate) command: String,
+    /// Which other runs are finished in the same folder, as a paragraph.
+    pub(crate) others: Option<String>,
+}
+
+/// A table, written or not.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// As Markdown.
+    pub(crate) text: String,
+    /// Why nothing was written; `None` if it was.
+    pub(crate) withheld: Option<String>,
+}
+
+/// Writes `runs.csv` (one line a finished run: every field of [`Outcome`] and of [`Conditions`]), `summary.csv`, `summary.md` and, if a run
+/// has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are directory names of
+/// runs with the reason why they stopped. Nothing is written over something fuller: not without any outcome, nor over rows of runs
+/// that are not below `out` any more, such as those of a clone.
 ///
 /// # Errors
 /// If a file cannot be written; the message names it.
 pub(crate) fn write_report(
     out: &Path,
-    grid: &Grid,
-    planned: &[Planned],
+    request: &Request<'_>,
     outcomes: &[Outcome],
     failures: &[(String, String)],
-    select: Select,
-    command: &str,
-) -> anyhow::Result<String> {
-    let outcomes = in_order_of_plan(planned, outcomes);
+) -> anyhow::Result<Report> {
+    let &Request {
+        grid,
+        planned,
+        select,
+        ref command,
+        ref others,
+    } = request;
+    let runs = in_order_of_plan(planned, outcomes);
+    let outcomes: Vec<&Outcome> = runs.iter().map(|(_, outcome)| *outcome).collect();
     let table = Table::new(grid, planned, &outcomes, failures, select).context("cannot sum up the finished runs")?;
     let shifts = robustness::collect(out, planned)?;
     let noise = grid
         .has_noise_table()
         .then(|| robustness::noise_table(&shifts))
         .flatten();
-    let text = [Some(render::markdown(&table)), noise].into_iter().flatten();
-    let text = text.collect::<Vec<_>>().join("\n");
-    let command = command.to_owned() + &settings::options(&outcomes);
+    let text = [Some(render::markdown(&table)), noise, others.clone()];
+    let text = text.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    if let Some(why) = withheld(out, request, &outcomes) {
+        return Ok(Report {
+            text,
+            withheld: Some(why),
+        });
+    }
+    let command = command.clone() + &settings::options(&outcomes);
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
         grid.name(),
         provenance::protocol(planned, &outcomes)
     );
-    let mut files = vec![
-        ("runs.csv", runs_csv(&outcomes)?),
-        ("summary.csv", render::csv(&table)?),
-    ];
+    let mut files = vec![("runs.csv", runs_csv(&runs)?), ("summary.csv", render::csv(&table)?)];
     if !shifts.is_empty() {
         files.push(("robustness.csv", robustness::csv(&shifts)?));
     }
     files.push(("summary.md", summary));
     match write_files(out, &files) {
-        Err(error) if is_read_only(&error) => eprintln!("warning: the table is only printed: {error:#}"),
+        Err(error) if is_read_only(&error) => out::note(&format!("warning: the table is only printed: {error:#}")),
         written => written?,
     }
-    Ok(text)
+    Ok(Report { text, withheld: None })
 }
 
 fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
@@ -75,19 +109,74 @@ fn is_read_only(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The outcomes of planned runs and of those they need, each before the first run that needs it.
-fn in_order_of_plan<'a>(planned: &[Planned], outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
+/// Why these `outcomes` are not to be written into `out`, if they are not.
+fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome]) -> Option<String> {
+    let (out_shown, name) = (out.display(), request.grid.name());
+    if outcomes.is_empty() {
+        let what = if out.join("runs.csv").exists() {
+            "the tables there, made elsewhere, are left as they are"
+        } else {
+            "nothing is written"
+        };
+        return Some(format!(
+            "no run of {name} is finished in {out_shown}, so {what}; train with `{}`, or name the folder that is meant with --out",
+            request.command
+        ));
+    }
+    let written: HashSet<&str> = outcomes.iter().map(|outcome| outcome.run.as_str()).collect();
+    let lost = tabled_runs(&out.join("runs.csv"));
+    let lost: Vec<String> = lost
+        .into_iter()
+        .filter(|run| !written.contains(run.as_str()) && !is_finished(out, run))
+        .collect();
+    let first = lost.first()?;
+    Some(format!(
+        "{out_shown}/runs.csv has {} that {out_shown}/runs does not have the outcome of, {first} first, and would lose them; the \
+         tables there are left as they are: choose another --out, train those runs too, or delete runs.csv",
+        describe::count(lost.len() as i64, "run"),
+    ))
+}
+
+/// Directory names of the runs in a table of runs; none if there is no such table.
+fn tabled_runs(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
+    let runs = rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned));
+    runs.collect()
+}
+
+/// The outcomes of planned runs and of those they need, each with its run and before the first run that needs it.
+fn in_order_of_plan<'a>(planned: &'a [Planned], outcomes: &'a [Outcome]) -> Vec<(&'a Run, &'a Outcome)> {
     let mut by_id: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), outcome)).collect();
     let needed_first = planned.iter().flat_map(Planned::in_order);
     needed_first
-        .filter_map(|planned| by_id.remove(planned.run.id().as_str()))
+        .filter_map(|planned| Some((&planned.run, by_id.remove(planned.run.id().as_str())?)))
         .collect()
 }
 
-fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
+/// What an outcome's numbers depend on beside what it says itself, in the words of the page.
+#[derive(Serialize)]
+struct Conditions {
+    /// Which images of each class were kept.
+    selection: String,
+    /// Images of each class that were held out.
+    held_out: i64,
+    /// Which classes many, medium and few are.
+    shots: &'static str,
+    /// What was done to images.
+    augmentation: String,
+}
+
+fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for outcome in outcomes {
-        writer.serialize(outcome)?;
+    for &(run, outcome) in runs {
+        let conditions = Conditions {
+            selection: describe::selection(run.selection),
+            held_out: run.validation.map_or(0, |validation| validation.per_class),
+            shots: provenance::groups(run.shots),
+            augmentation: describe::augmentation(&run.method.augmentation),
+        };
+        writer.serialize((outcome, conditions))?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
@@ -96,7 +185,6 @@ fn runs_csv(outcomes: &[&Outcome]) -> anyhow::Result<String> {
 mod tests {
     use super::*;
     use crate::grid::{Options, Role};
-    use crate::run::Run;
     use crate::tables::collect::tests::outcome;
 
     fn cifar10() -> Grid {
@@ -124,18 +212,35 @@ mod tests {
         }
     }
 
+    fn request<'a>(grid: &'a Grid, planned: &'a [Planned], select: Select) -> Request<'a> {
+        let command = "reproduce run x.toml".to_owned();
+        let others = None;
+        Request {
+            grid,
+            planned,
+            select,
+            command,
+            others,
+        }
+    }
+
+    fn written(
+        out: &Path,
+        grid: &Grid,
+        planned: &[Planned],
+        outcomes: &[Outcome],
+        failures: &[(String, String)],
+        select: Select,
+    ) -> String {
+        let report = write_report(out, &request(grid, planned, select), outcomes, failures).expect("room for a table");
+        assert_eq!(report.withheld, None);
+        report.text
+    }
+
     fn report(planned: &[Planned], outcomes: &[Outcome], failures: &[(String, String)]) -> (tempfile::TempDir, String) {
         let out = tempfile::tempdir().expect("a temporary folder");
-        let text = write_report(
-            out.path(),
-            &cifar10(),
-            planned,
-            outcomes,
-            failures,
-            Select::Last,
-            "reproduce run x.toml",
-        );
-        (out, text.expect("room for a table"))
+        let text = written(out.path(), &cifar10(), planned, outcomes, failures, Select::Last);
+        (out, text)
     }
 
     #[test]
@@ -200,8 +305,7 @@ Not in the table:
         let planned = plan(&grid, &["remix"], Some(200));
         let out = tempfile::tempdir().expect("a temporary folder");
         let outcomes = [finished(&planned[0].run, 0.1)];
-        let text = write_report(out.path(), &grid, &planned, &outcomes, &[], Select::Last, "x");
-        let text = text.expect("room for a table");
+        let text = written(out.path(), &grid, &planned, &outcomes, &[], Select::Last);
         let expected = "This is a training of 200 epochs, and some published numbers cannot be compared with it: `remix` at \
                         exponential 100, whose number is of 400 epochs.\n";
         assert!(text.contains(expected) && !text.contains("reached"), "{text}");
@@ -215,8 +319,7 @@ Not in the table:
             ..finished(&planned[0].run, 0.8)
         };
         let out = tempfile::tempdir().expect("a temporary folder");
-        let text = write_report(out.path(), &cifar10(), &planned, &[selected], &[], Select::Val, "x");
-        let text = text.expect("room for a table");
+        let text = written(out.path(), &cifar10(), &planned, &[selected], &[], Select::Val);
         assert!(text.contains("| selected % |") && text.contains("+0.10 |"), "{text}");
         assert!(text.contains("The differences are those of *selected*."), "{text}");
     }
@@ -234,7 +337,7 @@ Not in the table:
         let page = |planned: &[Planned]| {
             let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.4)).collect();
             let out = tempfile::tempdir().expect("a temporary folder");
-            write_report(out.path(), &grid, planned, &outcomes, &[], Select::Last, "x").expect("room for a table")
+            written(out.path(), &grid, planned, &outcomes, &[], Select::Last)
         };
         let text = page(&planned);
         for published in ["71.95[^1]", "82.5[^3]", "77.1[^2]"] {
@@ -259,10 +362,7 @@ Not in the table:
         let planned = plan(&grid, &["ce-drw", "ce-drw+nc"], None); // of seeds 0 and 1 each
         let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.8)).collect();
         let out = tempfile::tempdir().expect("a temporary folder");
-        let report = |grid: &Grid| {
-            let text = write_report(out.path(), grid, &planned, &outcomes, &[], Select::Last, "x");
-            text.expect("room for a table")
-        };
+        let report = |grid: &Grid| written(out.path(), grid, &planned, &outcomes, &[], Select::Last);
         assert!(!report(&grid).contains("Gaussian"), "no run has measured it");
         assert!(!out.path().join("robustness.csv").exists());
 
@@ -308,7 +408,7 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
             "shift,stre",
         ] {
             fs::write(file(1), damaged).expect("a small file");
-            let error = write_report(out.path(), &grid, &planned, &outcomes, &[], Select::Last, "x").unwrap_err();
+            let error = write_report(out.path(), &request(&grid, &planned, Select::Last), &outcomes, &[]).unwrap_err();
             let expected = format!(
                 "{} is damaged; remove the run's folder and run again",
                 file(1).display()
@@ -339,11 +439,24 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
 
         let rows = read("runs.csv");
         let mut rows = csv::Reader::from_reader(rows.as_bytes());
-        let rows: Vec<Outcome> = rows
-            .deserialize()
-            .collect::<Result<_, _>>()
-            .expect("one outcome a line");
-        assert_eq!(rows, [outcomes[1].clone(), outcomes[0].clone()]);
+        let rows: Vec<HashMap<String, String>> = rows.deserialize().map(|row| row.expect("a row")).collect();
+        let runs: Vec<&str> = rows.iter().map(|row| row["run"].as_str()).collect();
+        assert_eq!(runs, [outcomes[1].run.as_str(), outcomes[0].run.as_str()]);
+        for (column, value) in [
+            ("accuracy_last", "0.79"),
+            ("few", ""),
+            ("precision", "f32"),
+            ("selection", "as by Cao et al. 2019 (seed 0)"),
+            ("held_out", "0"),
+            ("augmentation", "crop and flip, mixup (α 0.2)"),
+        ] {
+            assert_eq!(rows[0][column], value, "{column}");
+        }
+        assert!(
+            rows[0]["shots"].starts_with("the classes with more than 100, "),
+            "{}",
+            rows[0]["shots"]
+        );
 
         let summary = read("summary.csv");
         let mut lines = summary.lines();
@@ -415,7 +528,87 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
     fn a_folder_that_cannot_be_made_is_named() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let out = file.path().join("results");
-        let error = write_report(&out, &cifar10(), &[], &[], &[], Select::Last, "").expect_err("a file is no folder");
+        let (grid, planned) = (cifar10(), plan(&cifar10(), &["ce"], None));
+        let outcomes = [finished(&planned[0].run, 0.7)];
+        let error = write_report(&out, &request(&grid, &planned, Select::Last), &outcomes, &[]);
+        let error = error.expect_err("a file is no folder");
         assert_eq!(error.to_string(), format!("cannot make folder {}", out.display()));
+    }
+
+    #[test]
+    fn nothing_is_written_over_something_fuller() {
+        let (grid, planned) = (cifar10(), plan(&cifar10(), &["ce"], None));
+        let outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.7)).collect();
+        let out = tempfile::tempdir().expect("a temporary folder");
+        let folder = out.path().display();
+        let withheld = |outcomes: &[Outcome]| {
+            let report = write_report(out.path(), &request(&grid, &planned, Select::Last), outcomes, &[]);
+            report.expect("room for a table").withheld
+        };
+        let entries = || fs::read_dir(out.path()).expect("a folder").count();
+        assert_eq!(
+            withheld(&[]),
+            Some(format!(
+                "no run of cifar10-lt is finished in {folder}, so nothing is written; train with `reproduce run x.toml`, or name \
+                 the folder that is meant with --out"
+            ))
+        );
+        assert_eq!(entries(), 0);
+
+        assert_eq!(withheld(&outcomes), None);
+        let tables = || fs::read_to_string(out.path().join("runs.csv")).expect("a table");
+        let full = tables();
+        let lost = &outcomes[1].run;
+        assert_eq!(
+            withheld(&outcomes[..1]),
+            Some(format!(
+                "{folder}/runs.csv has 1 run that {folder}/runs does not have the outcome of, {lost} first, and would lose them; \
+                 the tables there are left as they are: choose another --out, train those runs too, or delete runs.csv"
+            ))
+        );
+        assert!(
+            withheld(&[]).is_some_and(|why| why.contains("so the tables there, made elsewhere, are left as they are"))
+        );
+        assert_eq!((tables(), entries()), (full, 3));
+
+        let run_dir = out.path().join("runs").join(lost);
+        fs::create_dir_all(&run_dir).expect("a folder");
+        fs::write(run_dir.join("outcome.json"), "{}").expect("a small file");
+        assert_eq!(withheld(&outcomes[..1]), None, "it can be tabled again");
+    }
+
+    #[test]
+    fn runs_of_several_precisions_and_threads_say_so_in_their_rows() {
+        let planned = plan(&cifar10(), &["ce", "nc-drw"], None);
+        let mut outcomes: Vec<Outcome> = planned.iter().map(|planned| finished(&planned.run, 0.7)).collect();
+        let (_, alike) = report(&planned, &outcomes, &[]);
+        assert!(
+            !alike.contains("| precision") && !alike.contains("| threads"),
+            "{alike}"
+        );
+        outcomes[1].precision = "bf16".to_owned();
+        outcomes[1].threads = 2;
+        let (out, mixed) = report(&planned, &outcomes, &[]);
+        let cells = |line: usize| {
+            mixed
+                .lines()
+                .nth(line)
+                .expect("a row")
+                .split('|')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(cells(0)[3..6], ["seeds", "precision", "threads"]);
+        assert_eq!(cells(2)[3..6], ["2 of 2", "f32 and bf16", "1 and 2"]);
+        assert_eq!(cells(3)[3..6], ["2 of 2", "f32", "1"]);
+        let summary = fs::read_to_string(out.path().join("summary.csv")).expect("a written file");
+        let rows = csv::Reader::from_reader(summary.as_bytes())
+            .into_deserialize()
+            .map(Result::unwrap);
+        let rows: Vec<HashMap<String, String>> = rows.collect();
+        assert_eq!(
+            (rows[0]["precision"].as_str(), rows[0]["threads"].as_str()),
+            ("f32 and bf16", "1 and 2")
+        );
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Shi
     };
     for Planned { run, .. } in planned {
         let of_run = match fs::read_to_string(path(run)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
             of_run => of_run.with_context(|| format!("cannot read {}", path(run).display()))?,
         };
         let rows = of_run.strip_prefix(HEADER).filter(|rows| rows.ends_with('\n'));

@@ -10,6 +10,7 @@ use crate::grid::select::Select;
 use crate::grid::{Grid, Planned};
 use crate::run::Outcome;
 use crate::tables::collect::{Metric, Spread, Summary};
+use crate::tables::provenance::distinct;
 
 /// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub(crate) struct Row {
     pub(crate) published: Option<&'static Published>,
     /// What the grid says is different in the training behind it.
     pub(crate) published_differs: Option<String>,
+    /// Arithmetic of the finished runs, each once.
+    pub(crate) precisions: Vec<String>,
+    /// Threads of the finished runs, each number once.
+    pub(crate) threads: Vec<String>,
     /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
     pub(crate) relative: Option<f64>,
     /// In the order of [`Metric::ALL`]; `None` where no finished seed has the metric.
@@ -118,18 +123,21 @@ impl Table {
 fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summary: &Summary) -> PolarsResult<Row> {
     let run = &group[0].run; // a group begins with a run, and its runs differ in nothing but the seed
     let published = grid.published(run);
+    let outcomes = group
+        .iter()
+        .filter_map(|planned| finished.get(planned.run.id().as_str()));
+    let outcomes: Vec<&Outcome> = outcomes.copied().collect();
     Ok(Row {
         method: run.name.clone(),
         imbalance: run.imbalance,
-        finished: group
-            .iter()
-            .filter(|planned| finished.contains_key(planned.run.id().as_str()))
-            .count(),
+        finished: outcomes.len(),
         planned: group.len(),
         epochs: run.recipe.epochs,
         protocol_epochs: run.protocol.recipe().epochs,
         published,
         published_differs: grid.published_differs(run).map(str::to_owned),
+        precisions: distinct(outcomes.iter().map(|outcome| outcome.precision.clone())),
+        threads: distinct(outcomes.iter().map(|outcome| outcome.threads.to_string())),
         relative: None,
         spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,
     })

@@ -1,20 +1,24 @@
 //! Which part of which grid is meant, and where its results go.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use datasets::Dataset;
 use methods::Protocol;
 use models::Backbone;
 
-use super::values::{backbone, dataset, protocol, spelt};
+use super::values::{backbone, dataset, grid, protocol, ratio, spelt, whole_number};
+use crate::command_line::quote;
 use crate::grid::Options;
 use crate::grid::select::Select;
 
 /// A grid and the part of it that is meant.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GridArguments {
-    /// The grid's file, such as benchmarks/cifar10-lt.toml
+    /// The grid's file, such as my-grid.toml, or the name of one in benchmarks/, such as cifar10-lt
+    #[arg(value_parser = OsStringValueParser::new().map(|text| grid(&text)))]
     pub(crate) grid: PathBuf,
     /// Another data set than the grid's, with the protocol's defaults for it
     #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
@@ -23,19 +27,19 @@ pub(crate) struct GridArguments {
     #[arg(long, value_parser = backbone, value_name = "resnet8|resnet18|resnet20|resnet32")]
     backbone: Option<Backbone>,
     /// Length of training in epochs: every schedule and start epoch scales with it
-    #[arg(long)]
+    #[arg(long, value_parser = whole_number)]
     epochs: Option<i64>,
     /// Only or other seeds, such as 0,1,2
-    #[arg(long, value_delimiter = ',')]
-    seeds: Option<Vec<i64>>,
+    #[arg(long, value_delimiter = ',', value_parser = whole_number, allow_hyphen_values = true)]
+    pub(crate) seeds: Option<Vec<i64>>,
     /// Only these methods, such as ce,nc-drw
     #[arg(long, value_delimiter = ',')]
-    methods: Option<Vec<String>>,
+    pub(crate) methods: Option<Vec<String>>,
     /// Only these imbalance ratios, such as 100
-    #[arg(long, value_delimiter = ',')]
-    imbalance: Option<Vec<f64>>,
+    #[arg(long, value_delimiter = ',', value_parser = ratio, allow_hyphen_values = true)]
+    pub(crate) imbalance: Option<Vec<f64>>,
     /// Hold so many images of each class out of the training images, for --select val [default: what the grid says]
-    #[arg(long, value_name = "PER_CLASS")]
+    #[arg(long, value_name = "PER_CLASS", value_parser = whole_number)]
     validation: Option<i64>,
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
     #[arg(long, value_parser = protocol, value_name = "paper|code")]
@@ -97,42 +101,100 @@ impl GridArguments {
             .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{suffixes}")))
     }
 
-    /// The command that asks for the same, without its choice of runs.
+    /// The command that asks for the same, without its choice of runs and its folder of results, for a shell in this directory.
     pub(crate) fn command(&self) -> String {
-        let name = self.grid.file_stem().unwrap_or_default().to_string_lossy();
-        let options = self.changes().map(|(option, value)| format!("--{option} {value}"));
-        let words: Vec<String> = [format!("just reproduce {name}")].into_iter().chain(options).collect();
+        self.command_of("run")
+    }
+
+    /// The command by which `verb`, `run` or `report`, asks for the same. A grid in the checkout's `benchmarks/` goes by its name,
+    /// any other by its path.
+    fn command_of(&self, verb: &str) -> String {
+        let recipe = if verb == "run" { "reproduce" } else { verb };
+        let begin = match self.benchmark() {
+            Some(name) => format!("just {recipe} {}", quote::shell(name)),
+            None => format!("reproduce {verb} {}", quote::shell(&self.grid)),
+        };
+        let options = self
+            .changes()
+            .map(|(option, value)| format!("--{option} {}", quote::shell(value)));
+        let words: Vec<String> = [begin].into_iter().chain(options).collect();
         words.join(" ")
     }
 
-    /// The command that asks for the same runs, and the same epochs of them.
-    pub(crate) fn whole_command(&self, select: Select) -> String {
-        let list = |option: &str, values: Option<Vec<String>>| {
-            values
-                .map(|values| format!(" --{option} {}", values.join(",")))
-                .unwrap_or_default()
-        };
-        let text = |values: &Option<Vec<f64>>| {
-            values
+    /// The grid's name, if it is the one of that name that `just` would find from here.
+    fn benchmark(&self) -> Option<&str> {
+        let name = self.grid.file_stem()?.to_str()?;
+        let file = format!("benchmarks/{name}.toml");
+        let is_it = fs::canonicalize(&self.grid).ok()? == fs::canonicalize(file).ok()?;
+        (is_it && Path::new("justfile").is_file()).then_some(name)
+    }
+
+    /// The command by which `verb`, `run` or `report`, asks for the same runs, the same epochs of them and the same folder.
+    pub(crate) fn whole_command(&self, verb: &str, select: Select) -> String {
+        fn joined<T: ToString>(values: &[T]) -> String {
+            let values: Vec<String> = values.iter().map(T::to_string).collect();
+            quote::shell(values.join(","))
+        }
+        let mut command = self.command_of(verb);
+        for (option, values) in [
+            ("methods", self.methods.as_deref().map(joined)),
+            ("imbalance", self.imbalance.as_deref().map(joined)),
+            ("seeds", self.seeds.as_deref().map(joined)),
+        ] {
+            command += &values.map_or(String::new(), |values| format!(" --{option} {values}"));
+        }
+        command += select.option();
+        command
+            + &self
+                .out
                 .as_ref()
-                .map(|values| values.iter().map(f64::to_string).collect())
-        };
-        let seeds = self
-            .seeds
-            .as_ref()
-            .map(|seeds| seeds.iter().map(i64::to_string).collect());
-        let (methods, imbalance) = (
-            list("methods", self.methods.clone()),
-            list("imbalance", text(&self.imbalance)),
+                .map_or(String::new(), |out| format!(" --out {}", quote::shell(out)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        grid: GridArguments,
+    }
+
+    fn asked(words: &[&OsStr]) -> GridArguments {
+        let words = [OsStr::new("reproduce")].into_iter().chain(words.iter().copied());
+        Line::try_parse_from(words).expect("sound arguments").grid
+    }
+
+    #[test]
+    fn the_command_names_the_file_and_quotes_every_word() {
+        let grid = asked(
+            &[
+                "my grids/it's.toml",
+                "--seeds",
+                "-1,2",
+                "--out",
+                "my runs 50%_a",
+                "--epochs",
+                "30",
+            ]
+            .map(OsStr::new),
         );
-        // A folder below this one is the same for whoever types it again; another one is a matter of this machine.
-        let out = self.out.as_ref().filter(|out| out.is_relative());
-        let out = out.map_or(String::new(), |out| format!(" --out {}", out.display()));
-        format!(
-            "{}{methods}{imbalance}{}{}{out}",
-            self.command(),
-            list("seeds", seeds),
-            select.option()
-        )
+        assert_eq!(grid.command(), r"reproduce run 'my grids/it'\''s.toml' --epochs 30");
+        assert_eq!(
+            grid.whole_command("report", Select::Val),
+            r"reproduce report 'my grids/it'\''s.toml' --epochs 30 --seeds -1,2 --select val --out 'my runs 50%_a'"
+        );
+        let no_text = asked(&[OsStr::from_bytes(b"\xe9.toml")]);
+        assert_eq!(
+            no_text.command(),
+            r#"reproduce run "$(printf '\351\056\164\157\155\154')""#
+        );
     }
 }

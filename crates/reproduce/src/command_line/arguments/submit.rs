@@ -1,15 +1,20 @@
 //! A grid for a queue, and how its tasks are.
 
-use clap::{Args, Parser};
+use std::ffi::OsString;
 
-use super::{Arguments, RunArguments, Verb};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
+
+use super::RunArguments;
+use super::values::{job_option, job_time};
 use crate::command_line::submit::JobArray;
 
 #[derive(Args, Debug)]
 pub(crate) struct SubmitArguments {
-    /// Hand it to Slurm, the only queue so far
-    #[arg(long = "slurm")]
-    _slurm: bool,
+    #[command(flatten)]
+    typed: Typed,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
     /// Runs that one task of the array is there for
     #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..))]
     runs_per_task: u16,
@@ -17,44 +22,23 @@ pub(crate) struct SubmitArguments {
     #[arg(long, default_value_t = 1)]
     gpus: u16,
     /// Processor cores of a task
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     cores: u16,
     /// Time limit of a task, as Slurm writes it; a task that reaches it queues itself again and goes on
-    #[arg(long, default_value = "4:00:00")]
+    #[arg(long, default_value = "4:00:00", value_parser = job_time)]
     time: String,
     /// Another option of sbatch, such as --sbatch=--partition=gpu; may be given several times
-    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true, value_parser = job_option)]
     sbatch: Vec<String>,
-    /// Print the job's script and submit nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// The grid and its options, as in `reproduce run`; they come last
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "GRID [OPTIONS]"
-    )]
-    words: Vec<String>,
 }
 
 impl SubmitArguments {
-    /// The arguments of the `run` that every task types.
-    pub(crate) fn run(&self) -> RunArguments {
-        let words = ["reproduce", "run"]
-            .into_iter()
-            .chain(self.words.iter().map(String::as_str));
-        match Arguments::parse_from(words).verb {
-            Verb::Run(arguments) => arguments,
-            _ => unreachable!("the second word is `run`"),
-        }
-    }
-
     /// The job array for `runs` unfinished runs, whose tasks start `program`.
-    pub(crate) fn job_array(&self, name: &str, runs: usize, program: &str) -> JobArray {
-        let command = [program, "run"]
-            .into_iter()
-            .chain(self.words.iter().map(String::as_str));
+    pub(crate) fn job_array(&self, name: &str, runs: usize, program: OsString) -> JobArray {
+        let Typed(typed) = &self.typed;
+        let mut command = vec![program, "run".into()];
+        command.extend(typed.iter().cloned());
+        command.push("--leave-others".into());
         JobArray {
             name: format!("longtail-{name}"),
             runs,
@@ -63,7 +47,54 @@ impl SubmitArguments {
             cores: self.cores,
             time: self.time.clone(),
             options: self.sbatch.clone(),
-            command: command.chain(["--leave-others"]).map(str::to_owned).collect(),
+            command,
         }
+    }
+}
+
+/// What was typed of the arguments of `run`, for the tasks to type again: whatever options `run` comes to have. Before them in
+/// [`SubmitArguments`], which takes the values out.
+#[derive(Debug)]
+struct Typed(Vec<OsString>);
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Typed, Error> {
+        let mut words = Vec::new();
+        let of_run = RunArguments::augment_args(Command::new("run"));
+        for argument in of_run
+            .get_arguments()
+            .filter(|argument| argument.get_action().takes_values())
+        {
+            let id = argument.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let values: Vec<OsString> = matches.get_raw(id).into_iter().flatten().map(OsString::from).collect();
+            let value = values.join(",".as_ref());
+            words.push(match argument.get_long() {
+                None => value,
+                Some(option) => {
+                    let mut word = OsString::from(format!("--{option}="));
+                    word.push(value);
+                    word
+                }
+            });
+        }
+        Ok(Typed(words))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Typed::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Typed {
+    fn augment_args(command: Command) -> Command {
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
     }
 }

@@ -50,25 +50,75 @@ fn options_that_the_grid_does_not_have_are_refused_with_what_it_has() {
 }
 
 #[test]
-fn a_training_too_short_for_a_part_of_its_method_is_refused() {
-    let two_epochs = Options {
-        epochs: Some(2),
+fn a_training_too_short_for_a_part_of_its_method_is_refused_with_one_that_is_not() {
+    let of = |epochs| Options {
+        epochs: Some(epochs),
         ..Options::default()
     };
     let methods = Some(vec!["ce".to_owned()]);
-    let others = Options {
-        methods,
-        ..two_epochs.clone()
-    };
-    assert_eq!(runs(GRID, &others)[0].run.epochs(), 2, "others are not held up");
-    let message = option_refusal(&two_epochs);
-    assert!(
-        message.ends_with(
-            "small.toml:8:8: `reweight` of `ce-drw` would start at epoch 2, but the last of 2 epochs is 1; state an \
-             earlier start_epoch or train for longer"
-        ),
-        "{message}"
+    let others = Options { methods, ..of(1) };
+    assert_eq!(runs(GRID, &others)[0].run.epochs(), 1, "others are not held up");
+    assert_eq!(
+        option_refusal(&of(1)),
+        "`--epochs 1` leaves no epoch for `reweight` of `ce-drw`, which starts after the first; say --epochs 2 or more, or leave the \
+         method out with --methods"
     );
+    runs(GRID, &of(2));
+    assert_eq!(
+        option_refusal(&of(2_000_000)),
+        "`--epochs` is 2000000; set it to 1000000 or less"
+    );
+}
+
+/// All of its schedules lie inside a training.
+fn is_inside(planned: &Planned) -> bool {
+    let run = &planned.run;
+    let epochs = run.recipe.epochs;
+    let steps: Vec<i64> = match &run.recipe.learning_rate {
+        LearningRate::MultiStep { epochs, .. } => epochs.clone(),
+        LearningRate::Cosine { .. } => Vec::new(),
+    };
+    let distinct = steps.windows(2).all(|pair| pair[0] < pair[1]);
+    let steps_inside = steps.iter().all(|step| (1..epochs).contains(step));
+    distinct && steps_inside && run.method.starts().iter().all(|(_, start)| *start < epochs)
+}
+
+#[test]
+fn short_trainings_of_every_grid_of_this_repository_have_their_schedules_inside_or_are_refused_with_one_that_works() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
+    for entry in std::fs::read_dir(folder).expect("the folder of grids") {
+        let path = entry.expect("a file").path();
+        let name = path.display();
+        if path.extension().is_none_or(|kind| kind != "toml") {
+            continue;
+        }
+        let grid = Grid::load(&path).expect("a sound grid");
+        for (protocol, epochs) in [Protocol::Paper, Protocol::Code]
+            .into_iter()
+            .flat_map(|of| (1..=6).map(move |epochs| (of, epochs)))
+        {
+            let plan = |epochs| {
+                grid.runs(&Options {
+                    protocol: Some(protocol),
+                    epochs: Some(epochs),
+                    ..Options::default()
+                })
+            };
+            match plan(epochs) {
+                Ok(planned) => {
+                    let outside = planned.iter().find(|planned| !is_inside(planned));
+                    assert!(outside.is_none(), "{name} {epochs}: {outside:?}");
+                }
+                Err(GridError::Option(refusal)) => {
+                    let Refusal::TooShort { smallest, .. } = *refusal else {
+                        panic!("{name} {epochs}: {refusal}")
+                    };
+                    assert!(epochs == 1 && plan(smallest).is_ok(), "{name} {epochs}: {smallest}");
+                }
+                Err(error) => panic!("{name} {epochs}: {error}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -97,11 +147,11 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     );
     assert_eq!(
         with("cifar10", "cifar11"),
-        "2:11: unknown variant `cifar11`, expected one of `cifar10`, `cifar100`, `shapes`"
+        "2:11: unknown variant `cifar11`, expected one of `cifar10`, `cifar100`, `shapes`; did you mean `cifar10`?"
     );
     assert_eq!(
         with("beta = 0.99", "bta = 0.99"),
-        "10:33: `bta`: unknown field `bta`, expected `beta` or `start_epoch`"
+        "10:33: `bta`: unknown field `bta`, expected `beta` or `start_epoch`; did you mean `beta`?"
     );
     assert_eq!(
         with("beta = 0.99", "beta = \"high\""),
@@ -150,8 +200,131 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     assert_eq!(
         with("seeds =", "sedes ="),
         "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `noise_table`, `imbalance`, `seeds`, \
-         `plug_in`, `published_source`, `augmentation`, `recipe`, `method`"
+         `plug_in`, `published_source`, `augmentation`, `recipe`, `method`; did you mean `seeds`?"
     );
+}
+
+#[test]
+fn a_value_of_another_shape_is_refused_with_the_forms_there_are() {
+    let uses = |uses: &str| refusal(&format!("{GRID}[[method]]\nname = \"x\"\n[method.uses]\n{uses}\n"));
+    let schedules =
+        "write one of `{ multi-step = { initial = …, factor = …, epochs = … } }`, `{ cosine = { initial = … } }`";
+    assert_eq!(
+        refusal(&format!("{GRID}[recipe]\nlearning_rate = 0.1\n")),
+        format!("17:1: `learning_rate` cannot be `0.1`; {schedules}")
+    );
+    assert_eq!(
+        uses("second_stage = { crt = { learning_rate = 0.1 } }"),
+        format!("19:26: `learning_rate` cannot be `0.1`; {schedules}")
+    );
+    for (stated, expected) in [
+        (
+            "loss = \"ldam\"",
+            "19:8: `loss` cannot be `\"ldam\"`; write `{ ldam = { max_margin = …, scale = … } }`",
+        ),
+        (
+            "reweight = \"class-balanced\"",
+            "19:12: `reweight` cannot be `\"class-balanced\"`; write `{ class-balanced = { … } }`",
+        ),
+        (
+            "second_stage = \"crt\"",
+            "19:16: `second_stage` cannot be `\"crt\"`; write `{ crt = { … } }`",
+        ),
+        (
+            "head = 3",
+            "19:8: `head` cannot be `3`; write one of `\"linear\"`, `\"cosine\"`, `{ scaled-cosine = { scale = … } }`, `\"fixed-etf\"`",
+        ),
+        (
+            "distillation = \"ce\"",
+            "19:16: `distillation` cannot be `\"ce\"`; write `{ teacher = …, temperature = …, weight = …, labels_weight = …, power = … }`",
+        ),
+        (
+            "augmentation = { mixup = 0.2 }",
+            "19:26: `mixup` cannot be `0.2`; write `{ alpha = … }`",
+        ),
+    ] {
+        assert_eq!(uses(stated), expected);
+    }
+    let imbalances = "write one of `[{ exponential = { ratio = … } }]`, `[{ step = { ratio = … } }]`, `[{ balanced = { ratio = … } }]`";
+    let with = |from: &str, to: &str| refusal(&GRID.replace(from, to));
+    assert_eq!(
+        with("seeds = [0, 1]", "seeds = 0"),
+        "4:9: `seeds` cannot be `0`; write a list such as `[0, 1, 2]`"
+    );
+    assert_eq!(
+        with("\"cifar10\"", "10"),
+        "2:11: `dataset` cannot be `10`; write one of `\"cifar10\"`, `\"cifar100\"`, `\"shapes\"`"
+    );
+    let place_and = |message: String| message.split_once(": ").map(|(_, message)| message.to_owned());
+    let (first, _) = GRID.split_once("imbalance = ").expect("it has a line for it");
+    let rest = GRID[first.len()..].split_once('\n').expect("more lines").1;
+    for (stated, value) in [("100", "100"), ("[100]", "100"), ("[{ exponential = 100 }]", "100")] {
+        let expected = format!("`imbalance` cannot be `{value}`; {imbalances}");
+        assert_eq!(
+            place_and(refusal(&format!("{first}imbalance = {stated}\n{rest}"))),
+            Some(expected),
+            "{stated}"
+        );
+    }
+}
+
+#[test]
+fn more_images_held_out_than_there_are_and_too_many_for_a_ratio_are_refused_with_both_numbers() {
+    let held_out = |validation| {
+        option_refusal(&Options {
+            validation: Some(validation),
+            ..Options::default()
+        })
+    };
+    assert_eq!(
+        held_out(5000),
+        "`--validation` is 5000, but a class of cifar10 has 5000 training images and keeps none of them to train on; hold out fewer, \
+         such as 500"
+    );
+    let message = held_out(4950);
+    assert!(
+        message.ends_with(
+            "; use a ratio of at most 50, or hold out fewer than 4950 of the 5000 images of a class for validation"
+        ),
+        "{message}"
+    );
+    let message = refusal(&GRID.replace("seeds =", "validation = { per_class = 6000 }\nseeds ="));
+    assert!(
+        message.starts_with("4:14: `per_class` is 6000, but a class of cifar10 has 5000 training images"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused_with_what_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("small.toml");
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("a small file");
+        let message = Grid::load(&path).expect_err("no grid").to_string();
+        message.replace(&path.display().to_string(), "small.toml")
+    };
+    let utf_16 = |mark: u16| {
+        [mark]
+            .into_iter()
+            .chain(GRID.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let expected = "grid small.toml is in UTF-16; save it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does";
+    assert_eq!(refused(&utf_16(0xfeff)), expected);
+    assert_eq!(refused(&utf_16(0xfeff)[2..]), expected);
+    assert_eq!(
+        refused(b"# a\nname = \"caf\xe9\"\n"),
+        "small.toml:2:12: the byte 0xE9 is not text in UTF-8; save the file in UTF-8"
+    );
+    assert_eq!(
+        refused(&vec![b'#'; 2 << 20]),
+        "grid small.toml is larger than 1 MiB; name a grid file, such as benchmarks/shapes-lt.toml"
+    );
+    let marked = [b"\xef\xbb\xbf", GRID.as_bytes()].concat();
+    std::fs::write(&path, marked).expect("a small file");
+    Grid::load(&path).expect("a mark of UTF-8 is no fault");
 }
 
 #[test]
@@ -327,7 +500,8 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
     );
     assert_eq!(
         refusal(&stated("published = { method = \"CE\", sauce = \"liu\" }")),
-        "9:30: unknown field `sauce`, expected one of `method`, `source`, `dataset`, `differs`"
+        "9:30: unknown field `sauce`, expected one of `method`, `source`, `dataset`, `differs`; did you mean \
+         `source`?"
     );
     assert_eq!(
         refusal(&stated("published = 70.4")),
