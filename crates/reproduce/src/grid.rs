@@ -20,7 +20,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
-use methods::{Protocol, Recipe};
+use methods::{Protocol, Recipe, ShotSplit};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -167,7 +167,11 @@ impl Grid {
                         selection: self.file.selection,
                         imbalance: *imbalance.get_ref(),
                         validation,
-                        shots: self.file.shots,
+                        shots: self
+                            .file
+                            .shots
+                            .as_ref()
+                            .map_or_else(ShotSplit::default, |shots| *shots.get_ref()),
                         recipe: recipe.clone(),
                         method,
                         id: Remembered::default(),

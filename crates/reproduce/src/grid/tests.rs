@@ -5,6 +5,7 @@ use methods::{LearningRate, Regularizer, Reweight, SecondStage};
 use super::*;
 
 mod refusals;
+mod shots;
 
 const GRID: &str = r#"
 dataset = "cifar10"
