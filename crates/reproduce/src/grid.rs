@@ -17,6 +17,7 @@ mod resolve;
 pub(crate) mod select;
 
 use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
@@ -102,6 +103,10 @@ impl Grid {
         if toml::from_str(&text).is_ok_and(|table: toml::Table| table.contains_key("like")) {
             let other: LikeFile = parse(&path, &text)?;
             path.set_file_name(other.like);
+            if path.exists() && !path.is_file() {
+                let source = io::Error::other("it is not a plain file"); // a device has no end
+                return Err(GridError::Read { path, source });
+            }
             text = read(&path)?;
             dataset = Some(other.dataset);
         }

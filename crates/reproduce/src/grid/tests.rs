@@ -4,6 +4,7 @@ use methods::{LearningRate, Regularizer, Reweight, SecondStage};
 
 use super::*;
 
+mod other_files;
 mod refusals;
 mod shots;
 
