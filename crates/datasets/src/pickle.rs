@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn what_is_deep_or_repeated_takes_no_more_memory_than_what_is_flat() {
-        let deep = [&b"N"[..], &[0x85; 1_000_000], b"."].concat();
+        let deep = [&b"N"[..], &b"\x85".repeat(1_000_000), b"."].concat();
         assert!(matches!(value(&deep), Ok(Value::Tuple(_))));
         // Each list holds the one before it twice: as values of their own 2⁶⁴ of them.
         let doubled = [&b"]q\x00"[..], &b"](h\x00h\x00eq\x00".repeat(64), b"."].concat();

@@ -107,7 +107,9 @@ impl Model {
             );
         }
         if fitting.len() == head.len() {
-            fitting.iter().for_each(|(saved, variable)| copy(saved, variable));
+            for (saved, variable) in fitting {
+                copy(&saved, variable);
+            }
         }
         Ok(())
     }
