@@ -78,8 +78,7 @@ fn npy_array() {
 fn npz_archive() {
     let folder = folder();
     let path = folder.path().join("features.npz");
-    let files =
-        ["features.npz", "half.npz"].map(|file| repository(&format!("tests/fixtures/features/{file}")));
+    let files = ["features.npz", "half.npz"].map(|file| repository(&format!("tests/fixtures/features/{file}")));
     fuzz!(
         "npz_archive",
         files.to_vec(),
