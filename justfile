@@ -62,5 +62,10 @@ bench *filter: _libtorch
 bench-compare *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --baseline main "$@"
 
+# Feed a parser of foreign bytes damaged files, a million of them: just fuzz npz_archive, just fuzz grid 10000. Its name is one of `just fuzz list`.
+fuzz target executions="1000000": _libtorch
+    cd fuzz && BOLERO_RANDOM_ITERATIONS="$2" OMP_NUM_THREADS=1 nice cargo test --target-dir ../target --test foreign_bytes -- \
+        {{ if target == "list" { "--list" } else { '"$1" --nocapture' } }}
+
 _libtorch:
     @scripts/libtorch

@@ -1,31 +1,19 @@
-use serde_pickle::{DeOptions, HashableValue, Value};
-
 use crate::dataset::{IMAGE_BYTES, Records};
+use crate::pickle::{Pickle, Value};
 
 /// Reads one batch of the Python layout: a pickled dictionary with a list of labels and a NumPy array of images.
-///
-/// A pickle is a program that may name any function. Here every such name is replaced by nothing and nothing is called;
-/// what remains of the array is the state it would have been restored from.
 ///
 /// # Errors
 /// A fragment that says what is not as expected of a batch with `count` images.
 pub(crate) fn parse(bytes: &[u8], label_key: &str, count: usize) -> Result<Records, String> {
-    let options = DeOptions::new().replace_unresolved_globals().keep_restore_state();
-    let value =
-        serde_pickle::value_from_slice(bytes, options).map_err(|error| format!("unreadable pickle: {error}"))?;
-    let Value::Dict(mut batch) = value else {
+    let pickle = Pickle::read(bytes).map_err(|problem| format!("unreadable pickle: {problem}"))?;
+    let Value::Dict(batch) = pickle.value else {
         return Err("expected a dictionary".to_owned());
     };
-    let mut entry = |key: &str| {
-        // Python 2 wrote byte strings as keys, Python 3 writes text.
-        let bytes = batch.remove(&HashableValue::Bytes(key.as_bytes().to_vec()));
-        bytes
-            .or_else(|| batch.remove(&HashableValue::String(key.to_owned())))
-            .ok_or(format!("no entry `{key}`"))
-    };
+    let entry = |key: &str| pickle.entry(batch, key).ok_or(format!("no entry `{key}`"));
     let (labels, array) = (entry(label_key)?, entry("data")?);
-    let labels = label_list(labels).ok_or(format!("entry `{label_key}` is not a list of whole numbers"))?;
-    let (shape, pixels) = array_state(array).ok_or("entry `data` is not a NumPy array in C order")?;
+    let labels = label_list(&pickle, labels).ok_or(format!("entry `{label_key}` is not a list of whole numbers"))?;
+    let (shape, pixels) = array_state(&pickle, array).ok_or("entry `data` is not a NumPy array in C order")?;
     if labels.len() != count {
         return Err(format!("{} labels, expected {count}", labels.len()));
     }
@@ -45,27 +33,35 @@ pub(crate) fn parse(bytes: &[u8], label_key: &str, count: usize) -> Result<Recor
     Ok(Records { labels, pixels })
 }
 
-fn label_list(value: Value) -> Option<Vec<i64>> {
+fn label_list(pickle: &Pickle, value: Value) -> Option<Vec<i64>> {
     let Value::List(labels) = value else { return None };
-    labels.iter().map(whole_number).collect()
+    pickle.items(labels).iter().map(whole_number).collect()
 }
 
 fn whole_number(value: &Value) -> Option<i64> {
     match value {
-        Value::I64(number) => Some(*number),
+        Value::Int(number) => Some(*number),
         _ => None,
     }
 }
 
 /// Shape and bytes from the state of an array: (version, shape, element type, Fortran order, bytes). The type needs no
 /// look: bytes of that shape are one byte an element.
-fn array_state(value: Value) -> Option<(Vec<i64>, Vec<u8>)> {
+fn array_state(pickle: &Pickle, value: Value) -> Option<(Vec<i64>, Vec<u8>)> {
     let Value::Tuple(state) = value else { return None };
-    let [_, Value::Tuple(shape), _, Value::Bool(false), Value::Bytes(bytes)] = <[Value; 5]>::try_from(state).ok()?
-    else {
+    let [_, Value::Tuple(shape), _, Value::Bool(false), numbers] = pickle.items(state) else {
         return None;
     };
-    Some((shape.iter().map(whole_number).collect::<Option<_>>()?, bytes))
+    let bytes = match numbers {
+        Value::Bytes(bytes) => bytes.to_vec(),
+        Value::Latin1(text) => text
+            .chars()
+            .map(|sign| u8::try_from(sign).ok())
+            .collect::<Option<_>>()?,
+        _ => return None,
+    };
+    let shape = pickle.items(*shape).iter().map(whole_number);
+    Some((shape.collect::<Option<_>>()?, bytes))
 }
 
 #[cfg(test)]
@@ -131,7 +127,7 @@ pub(crate) mod tests {
 
     #[test]
     fn named_functions_are_not_called() {
-        // os.system("false") pickled as a reduction: unresolvable, and replaced by nothing.
+        // os.system("false") pickled as a reduction.
         let error = parse(b"\x80\x02cos\nsystem\nU\x05false\x85R.", "labels", 1).unwrap_err();
         assert_eq!(error, "expected a dictionary");
     }

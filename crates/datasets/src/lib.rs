@@ -20,10 +20,13 @@ mod cifar_pickle;
 mod dataset;
 mod download;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod imbalance;
 mod inventory;
 mod mersenne_twister;
 mod normalize;
+mod pickle;
 mod selection;
 mod shapes;
 mod split;

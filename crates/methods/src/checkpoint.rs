@@ -1,18 +1,17 @@
 //! Checkpoint: everything a run needs to go on, in one file, written whole or not at all.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::{Model, Sgd};
+use crate::{Model, Safetensors, SafetensorsError, Sgd};
 
-/// A checkpoint read back.
+/// A checkpoint whose header has been read; its arrays are read when they are restored.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
-    tensors: HashMap<String, Tensor>,
+    file: Safetensors,
     /// First epoch that has not been trained yet.
     pub next_epoch: i64,
 }
@@ -108,35 +107,35 @@ impl Checkpoint {
             })
     }
 
-    /// Reads a checkpoint; `None` if there is no file at `path`.
+    /// Opens a checkpoint; `None` if there is no file at `path`.
     ///
     /// # Errors
     /// [`CheckpointError::Open`] if it may not be read, [`CheckpointError::Read`] if it is damaged.
     pub fn load(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-        match fs::File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
+        let file = match Safetensors::open(path) {
+            Ok(file) => file,
+            Err(SafetensorsError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(SafetensorsError::Io(source)) => {
                 return Err(CheckpointError::Open {
                     path: path.into(),
                     source,
                 });
             }
-            Ok(_) => {}
-        }
-        let damaged = |reason: String| CheckpointError::Read {
-            path: path.into(),
-            reason,
+            Err(error) => return Err(damaged(path, &error)),
         };
-        let named = Tensor::read_safetensors(path).map_err(|error| damaged(error.to_string()))?;
-        let tensors: HashMap<String, Tensor> = named.into_iter().collect();
-        let next_epoch = tensors
-            .get(NEXT_EPOCH)
+        let next_epoch = file
+            .tensor(NEXT_EPOCH)
+            .map_err(|error| damaged(path, &error))?
             .filter(|tensor| tensor.kind() == Kind::Int64 && tensor.numel() == 1)
-            .map(|tensor| tensor.int64_value(&[0]))
-            .ok_or_else(|| damaged(format!("it has no `{NEXT_EPOCH}`")))?;
+            .map(|tensor| tensor.reshape(1).int64_value(&[0]))
+            .filter(|&next_epoch| next_epoch >= 0)
+            .ok_or_else(|| CheckpointError::Read {
+                path: path.into(),
+                reason: format!("it has no `{NEXT_EPOCH}`"),
+            })?;
         Ok(Some(Checkpoint {
             path: path.into(),
-            tensors,
+            file,
             next_epoch,
         }))
     }
@@ -144,7 +143,8 @@ impl Checkpoint {
     /// Copies weights, statistics, centres and counted labels into `model`.
     ///
     /// # Errors
-    /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape.
+    /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape, [`CheckpointError::Read`]
+    /// a damaged one.
     pub fn restore_model(&self, model: &mut Model) -> Result<(), CheckpointError> {
         for (name, variable) in model.named_tensors() {
             self.copy(&format!("model.{name}"), &variable)?;
@@ -172,8 +172,9 @@ impl Checkpoint {
             reason,
         };
         let saved = self
-            .tensors
-            .get(name)
+            .file
+            .tensor(name)
+            .map_err(|error| damaged(&self.path, &error))?
             .ok_or_else(|| mismatch(format!("it has no `{name}`")))?;
         if saved.size() != target.size() {
             return Err(mismatch(format!(
@@ -182,7 +183,7 @@ impl Checkpoint {
                 target.size()
             )));
         }
-        tch::no_grad(|| target.shallow_clone().copy_(saved));
+        tch::no_grad(|| target.shallow_clone().copy_(&saved));
         Ok(())
     }
 }
@@ -193,9 +194,63 @@ fn flush_folder_of(path: &Path) -> io::Result<()> {
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+fn damaged(path: &Path, error: &SafetensorsError) -> CheckpointError {
+    CheckpointError::Read {
+        path: path.into(),
+        reason: error.to_string(),
+    }
+}
+
 fn io_error(error: TchError) -> io::Error {
     match error {
         TchError::Io(error) => error,
         other => io::Error::other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::safetensors::tests::file_of;
+
+    #[test]
+    fn a_damaged_checkpoint_is_named_with_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let none = "it has no `next_epoch`";
+        for (header, zeros, reason) in [
+            (
+                r#"{"next_epoch":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#,
+                4,
+                "it has 75 bytes, its header promises 79",
+            ),
+            (
+                r#"{"next_epoch":{"dtype":"I64","shape":[9],"data_offsets":[0,8]}}"#,
+                8,
+                "`next_epoch` is damaged: 8 bytes are no array of shape [9] and 8 bytes a number",
+            ),
+            (
+                r#"{"next_epoch":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+                8,
+                none,
+            ),
+            (
+                r#"{"next_epoch":{"dtype":"I64","shape":[0],"data_offsets":[0,0]}}"#,
+                0,
+                none,
+            ),
+            ("{}", 0, none),
+        ] {
+            fs::write(&path, file_of(header, zeros)).unwrap();
+            let message = Checkpoint::load(&path).unwrap_err().to_string();
+            let expected = format!(
+                "cannot read checkpoint {}: {reason}; delete this file to train the run again from the start",
+                path.display()
+            );
+            assert_eq!(message, expected);
+        }
+        let scalar = r#"{"next_epoch":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}"#;
+        fs::write(&path, file_of(scalar, 8)).unwrap();
+        assert_eq!(Checkpoint::load(&path).unwrap().unwrap().next_epoch, 0);
     }
 }

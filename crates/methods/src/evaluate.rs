@@ -13,11 +13,18 @@ fn batch_on(device: Device) -> i64 {
 
 /// The closed set of meanings of many-, medium- and few-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ShotSplit {
-    /// By a class's training images: [`Shots::new`].
+    /// By a class's training images, with the usual thresholds: [`Shots::new`].
     #[default]
     Images,
+    /// By a class's training images, with thresholds of one's own.
+    Thresholds {
+        /// A class with more training images is many-shot.
+        many: i64,
+        /// A class with fewer training images is few-shot; at most `many`.
+        few: i64,
+    },
     /// By a class's place, whatever its images: [`Shots::by_index`].
     Index,
 }
@@ -27,6 +34,7 @@ impl ShotSplit {
     pub fn shots(self, class_counts: &[i64]) -> Shots {
         match self {
             ShotSplit::Images => Shots::new(class_counts),
+            ShotSplit::Thresholds { many, few } => Shots::by_images(class_counts, many, few),
             ShotSplit::Index => Shots::by_index(class_counts.len()),
         }
     }
@@ -37,8 +45,7 @@ impl ShotSplit {
     }
 }
 
-/// Three groups of classes, the usual ones by their number of training images, after Liu et al. (2019): many > 100, few < 20,
-/// medium between.
+/// Three groups of classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shots {
     /// Many-shot classes.
@@ -50,20 +57,26 @@ pub struct Shots {
 }
 
 impl Shots {
-    /// Groups classes by their actual training counts.
+    /// Groups classes by their actual training counts with the thresholds of Liu et al. (2019): many > 100, few < 20, medium
+    /// between.
     pub fn new(class_counts: &[i64]) -> Shots {
-        let classes = |belongs: fn(i64) -> bool| {
-            class_counts
-                .iter()
-                .enumerate()
+        Shots::by_images(class_counts, 100, 20)
+    }
+
+    /// Groups classes by their actual training counts: more than `many`, fewer than `few`, which is at most `many`, and
+    /// between.
+    pub fn by_images(class_counts: &[i64], many: i64, few: i64) -> Shots {
+        let classes = |belongs: &dyn Fn(i64) -> bool| {
+            let classes = class_counts.iter().enumerate();
+            classes
                 .filter(|&(_, &count)| belongs(count))
                 .map(|(class, _)| class)
                 .collect()
         };
         Shots {
-            many: classes(|count| count > 100),
-            medium: classes(|count| (20..=100).contains(&count)),
-            few: classes(|count| count < 20),
+            many: classes(&|count| count > many),
+            medium: classes(&|count| (few..=many).contains(&count)),
+            few: classes(&|count| count < few),
         }
     }
 
@@ -176,7 +189,13 @@ mod tests {
 
     #[test]
     fn shots_follow_the_training_counts_with_both_thresholds_in_medium() {
-        let shots = Shots::new(&[500, 101, 100, 20, 19, 5]);
+        let counts = [500, 101, 100, 20, 19, 5];
+        let stated = ShotSplit::Thresholds { many: 101, few: 20 }.shots(&counts);
+        assert_eq!(
+            (stated.many, stated.medium, stated.few),
+            (vec![0], vec![1, 2, 3], vec![4, 5])
+        );
+        let shots = Shots::new(&counts);
         assert_eq!(
             shots,
             Shots {

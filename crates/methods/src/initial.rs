@@ -1,12 +1,11 @@
 //! Warm starts: a network that begins with what another has learnt.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::Model;
+use crate::{Model, Safetensors, SafetensorsError};
 
 /// The closed set of things that a network can begin with instead of random weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,19 +69,22 @@ impl Model {
     /// # Errors
     /// [`InitialError`]; the network may then be half another's.
     pub fn start_from(&mut self, path: &Path) -> Result<(), InitialError> {
-        let read = Tensor::read_safetensors(path).map_err(|error| InitialError::Read {
+        let unread = |error: SafetensorsError| InitialError::Read {
             path: path.into(),
             reason: error.to_string(),
-        })?;
-        let file: HashMap<String, Tensor> = read.into_iter().collect();
-        let found = |name: &str| file.get(&format!("model.{name}")).or_else(|| file.get(name));
+        };
+        let file = Safetensors::open(path).map_err(unread)?;
+        let found = |name: &str| match file.tensor(&format!("model.{name}")).map_err(unread)? {
+            None => file.tensor(name).map_err(unread),
+            found => Ok(found),
+        };
         let (head, backbone): (Vec<_>, Vec<_>) = self
             .named_tensors()
             .into_iter()
             .partition(|(name, _)| Model::is_in_head(name));
         for (name, variable) in backbone {
             let path = path.to_owned();
-            let Some(saved) = found(&name) else {
+            let Some(saved) = found(&name)? else {
                 return Err(InitialError::Missing { path, name });
             };
             if saved.size() != variable.size() {
@@ -94,14 +96,20 @@ impl Model {
                     expected,
                 });
             }
-            copy(saved, &variable);
+            copy(&saved, &variable);
         }
-        let fitting = head.iter().map(|(name, variable)| {
-            let saved = found(name).filter(|saved| saved.size() == variable.size())?;
-            Some((saved, variable))
-        });
-        for (saved, variable) in fitting.collect::<Option<Vec<_>>>().into_iter().flatten() {
-            copy(saved, variable);
+        let mut fitting = Vec::new();
+        for (name, variable) in &head {
+            fitting.extend(
+                found(name)?
+                    .filter(|saved| saved.size() == variable.size())
+                    .zip(Some(variable)),
+            );
+        }
+        if fitting.len() == head.len() {
+            for (saved, variable) in fitting {
+                copy(&saved, variable);
+            }
         }
         Ok(())
     }

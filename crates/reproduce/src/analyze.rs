@@ -7,6 +7,7 @@ mod arrays;
 mod features;
 mod figures;
 mod metadata;
+mod npy;
 mod source;
 mod tables;
 mod trained;
@@ -20,6 +21,8 @@ use tch::{Device, Tensor};
 use crate::run::metrics::MetricsRow;
 
 pub(crate) use figures::draw;
+#[cfg(feature = "fuzz")]
+pub(crate) use npy::tensor as npy_tensor;
 pub(crate) use source::{Source, Subject};
 pub(crate) use tables::{markdown, write};
 pub(crate) use trained::Split;

@@ -24,7 +24,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
-use methods::{Augmentation, Protocol, Recipe};
+use methods::{Augmentation, Protocol, Recipe, ShotSplit};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -213,7 +213,11 @@ impl Grid {
                         selection: self.file.selection,
                         imbalance: *imbalance.get_ref(),
                         validation,
-                        shots: self.file.shots,
+                        shots: self
+                            .file
+                            .shots
+                            .as_ref()
+                            .map_or_else(ShotSplit::default, |shots| *shots.get_ref()),
                         recipe: recipe.clone(),
                         method,
                         id: Remembered::default(),

@@ -1,47 +1,5 @@
 use super::*;
 
-/// Two classes; two training files of two records, one test file of two.
-pub(crate) const TINY: Cifar = Cifar {
-    name: "tiny",
-    classes: 2,
-    layouts: [
-        Layout {
-            folder: "tiny-bin",
-            archive: "tiny.tar.gz",
-            archive_md5: "not of any file",
-            format: Format::Binary { label_bytes: 2 },
-            train: Files {
-                split: "train",
-                names: &["a.bin", "b.bin"],
-                records: 2,
-            },
-            test: Files {
-                split: "test",
-                names: &["t.bin"],
-                records: 2,
-            },
-        },
-        Layout {
-            folder: "tiny-py",
-            archive: "tiny-python.tar.gz",
-            archive_md5: "not of any file",
-            format: Format::Pickle {
-                label_key: "fine_labels",
-            },
-            train: Files {
-                split: "train",
-                names: &["a", "b"],
-                records: 2,
-            },
-            test: Files {
-                split: "test",
-                names: &["t"],
-                records: 2,
-            },
-        },
-    ],
-};
-
 /// An image whose pixels tell the image, the plane and the place.
 fn image(of: u8) -> Vec<u8> {
     (0..IMAGE_BYTES)
@@ -217,5 +175,18 @@ fn corrupt_pickle_is_named() {
     assert!(
         message.ends_with("; the file is truncated or corrupt: fetch it again"),
         "{message}"
+    );
+}
+
+#[test]
+fn pickle_longer_than_any_batch_is_not_read() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("tiny-py")).unwrap();
+    let file = fs::File::create(root.path().join("tiny-py/a")).unwrap();
+    file.set_len(1 << 40).unwrap(); // a hole: the disk needs no such space, the memory would
+    assert_eq!(
+        message_without(root.path(), &load(root.path()).unwrap_err()),
+        "tiny-py/a: not a batch of tiny: 1099511627776 bytes, expected at most 1060864; the file is truncated or corrupt: \
+         fetch it again"
     );
 }

@@ -5,7 +5,8 @@ use std::thread::JoinHandle;
 use tar::EntryType;
 
 use super::*;
-use crate::cifar::tests::{TINY, tiny_files, tiny_pickles};
+use crate::cifar::TINY;
+use crate::cifar::tests::{tiny_files, tiny_pickles};
 use crate::unpack::tests::archive_of;
 
 /// What the server does with one request.

@@ -15,7 +15,7 @@ fn golden_resnet32_forward_and_backward() {
         compare(&mut comparison, Kind::Double, "f64.");
         let missing: Vec<&String> = fixture
             .expected_keys()
-            .filter(|key| !comparison.checked.contains(*key) && *key != "relu_margin")
+            .filter(|key| !comparison.checked.contains(*key))
             .collect();
         assert!(missing.is_empty(), "{}: not compared: {missing:?}", fixture.name);
         comparison.assert();

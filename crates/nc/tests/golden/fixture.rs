@@ -99,15 +99,20 @@ impl Fixture {
 
     /// Whether the file expects anything under `prefix`.
     pub(crate) fn expects(&self, prefix: &str) -> bool {
-        self.tensors.keys().any(|key| key.starts_with(prefix))
+        self.expected_keys().any(|key| key.starts_with(prefix))
     }
 
-    /// All keys that are neither inputs nor hyper-parameters nor marked as information.
+    /// All keys that are to be compared.
     pub(crate) fn expected_keys(&self) -> impl Iterator<Item = &String> {
-        self.tensors.keys().filter(|key| {
-            let input = key.starts_with("in.") || key.starts_with("hp.");
-            !input && self.notes[key.as_str()]["role"] != "info"
-        })
+        self.tensors.keys().filter(|key| self.is_expected(key))
+    }
+
+    /// Whether a key is to be compared: by its role in the manifest, of a key that no manifest mentions by its name.
+    fn is_expected(&self, key: &str) -> bool {
+        match self.notes[key]["role"].as_str() {
+            Some(role) => !["input", "hp", "info"].contains(&role),
+            None => !key.starts_with("in.") && !key.starts_with("hp."),
+        }
     }
 
     pub(crate) fn get(&self, key: &str) -> &Tensor {
@@ -132,9 +137,15 @@ impl Fixture {
 
     /// Relative tolerance of a key: a number, or one an entry where an f32 trajectory drifts apart step by step.
     fn relative(&self, key: &str) -> Tensor {
-        match self.tensors.get("tol.steps") {
-            Some(steps) if key.starts_with("steps.") => steps.to_kind(Kind::Double),
-            _ => Tensor::from(self.notes[key]["rtol"].as_f64().unwrap_or(self.tolerance[0])),
+        match &self.notes[key]["rtol"] {
+            Value::Array(steps) => {
+                let steps: Vec<f64> = steps
+                    .iter()
+                    .map(|step| step.as_f64().expect("tolerances are numbers"))
+                    .collect();
+                Tensor::from_slice(&steps)
+            }
+            rtol => Tensor::from(rtol.as_f64().unwrap_or(self.tolerance[0])),
         }
     }
 
@@ -147,7 +158,7 @@ impl Fixture {
 pub(crate) struct Comparison<'a> {
     pub(crate) fixture: &'a Fixture,
     pub(crate) checked: BTreeSet<String>,
-    failures: Vec<String>,
+    pub(crate) failures: Vec<String>,
 }
 
 impl<'a> Comparison<'a> {
@@ -159,9 +170,10 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares `got` with the file's `key`, if it has that key.
+    /// Compares `got` with the file's `key`, if it has that key and expects it.
     pub(crate) fn check(&mut self, key: &str, got: &Tensor) {
-        if let Some(want) = self.fixture.tensors.get(key) {
+        let want = self.fixture.tensors.get(key);
+        if let Some(want) = want.filter(|_| self.fixture.is_expected(key)) {
             self.failures.extend(self.fixture.mismatch(key, want, got));
             self.checked.insert(key.to_owned());
         }

@@ -1,20 +1,24 @@
 //! Arrays: the named tensors of a safetensors or npz file.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek};
+use std::fs::{self, File};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
-use half::f16;
-use npyz::npz::{NpzArchive, file_name_from_array_name};
-use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+use anyhow::{Context, anyhow, bail, ensure};
+use methods::{Precision, Safetensors};
 use tch::Tensor;
-use tch::kind::Element;
+use zip::ZipArchive;
+
+use super::metadata::PRECISION;
+use super::npy::{self, Header};
 
 /// What is looked for in a file; other arrays may be of any kind.
 const WANTED: [&str; 6] = ["features", "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
 /// What only a checkpoint has.
 const NEXT_EPOCH: &str = "next_epoch";
+/// No stream of deflate becomes more times as long.
+const MOST_EXPANSION: u64 = 1032;
 
 /// A file's arrays by name.
 #[derive(Debug)]
@@ -22,13 +26,16 @@ pub(crate) struct Arrays {
     wanted: HashMap<String, Tensor>,
     /// Names of all arrays, sorted.
     names: Vec<String>,
+    /// Arithmetic that a safetensors file says its features were computed in; an npz file has no place for it.
+    pub(crate) precision: Option<Precision>,
 }
 
 impl Arrays {
     /// Reads a `.safetensors` or a `.npz` file.
     ///
     /// # Errors
-    /// If the file has another ending, cannot be read or is damaged, or an array has a kind that tensors do not have.
+    /// If the file has another ending, cannot be read or is damaged, or an array that is looked for has a kind that tensors do
+    /// not have.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Arrays> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("safetensors") => safetensors(path),
@@ -65,21 +72,25 @@ impl Arrays {
 }
 
 fn safetensors(path: &Path) -> anyhow::Result<Arrays> {
-    let tensors = Tensor::read_safetensors(path).context("it is not a sound safetensors file; save it again")?;
-    let mut names: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-    names.sort();
+    let file = Safetensors::open(path).context("it is not a sound safetensors file; save it again")?;
+    let mut wanted = HashMap::new();
+    for name in WANTED {
+        wanted.extend(file.tensor(name)?.map(|tensor| (name.to_owned(), tensor)));
+    }
     Ok(Arrays {
-        wanted: tensors
-            .into_iter()
-            .filter(|(name, _)| WANTED.contains(&name.as_str()))
-            .collect(),
-        names,
+        wanted,
+        names: file.names().map(str::to_owned).collect(),
+        precision: file.word(PRECISION).and_then(Precision::by_name),
     })
 }
 
 fn npz(path: &Path) -> anyhow::Result<Arrays> {
-    let mut archive = NpzArchive::open(path).context("it is not a sound npz file; save it again")?;
-    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    // Before it is opened: to open a pipe is to wait for somebody to write into it.
+    ensure!(fs::metadata(path)?.is_file(), "it is not a plain file");
+    let file = BufReader::new(File::open(path)?);
+    let mut archive = ZipArchive::new(file).context("it is not a sound npz file; save it again")?;
+    let arrays = archive.file_names().filter_map(|name| name.strip_suffix(".npy"));
+    let mut names: Vec<String> = arrays.map(str::to_owned).collect();
     names.sort();
     let mut wanted = HashMap::new();
     for name in WANTED {
@@ -89,62 +100,134 @@ fn npz(path: &Path) -> anyhow::Result<Arrays> {
             wanted.insert(name.to_owned(), tensor);
         }
     }
-    Ok(Arrays { wanted, names })
+    Ok(Arrays {
+        wanted,
+        names,
+        precision: None,
+    })
 }
 
-/// Reads an array to its end before it is understood: only then has its checksum been compared.
-fn entry(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> anyhow::Result<Tensor> {
+/// Reads an array to its end before it is understood: only then has its checksum been compared. Its header alone is read before
+/// that, so that no memory is taken for numbers that the file does not have.
+fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> anyhow::Result<Tensor> {
+    let mut file = archive.by_name(&format!("{name}.npy"))?;
+    let (length, compressed) = (file.size(), file.compressed_size());
+    ensure!(
+        length <= compressed.saturating_mul(MOST_EXPANSION),
+        "the archive says that its {compressed} bytes become {length}, more than deflate makes of them"
+    );
     let mut bytes = Vec::new();
-    let mut file = archive.zip_archive().by_name(&file_name_from_array_name(name))?;
-    file.read_to_end(&mut bytes)?;
-    tensor(NpyFile::new(bytes.as_slice())?)
+    file.by_ref().take(Header::PREFIX).read_to_end(&mut bytes)?;
+    let missing = Header::length(&bytes)?.saturating_sub(Header::PREFIX);
+    file.by_ref().take(missing).read_to_end(&mut bytes)?;
+    Header::read(&bytes)?.check(length)?;
+    file.take(length + 1).read_to_end(&mut bytes)?;
+    npy::tensor(bytes)
 }
 
-/// A NumPy array of any byte order and either order of axes; unsigned numbers become i64.
-fn tensor(array: NpyFile<impl Read>) -> anyhow::Result<Tensor> {
-    let mut shape = array
-        .shape()
-        .iter()
-        .map(|&size| i64::try_from(size))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (order, dtype) = (array.order(), array.dtype());
-    let kind = match &dtype {
-        DType::Plain(kind) => Some((kind.type_char(), kind.size_field())),
-        _ => None,
-    };
-    let flat = match kind {
-        Some((TypeChar::Float, 2)) => values::<f16>(array)?,
-        Some((TypeChar::Float, 4)) => values::<f32>(array)?,
-        Some((TypeChar::Float, 8)) => values::<f64>(array)?,
-        Some((TypeChar::Int, 1)) => values::<i8>(array)?,
-        Some((TypeChar::Int, 2)) => values::<i16>(array)?,
-        Some((TypeChar::Int, 4)) => values::<i32>(array)?,
-        Some((TypeChar::Int, 8)) => values::<i64>(array)?,
-        Some((TypeChar::Uint, 1)) => values::<u8>(array)?,
-        Some((TypeChar::Uint, 2)) => unsigned::<u16>(array)?,
-        Some((TypeChar::Uint, 4)) => unsigned::<u32>(array)?,
-        Some((TypeChar::Uint, 8)) => unsigned::<u64>(array)?,
-        _ => bail!(
-            "it is of kind {}; convert features to float32 and labels to int64",
-            dtype.descr()
-        ),
-    };
-    if order == Order::C {
-        return Ok(flat.f_reshape(&shape)?);
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write};
+
+    use tch::Kind;
+    use zip::ZipWriter;
+    use zip::write::FileOptions;
+
+    use super::*;
+
+    fn npz_of(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, entry) in entries {
+            zip.start_file(*name, FileOptions::default()).expect("memory");
+            zip.write_all(entry).expect("memory");
+        }
+        zip.finish().expect("memory").into_inner()
     }
-    shape.reverse(); // Fortran's order is that of the transposed array
-    let axes: Vec<i64> = (0..shape.len() as i64).rev().collect();
-    Ok(flat.f_reshape(&shape)?.permute(axes))
-}
 
-fn values<T: Deserialize + Element>(array: NpyFile<impl Read>) -> anyhow::Result<Tensor> {
-    Ok(Tensor::from_slice(&array.into_vec::<T>()?))
-}
+    fn npy(header: &str, numbers: &[u8]) -> Vec<u8> {
+        let length = (header.len() as u16).to_le_bytes();
+        [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), numbers].concat()
+    }
 
-fn unsigned<T: Deserialize>(array: NpyFile<impl Read>) -> anyhow::Result<Tensor>
-where
-    i64: TryFrom<T, Error: std::error::Error + Send + Sync + 'static>,
-{
-    let numbers = array.into_vec::<T>()?.into_iter().map(i64::try_from);
-    Ok(Tensor::from_slice(&numbers.collect::<Result<Vec<i64>, _>>()?))
+    fn read(name: &str, bytes: &[u8]) -> Result<Arrays, String> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("writable");
+        Arrays::read(&path).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn arrays_that_are_not_looked_for_may_be_of_any_kind() {
+        let header = r#"{"f8":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]},
+            "u64":{"dtype":"U64","shape":[1],"data_offsets":[1,9]},
+            "labels":{"dtype":"U16","shape":[2],"data_offsets":[9,13]}}"#;
+        let numbers = [0, 255, 255, 255, 255, 255, 255, 255, 255, 1, 0, 2, 1];
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &numbers].concat();
+        let labels = read("mine.safetensors", &bytes)
+            .expect("sound")
+            .require("labels")
+            .expect("labels");
+        assert_eq!(Vec::<i64>::try_from(&labels).expect("i64"), [1, 258]);
+        let missing = read("mine.safetensors", &bytes)
+            .expect("sound")
+            .require("features")
+            .expect_err("none");
+        assert_eq!(
+            missing.to_string(),
+            "it has no array `features`, it has `f8`, `labels`, `u64`; save `features` [n, d] and `labels` [n]"
+        );
+
+        let objects = npy(
+            "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+            b"\x80\x04N.",
+        );
+        let labels = npy(
+            "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }",
+            &[1, 0, 2, 1],
+        );
+        let zip = npz_of(&[
+            ("paths.npy", objects.clone()),
+            ("labels.npy", labels),
+            ("notes.txt", Vec::new()),
+        ]);
+        let mut arrays = read("mine.npz", &zip).expect("sound");
+        assert_eq!(arrays.names, ["labels", "paths"]);
+        assert_eq!(arrays.require("labels").expect("labels").kind(), Kind::Int64);
+        assert_eq!(
+            read("mine.npz", &npz_of(&[("labels.npy", objects)])).expect_err("objects"),
+            "`labels` cannot be read; save it again: it is of kind |O; convert features to float32 and labels to int64"
+        );
+    }
+
+    #[test]
+    fn sizes_that_a_file_only_claims_take_no_memory() {
+        let rows = npy(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 64), }",
+            &[0; 8],
+        );
+        assert_eq!(
+            read("mine.npz", &npz_of(&[("features.npy", rows)])).expect_err("no such rows"),
+            "`features` cannot be read; save it again: its header says shape [4611686018427387904, 64] and 4 bytes a number, \
+             but 8 bytes follow it"
+        );
+        let labels = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }", &[0; 4]);
+        let mut claims = npz_of(&[("labels.npy", labels)]);
+        let directory = claims
+            .windows(4)
+            .rposition(|window| window == b"PK\x01\x02")
+            .expect("a zip has one");
+        claims[directory + 24..directory + 28].copy_from_slice(&u32::MAX.to_le_bytes()[..4]);
+        claims[directory + 27] = 0x7f;
+        let message = read("mine.npz", &claims).expect_err("no such size");
+        assert!(
+            message.starts_with("`labels` cannot be read; save it again: the archive says that its ")
+                && message.ends_with(" bytes become 2147483647, more than deflate makes of them"),
+            "{message}"
+        );
+        assert_eq!(
+            read("mine.safetensors", &[0xff; 16]).expect_err("no such header"),
+            "it is not a sound safetensors file; save it again: it has 16 bytes, too few for the header that its first eight \
+             promise"
+        );
+    }
 }

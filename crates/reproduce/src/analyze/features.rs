@@ -12,6 +12,8 @@ use super::{Origin, metadata};
 
 /// Longest feature vector: its scatter is a matrix of 2 GiB.
 const MOST_ENTRIES: i64 = 16_384;
+/// Most classes: the angles between them are a matrix of the same size.
+const MOST_CLASSES: i64 = 16_384;
 
 /// Features of n samples, as many labels, and what may come with them. Nothing here is checked before
 /// [`Analysis::of`](super::Analysis::of), other than that labels and counts are whole numbers.
@@ -39,6 +41,9 @@ impl Features {
         if weight.is_none() && bias.is_some() {
             bail!("it has a `bias` but no `weight`; give both, or neither");
         }
+        if let Some(weight) = &weight {
+            check_not_transposed(weight, &vectors)?;
+        }
         let class_counts = arrays.take("class_counts").map(|counts| {
             let counts = whole_numbers("class_counts", &counts)?;
             Vec::try_from(&counts).map_err(|_| Error::Shape {
@@ -59,8 +64,16 @@ impl Features {
     ///
     /// # Errors
     /// If labels without a classifier are negative, or so large that most classes would be absent: that is a wrong array or
-    /// a mark for "no class".
+    /// a mark for "no class". If there are so many classes that the angles between them would not fit in memory.
     pub(crate) fn classes(&self) -> anyhow::Result<i64> {
+        let classes = self.classes_stated()?;
+        if classes > MOST_CLASSES {
+            bail!("there are {classes} classes, and angles are drawn between all of them; give at most {MOST_CLASSES}");
+        }
+        Ok(classes)
+    }
+
+    fn classes_stated(&self) -> anyhow::Result<i64> {
         if let Some(classifier) = &self.classifier {
             return Ok(classifier.weight.size().first().copied().unwrap_or(0));
         }
@@ -147,6 +160,20 @@ impl Features {
     }
 }
 
+/// Refuses the weight `[d, k]` of a network that multiplies from the left, as TensorFlow, JAX and normed heads of PyTorch do.
+fn check_not_transposed(weight: &Tensor, vectors: &Tensor) -> anyhow::Result<()> {
+    if let ([rows, columns], [_, dimension]) = (weight.size().as_slice(), vectors.size().as_slice())
+        && rows == dimension
+        && columns != dimension
+    {
+        bail!(
+            "`weight` has shape [{rows}, {columns}], but features have {dimension} entries and a row of `weight` is a class's; \
+             it looks transposed: save `numpy.ascontiguousarray(weight.T)`"
+        );
+    }
+    Ok(())
+}
+
 /// The same numbers as i64.
 fn whole_numbers(what: &'static str, tensor: &Tensor) -> Result<Tensor, Error> {
     match tensor.kind() {
@@ -156,5 +183,52 @@ fn whole_numbers(what: &'static str, tensor: &Tensor) -> Result<Tensor, Error> {
             expected: "i64, class indices from 0",
             found: format!("{other:?}"),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn features(weight: Option<Tensor>, labels: &[i64]) -> Features {
+        Features {
+            vectors: Tensor::zeros([labels.len() as i64, 4], (Kind::Float, Device::Cpu)),
+            labels: Tensor::from_slice(labels),
+            classifier: weight.map(|weight| Classifier { weight, bias: None }),
+            class_counts: None,
+        }
+    }
+
+    #[test]
+    fn a_transposed_weight_is_recognised_and_the_line_that_mends_it_is_said() {
+        let ones = |shape: [i64; 2]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
+        let vectors = ones([6, 16]);
+        assert_eq!(
+            check_not_transposed(&ones([16, 10]), &vectors)
+                .expect_err("transposed")
+                .to_string(),
+            "`weight` has shape [16, 10], but features have 16 entries and a row of `weight` is a class's; it looks transposed: \
+             save `numpy.ascontiguousarray(weight.T)`"
+        );
+        for fitting in [[10, 16], [16, 16], [10, 10]] {
+            check_not_transposed(&ones(fitting), &vectors).expect("not transposed, or wrong in another way");
+        }
+    }
+
+    #[test]
+    fn more_classes_than_there_is_memory_for_their_angles_are_refused() {
+        let labels: Vec<i64> = (0..16_385).collect();
+        assert_eq!(
+            features(None, &labels).classes().expect_err("too many").to_string(),
+            "there are 16385 classes, and angles are drawn between all of them; give at most 16384"
+        );
+        assert_eq!(
+            features(None, &labels[..16_384])
+                .classes()
+                .expect("as many as there may be"),
+            16_384
+        );
     }
 }

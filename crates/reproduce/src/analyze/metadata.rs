@@ -1,5 +1,5 @@
 //! Metadata: words in the header of a safetensors file, beside its arrays. A file begins with the header's length (8 bytes,
-//! little-endian) and the header, JSON padded with spaces.
+//! little-endian) and the header, JSON padded with spaces. [`methods::Safetensors`] reads it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,8 +15,6 @@ pub(crate) const PRECISION: &str = "precision";
 const WORDS: &str = "__metadata__";
 /// Arrays begin at multiples of this many bytes.
 const ALIGNMENT: usize = 8;
-/// Longest header that the format allows.
-const LONGEST: u64 = 100_000_000;
 
 /// Copies the safetensors file `from` to `to` with `words` in its header.
 ///
@@ -35,23 +33,13 @@ pub(crate) fn add(from: &Path, to: &Path, words: &HashMap<&str, &str>) -> io::Re
     Ok(())
 }
 
-/// The word called `name` in the header of a safetensors file, if it has one.
-///
-/// # Errors
-/// If the file cannot be read or has no sound header.
-pub(crate) fn word(path: &Path, name: &str) -> io::Result<Option<String>> {
-    let header = header(&mut File::open(path)?)?;
-    let word = header.get(WORDS).and_then(|words| words.get(name)?.as_str());
-    Ok(word.map(str::to_owned))
-}
-
 /// Reads the header; `file` stands at the first array then.
 fn header(file: &mut File) -> io::Result<Map<String, Value>> {
     let mut length = [0; 8];
     file.seek(SeekFrom::Start(0))?;
     file.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
-    if length > LONGEST {
+    if length > file.metadata()?.len() {
         return Err(io::Error::other("it is not a sound safetensors file; save it again"));
     }
     let mut header = vec![0; length as usize];
@@ -61,6 +49,7 @@ fn header(file: &mut File) -> io::Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use methods::Safetensors;
     use tch::Tensor;
 
     use super::*;
@@ -75,14 +64,14 @@ mod tests {
         ];
         Tensor::write_safetensors(&arrays, &plain).expect("room");
         add(&plain, &worded, &HashMap::from([("precision", "bf16")])).expect("room");
-        assert_eq!(word(&worded, "precision").expect("a header"), Some("bf16".to_owned()));
-        assert_eq!(word(&plain, "precision").expect("a header"), None);
+        let word = |path| Safetensors::open(path).expect("a header").word("precision").map(str::to_owned);
+        assert_eq!((word(&worded), word(&plain)), (Some("bf16".to_owned()), None));
         for (name, array) in Tensor::read_safetensors(&worded).expect("a sound file") {
             let (_, expected) = arrays.iter().find(|(other, _)| *other == name).expect("one of both");
             assert_eq!(array, *expected);
         }
         std::fs::write(&plain, [0xff; 16]).expect("room");
-        let refusal = word(&plain, "precision").expect_err("such a header would be 18 exabytes long");
+        let refusal = add(&plain, &worded, &HashMap::new()).expect_err("such a header would be 18 exabytes long");
         assert_eq!(refusal.to_string(), "it is not a sound safetensors file; save it again");
     }
 }

@@ -4,12 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use methods::Precision;
 
 use super::Origin;
 use super::arrays::Arrays;
 use super::features::Features;
-use super::metadata;
 use super::trained::{Split, Trained};
 use crate::run::metrics::MetricsRow;
 
@@ -72,7 +70,7 @@ impl Source {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Subject {
             origin: Origin {
-                precision: self.stated_precision(),
+                precision: arrays.precision,
                 ..self.origin(&stem)
             },
             features: Features::of(arrays)?,
@@ -91,12 +89,6 @@ impl Source {
             features: trained.features,
             epochs: trained.epochs,
         }
-    }
-
-    /// What a features file says of itself; an npz file has no place for it.
-    fn stated_precision(&self) -> Option<Precision> {
-        let word = metadata::word(&self.path, metadata::PRECISION).ok()??;
-        Precision::by_name(&word)
     }
 
     fn origin(&self, default_name: &str) -> Origin {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use methods::ShotSplit;
 use toml::Spanned;
 
 use super::error::{Fault, Refusal};
@@ -40,6 +41,17 @@ impl GridFile {
                 expected: "1 or more",
             };
             return Err(Fault::new(validation.span(), refusal));
+        }
+        if let Some(shots) = &self.shots
+            && let ShotSplit::Thresholds { many, few } = *shots.get_ref()
+            && !(0..=many).contains(&few)
+        {
+            let refusal = Refusal::Setting {
+                name: "few",
+                value: few as f64,
+                expected: "0 to `many`: the classes between the two thresholds are the medium-shot ones",
+            };
+            return Err(Fault::new(shots.span(), refusal));
         }
         let names: Vec<Spanned<String>> = self.method.iter().map(|entry| entry.name.clone()).collect();
         if let Some(name) = names.iter().find(|name| !can_name_a_directory(name.get_ref())) {

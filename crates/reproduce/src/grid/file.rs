@@ -31,8 +31,7 @@ pub(super) struct GridFile {
     /// Which images are held out before that.
     pub(super) validation: Option<Spanned<Validation>>,
     /// Which classes count as many-, medium- and few-shot.
-    #[serde(default)]
-    pub(super) shots: ShotSplit,
+    pub(super) shots: Option<Spanned<ShotSplit>>,
     /// Whether the summary has a table of accuracies under Gaussian noise.
     #[serde(default)]
     pub(super) noise_table: bool,

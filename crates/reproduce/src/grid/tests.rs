@@ -4,7 +4,9 @@ use methods::{LearningRate, Regularizer, Reweight, SecondStage};
 
 use super::*;
 
+mod other_files;
 mod refusals;
+mod shots;
 
 const GRID: &str = r#"
 dataset = "cifar10"

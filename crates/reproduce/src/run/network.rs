@@ -1,5 +1,6 @@
 //! Network: what another run has trained, for this one to begin with or to learn from.
 
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,12 @@ pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> any
 /// SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
-/// If it cannot be read.
+/// If it cannot be read or is not a plain file: a device has no end.
 pub(crate) fn digest(path: &Path) -> io::Result<String> {
-    Ok(format!("{:x}", Sha256::digest(std::fs::read(path)?)))
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok(format!("{:x}", digest.finalize()))
 }

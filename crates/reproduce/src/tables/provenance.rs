@@ -14,11 +14,15 @@ const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1
     are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.";
 
 /// Which classes many, medium and few are.
-pub(crate) fn groups(shots: ShotSplit) -> &'static str {
+pub(crate) fn groups(shots: ShotSplit) -> String {
     match shots {
-        ShotSplit::Images => "the classes with more than 100, with 20 to 100 and with fewer than 20 training images",
+        ShotSplit::Images => groups(ShotSplit::Thresholds { many: 100, few: 20 }),
+        ShotSplit::Thresholds { many, few } => {
+            format!("the classes with more than {many}, with {few} to {many} and with fewer than {few} training images")
+        }
         ShotSplit::Index => {
             "the first 36 %, the next 35 % and the last 29 % of the classes, from the largest to the smallest"
+                .to_owned()
         }
     }
 }

@@ -162,7 +162,7 @@ struct Conditions {
     /// Images of each class that were held out.
     held_out: i64,
     /// Which classes many, medium and few are.
-    shots: &'static str,
+    shots: String,
     /// What was done to images.
     augmentation: String,
 }

@@ -1,0 +1,32 @@
+//! The parsers of files, as the targets of `fuzz/` call them: each on whatever bytes, of a data set of six images.
+
+use std::path::Path;
+
+use crate::cifar::TINY;
+use crate::unpack::unpack;
+use crate::{DataError, cifar_pickle};
+
+/// Loads both splits from below `data_root`, in either layout, and returns their number of images.
+///
+/// # Errors
+/// With whatever is wrong with the files.
+pub fn cifar(data_root: &Path) -> Result<i64, DataError> {
+    let loaded = TINY.read(data_root)?;
+    Ok(loaded.train.images.size()[0] + loaded.test.images.size()[0])
+}
+
+/// Reads a batch of two images in the Python layout and returns the number of its labels.
+///
+/// # Errors
+/// With whatever is wrong with the bytes.
+pub fn cifar_pickle(bytes: &[u8]) -> Result<usize, String> {
+    cifar_pickle::parse(bytes, "fine_labels", 2).map(|records| records.labels.len())
+}
+
+/// Unpacks an archive to `data_root/tiny-bin`.
+///
+/// # Errors
+/// With whatever is wrong with the archive.
+pub fn archive(bytes: &[u8], data_root: &Path) -> Result<(), DataError> {
+    unpack(bytes, Path::new(TINY.archive), data_root, "tiny-bin")
+}

@@ -1,0 +1,74 @@
+//! The parsers of files, as the targets of `fuzz/` call them: each on a file of whatever bytes.
+
+use std::path::Path;
+
+use crate::analyze::{Analysis, Source, Split, npy_tensor};
+use crate::grid::{Grid, Options};
+use crate::run::directory::{RunDir, cut_rows};
+use crate::run::metrics::{self, MetricsRow};
+use crate::run::scores::{ConfusionRow, RobustnessRow};
+
+/// Reads a features file, measures it, and returns the number of classes.
+///
+/// # Errors
+/// With whatever is wrong with the file.
+pub fn features(path: &Path) -> anyhow::Result<usize> {
+    let source = Source::parse(&path.to_string_lossy()).map_err(anyhow::Error::msg)?;
+    let subject = source.read(Split::Test, None)?;
+    Ok(Analysis::of(&subject)?.by_class.len())
+}
+
+/// Reads an array as NumPy saves it, and returns its shape.
+///
+/// # Errors
+/// With whatever is wrong with the bytes.
+pub fn npy(bytes: Vec<u8>) -> anyhow::Result<Vec<i64>> {
+    Ok(npy_tensor(bytes)?.size())
+}
+
+/// Reads a grid file and plans its runs, and returns their number.
+///
+/// # Errors
+/// With whatever is wrong with the file.
+pub fn grid(path: &Path) -> anyhow::Result<usize> {
+    Ok(Grid::load(path)?.runs(&Options::default())?.len())
+}
+
+/// Reads a `metrics.csv`, cuts it at `next_epoch` and completes its columns, as a resumed run does, and returns the number of rows
+/// that are left.
+///
+/// # Errors
+/// With whatever is wrong with the file.
+pub fn metrics(path: &Path, next_epoch: i64) -> anyhow::Result<usize> {
+    let read = metrics::read::<MetricsRow>(path);
+    cut_rows(path, next_epoch)?;
+    read?;
+    metrics::complete_columns(path)?;
+    Ok(metrics::read::<MetricsRow>(path)?.len())
+}
+
+/// Reads a file as the tables that `report` reads, and returns the number of their rows.
+///
+/// # Errors
+/// With whatever is wrong with the file.
+pub fn scores(path: &Path) -> anyhow::Result<usize> {
+    match metrics::read::<ConfusionRow>(path) {
+        Ok(rows) => Ok(rows.len()),
+        Err(_) => Ok(metrics::read::<RobustnessRow>(path)?.len()),
+    }
+}
+
+/// Reads `config.toml`, `environment.toml` and `outcome.json` of a run's directory.
+///
+/// # Errors
+/// With whatever is wrong with them.
+pub fn run_directory(path: &Path) -> anyhow::Result<()> {
+    let run_dir = RunDir::at(path);
+    let run = run_dir.run().map(|run| run.id());
+    let environment = run_dir.environment();
+    let outcome = run_dir.outcome();
+    run?;
+    environment?;
+    outcome?;
+    Ok(())
+}

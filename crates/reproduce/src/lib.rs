@@ -1,0 +1,109 @@
+//! The program `reproduce`: a library only so that the targets of `fuzz/` reach the parsers in it.
+
+mod analyze;
+mod bench;
+mod command_line;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
+mod grid;
+mod openmp;
+mod out;
+mod results;
+mod run;
+mod schedule;
+mod tables;
+
+use std::process::ExitCode;
+
+use methods::TrainError;
+use torch_shim::{GpuSupport, GraphError};
+
+use crate::command_line::arguments::{Arguments, Verb};
+use crate::command_line::verbs;
+use crate::run::directory::RunDirError;
+use crate::run::worker;
+use crate::schedule::process;
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::typed() {
+        Ok(arguments) => arguments,
+        Err(answer) => return told_by_clap(&answer),
+    };
+    if !matches!(arguments.verb, Verb::Run(_) | Verb::Submit(_) | Verb::Worker(_)) {
+        sigpipe::reset(); // `reproduce plan … | head` ends in silence; a grid goes on without a reader
+    }
+    if matches!(arguments.verb, Verb::Analyze(_) | Verb::Bench(_)) {
+        openmp::restart_where_threads_sleep();
+    }
+    torch_shim::keep_freed_memory();
+    let gpu_support = if arguments.verb.computes() {
+        torch_shim::load_gpu_support() // before the first tensor: libtorch counts its devices then
+    } else {
+        GpuSupport::Absent
+    };
+    let done = match arguments.verb {
+        Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid),
+        Verb::Run(arguments) => verbs::run(&arguments, &gpu_support),
+        Verb::Plan(arguments) => verbs::plan(&arguments),
+        Verb::Status(arguments) => verbs::status(&arguments),
+        Verb::Report(arguments) => verbs::report(&arguments),
+        Verb::Analyze(arguments) => verbs::analyze(&arguments),
+        Verb::Data { data } => verbs::data(data.as_deref()),
+        Verb::Methods { grids } => verbs::methods(&grids),
+        Verb::Submit(arguments) => verbs::submit(&arguments),
+        Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| ExitCode::SUCCESS),
+        Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        out::note(&format!("error: {}", told(&error)));
+        if let Some(RunDirError::Held { .. }) = error.downcast_ref() {
+            return ExitCode::from(process::HELD);
+        }
+        let graph_failed = error.is::<GraphError>() || matches!(error.downcast_ref(), Some(TrainError::Graph(_)));
+        ExitCode::from(if graph_failed { process::GRAPH_FAILED } else { 2 })
+    })
+}
+
+/// Help, the version, or why what was typed is refused.
+fn told_by_clap(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(error) if !answer.use_stderr() => {
+            out::note(&format!("error: cannot write to standard output: {error}"));
+            ExitCode::from(2)
+        }
+        _ => ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2)),
+    }
+}
+
+/// An error and its causes in one line. Many a message tells its cause itself; it is not told twice.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |text, cause| {
+            if text.is_empty() {
+                cause
+            } else if text.contains(&cause) {
+                text
+            } else {
+                format!("{text}: {cause}")
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_told_and_none_is_told_twice() {
+        let error = anyhow!("no space left").context("cannot write a.csv: no space left; make room");
+        assert_eq!(
+            told(&error.context("run ce failed")),
+            "run ce failed: cannot write a.csv: no space left; make room"
+        );
+    }
+}
