@@ -46,7 +46,8 @@ fn rows_are_on_the_disk_before_the_checkpoint_that_counts_them_and_a_name_is_onc
         match deed.as_str() {
             "write" => {
                 unflushed.insert(path.as_str());
-                if !path.ends_with(".tmp") && seen.insert(path.as_str()) {
+                let is_temporary = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "tmp");
+                if !is_temporary && seen.insert(path.as_str()) {
                     unflushed.insert(folder);
                 }
             }

@@ -63,7 +63,13 @@ fn a_run_whose_rows_do_not_agree_with_its_checkpoint_is_refused_in_both_stages()
                 (with_a_row_twice(&text), "has "),
                 (String::new(), "has no header"),
             ];
-            for (damaged, fault) in damage.into_iter().take(if run == first_stage { 4 } else { 1 }) {
+            // Every damage of one table; the others are checked by the same lines.
+            let tried = if run == first_stage && table == "per_class.csv" {
+                4
+            } else {
+                1
+            };
+            for (damaged, fault) in damage.into_iter().take(tried) {
                 sandbox.write(&file, &damaged);
                 refused(fault);
                 assert_eq!(sandbox.read(&file), damaged, "it is left alone");

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let finished = outcomes(&out, &planned)?;
     unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
     let asked = arguments.asked();
-    let begun = preflight::check_settings(&asked, &finished, &unfinished, &out)?;
+    let begun = preflight::check_settings(asked, &finished, &unfinished, &out)?;
     let most_threads = begun.iter().map(|begun| begun.threads).chain(asked.threads).max();
     let slots = Slots::new(
         arguments.device.as_deref(),

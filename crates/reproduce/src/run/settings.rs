@@ -145,7 +145,7 @@ impl Asked {
     ///
     /// # Errors
     /// With the first setting that is asked for otherwise.
-    pub(crate) fn admits(&self, run: &str, kept: Kept<'_>) -> Result<(), OtherSettings> {
+    pub(crate) fn admits(self, run: &str, kept: Kept<'_>) -> Result<(), OtherSettings> {
         let refused = |trained: String, asked: String| {
             let run = run.to_owned();
             Err(OtherSettings::Asked { run, trained, asked })
@@ -178,7 +178,7 @@ impl Asked {
     /// # Errors
     /// If what is asked for is not what `run`, or a run that it needs, was trained with.
     pub(crate) fn settings(
-        &self,
+        self,
         run: &str,
         begun: Option<&Environment>,
         needed: &[Outcome],

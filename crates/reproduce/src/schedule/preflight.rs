@@ -16,7 +16,7 @@ use crate::schedule::Task;
 /// # Errors
 /// With the first run that has other settings, or whose environment cannot be read.
 pub(crate) fn check_settings(
-    asked: &Asked,
+    asked: Asked,
     finished: &[Outcome],
     unfinished: &[Task],
     out: &Path,
