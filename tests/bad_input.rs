@@ -164,11 +164,12 @@ fn a_truncated_data_file_is_refused_before_training() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_refused() {
+fn a_file_in_place_of_the_folder_of_results_is_refused_by_every_verb() {
     let sandbox = Sandbox::new(TINY);
     sandbox.write("out", "a file, not a folder");
-    sandbox
-        .run(&[])
-        .refused(2, &["cannot use out/", "Not a directory", "choose another --out"]);
+    let expected = "error: out is a file, not a folder of results; choose another --out\n";
+    for verb in ["run", "report", "status", "submit"] {
+        sandbox.reproduce(verb, &[]).refused(2, &[expected]);
+    }
     assert_eq!(sandbox.read("out"), "a file, not a folder");
 }
