@@ -98,11 +98,11 @@ fn a_cuda_graph_without_a_gpu_is_refused() {
 #[test]
 fn an_imbalance_that_leaves_a_class_empty_is_refused_before_training() {
     refuses(
-        &Sandbox::with("ratio = 400", "ratio = 600"),
+        &Sandbox::with("ratio = 400", "ratio = 1200"),
         &[],
         &[
-            "imbalance exponential 600 leaves class 9 without images",
-            "a ratio of at most 500",
+            "imbalance exponential 1200 leaves class 9 without images",
+            "a ratio of at most 1000",
         ],
     );
 }
@@ -113,8 +113,8 @@ fn a_batch_larger_than_the_data_is_refused_before_training() {
         &Sandbox::with("batch_size = 64", "batch_size = 6400"),
         &[],
         &[
-            "batch_size 6400 is larger than the 1022 training images",
-            "set batch_size to 1022 or less",
+            "batch_size 6400 is larger than the 2049 training images",
+            "set batch_size to 2049 or less",
         ],
     );
 }
@@ -164,11 +164,12 @@ fn a_truncated_data_file_is_refused_before_training() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_refused() {
+fn a_file_in_place_of_the_folder_of_results_is_refused_by_every_verb() {
     let sandbox = Sandbox::new(TINY);
     sandbox.write("out", "a file, not a folder");
-    sandbox
-        .run(&[])
-        .refused(2, &["cannot use out/", "Not a directory", "choose another --out"]);
+    let expected = "error: out is a file, not a folder of results; choose another --out\n";
+    for verb in ["run", "report", "status", "submit"] {
+        sandbox.reproduce(verb, &[]).refused(2, &[expected]);
+    }
     assert_eq!(sandbox.read("out"), "a file, not a folder");
 }

@@ -199,8 +199,8 @@ fn misspelt_verbs_and_numbers_out_of_range_are_refused_with_the_remedy() {
         ("--epochs ''", "`` is no whole number; say one such as 30"),
         ("--validation -5", "`--validation` is -5; set it to 1 or more"),
         (
-            "--validation 500",
-            "`--validation` is 500, but a class of shapes has 500 training images",
+            "--validation 1000",
+            "`--validation` is 1000, but a class of shapes has 1000 training images",
         ),
         ("--seeds 0,", "`` is no whole number"),
         (

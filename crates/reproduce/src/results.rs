@@ -67,6 +67,12 @@ impl Configuration<'_> {
 /// # Errors
 /// If it is another one's, or what it says cannot be read.
 pub(crate) fn check(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Result<bool> {
+    if out.is_file() {
+        bail!(
+            "{} is a file, not a folder of results; choose another --out",
+            out.display()
+        );
+    }
     let path = out.join("recipe.toml");
     let text = match fs::read_to_string(&path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
