@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::analyze::{Analysis, Source, Split, npy_tensor};
 use crate::grid::{Grid, Options};
-use crate::run::directory::{RunDir, cut_rows};
+use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
+use crate::run::rows::EpochTable;
 use crate::run::scores::{ConfusionRow, RobustnessRow};
 
 /// Reads a features file, measures it, and returns the number of classes.
@@ -41,7 +42,11 @@ pub fn grid(path: &Path) -> anyhow::Result<usize> {
 /// With whatever is wrong with the file.
 pub fn metrics(path: &Path, next_epoch: i64) -> anyhow::Result<usize> {
     let read = metrics::read::<MetricsRow>(path);
-    cut_rows(path, next_epoch)?;
+    let by_class = EpochTable::by_class(path.to_owned(), 2);
+    let _ = by_class.trimmed(next_epoch); // as `per_class.csv`, which has other columns
+    if let Some(trimmed) = EpochTable::by_epoch(path.to_owned()).trimmed(next_epoch)? {
+        trimmed.write()?;
+    }
     read?;
     metrics::complete_columns(path)?;
     Ok(metrics::read::<MetricsRow>(path)?.len())

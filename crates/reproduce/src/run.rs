@@ -11,7 +11,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod network;
 mod record;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod scores;
 pub(crate) mod settings;
 pub(crate) mod splits;

@@ -64,7 +64,12 @@ mod tests {
         ];
         Tensor::write_safetensors(&arrays, &plain).expect("room");
         add(&plain, &worded, &HashMap::from([("precision", "bf16")])).expect("room");
-        let word = |path| Safetensors::open(path).expect("a header").word("precision").map(str::to_owned);
+        let word = |path| {
+            Safetensors::open(path)
+                .expect("a header")
+                .word("precision")
+                .map(str::to_owned)
+        };
         assert_eq!((word(&worded), word(&plain)), (Some("bf16".to_owned()), None));
         for (name, array) in Tensor::read_safetensors(&worded).expect("a sound file") {
             let (_, expected) = arrays.iter().find(|(other, _)| *other == name).expect("one of both");
