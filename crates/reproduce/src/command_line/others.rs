@@ -81,7 +81,7 @@ fn together(
         .collect();
     let methods: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let all_ratios = distinct(everything.iter().map(|run| run.imbalance.ratio()));
-    let has_ratio = |ratio: &f64| runs.iter().any(|run| run.imbalance.ratio() == *ratio);
+    let has_ratio = |ratio: &f64| runs.iter().any(|run| run.imbalance.ratio().total_cmp(ratio).is_eq());
     let mut together = asked.clone();
     together.seeds = Some(sorted(runs.iter().map(|run| run.seed)));
     together.methods = part_of(all_methods, |method| methods.contains(method.as_str()));

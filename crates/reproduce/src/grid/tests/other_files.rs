@@ -3,12 +3,9 @@
 use super::*;
 
 #[test]
-fn devices_without_an_end_are_not_read() {
+fn devices_without_an_end_are_not_read_to_it() {
     let like = load("like = \"/dev/zero\"\ndataset = \"shapes\"").expect_err("no grid");
-    assert_eq!(
-        like.to_string(),
-        "cannot read grid /dev/zero: it is not a plain file; name a grid file, such as benchmarks/shapes-lt.toml"
-    );
+    assert!(like.to_string().contains("/dev/zero is larger than 1 MiB"), "{like}");
     let checkpoint =
         "name = \"it\"\n[method.uses]\ninitial = { checkpoint = { path = \"/dev/zero\" } }\n[[method]]\nname = \"ce\"";
     let message = refusal(&GRID.replacen("name = \"ce\"", checkpoint, 1));
