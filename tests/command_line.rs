@@ -167,7 +167,7 @@ fn a_grid_of_the_checkout_goes_by_its_name_and_is_found_by_it() {
     report("own").refused(
         2,
         &[
-            "no run of own is finished in results/own-1-epochs, so nothing is written; ",
+            "no run of own is finished in out/own-1-epochs, so nothing is written; ",
             elsewhere,
         ],
     );

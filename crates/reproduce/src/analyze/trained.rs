@@ -70,7 +70,7 @@ impl Trained {
     fn read(run_dir: &RunDir, checkpoint: &Path, split: Split, data_root: Option<&Path>) -> anyhow::Result<Trained> {
         if !run_dir.path().join("config.toml").exists() {
             bail!(
-                "{} has no config.toml, so it is not a run's directory; name one below results/<grid>/runs/",
+                "{} has no config.toml, so it is not a run's directory; name one below out/<grid>/runs/",
                 run_dir.path().display()
             );
         }

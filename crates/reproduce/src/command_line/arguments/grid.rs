@@ -44,7 +44,7 @@ pub(crate) struct GridArguments {
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
     #[arg(long, value_parser = protocol, value_name = "paper|code")]
     protocol: Option<Protocol>,
-    /// Folder of the results [default: results/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
+    /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -98,7 +98,7 @@ impl GridArguments {
         let suffixes: String = self.changes().map(suffix).collect();
         self.out
             .clone()
-            .unwrap_or_else(|| PathBuf::from("results").join(format!("{name}{suffixes}")))
+            .unwrap_or_else(|| PathBuf::from("out").join(format!("{name}{suffixes}")))
     }
 
     /// The command that asks for the same, without its choice of runs and its folder of results, for a shell in this directory.
