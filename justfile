@@ -40,9 +40,15 @@ methods: _libtorch
 test *filter: _libtorch
     OMP_NUM_THREADS=1 cargo test --workspace "$@"
 
+# Run the end-to-end tests and the embedded grid in other arithmetics: bf16, and kernels for AVX2 alone.
+test-arithmetics: _libtorch
+    LONGTAIL_TEST_PRECISION=bf16 OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm
+    scripts/embedded-grid --seeds 0 bf16 avx2
+
 # Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
 storm kills="100" seed="0": _libtorch
-    STORM_KILLS="$1" STORM_SEED="$2" cargo test -p longtail-reproduce --test end-to-end storm
+    STORM_KILLS="$1" STORM_SEED="$2" cargo test --workspace --test end-to-end storm
 
 # Check format, lints and documentation.
 lint: _libtorch
@@ -50,7 +56,7 @@ lint: _libtorch
     cargo clippy --locked --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Everything that CI runs.
+# Everything that CI runs, but for the other arithmetics.
 check: lint test
 
 # Measure speed, as the baseline of later comparisons: just bench, just bench step

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{Sandbox, TINY};
+use crate::sandbox::{Sandbox, TINY, precision};
 
 const ONLY: [&str; 2] = ["--methods", "nc-drw-crt"];
 const PATIENCE: Duration = Duration::from_secs(300); // an epoch takes a second, but the machine may be busy
@@ -71,7 +71,12 @@ pub(crate) fn without_times(csv: &str) -> Vec<Vec<String>> {
 /// Other settings or data than those of the interrupted run whose `environment.toml` this is; nothing is written.
 fn refuses_what_would_change_the_numbers(sandbox: &Sandbox, environment: &str) {
     let begun = sandbox.read(environment);
-    for (option, value, trained) in [("--precision", "bf16", "in f32"), ("--threads", "2", "with 1 thread")] {
+    let other = if precision() == "f32" { "bf16" } else { "f32" };
+    let trained_in = format!("in {}", precision());
+    for (option, value, trained) in [
+        ("--precision", other, trained_in.as_str()),
+        ("--threads", "2", "with 1 thread"),
+    ] {
         let asked = format!("was trained {trained}, and {option} {value} is asked for; leave the option out or choose");
         let options = [&ONLY[..], &[option, value]].concat();
         sandbox.run(&options).refused(2, &[&asked]);

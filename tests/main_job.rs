@@ -6,7 +6,7 @@ use std::process::Stdio;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::cell;
-use crate::sandbox::{Sandbox, TINY, entries, said};
+use crate::sandbox::{Sandbox, TINY, entries, precision, said};
 
 const TABLES: [&str; 4] = [
     "out/runs.csv",
@@ -31,7 +31,7 @@ fn a_grid_runs_once_and_ends_in_tables_that_can_be_made_again() {
         crt["threads"], 1,
         "it was the only run left, and no more threads are asked for"
     );
-    assert_eq!(crt["precision"], "f32", "whatever the processor");
+    assert_eq!(crt["precision"], precision(), "whatever the processor");
     assert_eq!(
         format!("out/runs/{}", crt["first_stage"].as_str().expect("a name")),
         run_dirs[1]

@@ -9,6 +9,13 @@ use tempfile::TempDir;
 /// The grid that tests train, as it is or with a line changed.
 pub(crate) const TINY: &str = include_str!("fixtures/grids/tiny.toml");
 
+const DEFAULT_PRECISION: &str = "f32";
+
+/// The precision that tests train in where they state none: `LONGTAIL_TEST_PRECISION`, else the default.
+pub(crate) fn precision() -> String {
+    std::env::var("LONGTAIL_TEST_PRECISION").unwrap_or_else(|_| DEFAULT_PRECISION.to_owned())
+}
+
 /// A temporary folder with `grid.toml` in it; results go to `out` below it.
 pub(crate) struct Sandbox {
     folder: TempDir,
@@ -66,6 +73,9 @@ impl Sandbox {
 
     pub(crate) fn run_command(&self, options: &[&str]) -> Command {
         let mut command = self.command("run", &["--device", "cpu"]);
+        if precision() != DEFAULT_PRECISION && !options.contains(&"--precision") {
+            command.args(["--precision", &precision()]);
+        }
         command.args(options);
         command
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::main_job::outcome;
-use crate::sandbox::{Sandbox, TINY, said};
+use crate::sandbox::{Sandbox, TINY, precision, said};
 
 /// What libgomp says of its environment where that is as we want it.
 const SLEEPING: &str = "OMP_WAIT_POLICY = 'PASSIVE'";
@@ -25,10 +25,11 @@ fn threads_that_are_asked_for_are_stated_and_sleep_while_they_wait() {
     let outcome = outcome(&sandbox, &run_dir);
     assert_eq!(outcome["threads"], 2);
     let command = outcome["command"].as_str().expect("words");
-    assert!(command.ends_with(" --precision f32 --threads 2"), "{command}");
+    let options = format!(" --precision {} --threads 2", precision());
+    assert!(command.ends_with(&options), "{command}");
     let summary = sandbox.read("out/summary.md");
     assert!(summary.contains(", 2 threads of libtorch"), "{summary}");
-    assert!(summary.ends_with(" --precision f32 --threads 2\n```\n"), "{summary}");
+    assert!(summary.ends_with(&format!("{options}\n```\n")), "{summary}");
     let asked =
         "was trained with 2 threads, and --threads 1 is asked for; leave the option out or choose another --out";
     sandbox.run(&["--methods", "ce", "--threads", "1"]).refused(2, &[asked]);
