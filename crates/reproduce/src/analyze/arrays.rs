@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -87,7 +87,8 @@ fn safetensors(path: &Path) -> anyhow::Result<Arrays> {
 fn npz(path: &Path) -> anyhow::Result<Arrays> {
     // Before it is opened: to open a pipe is to wait for somebody to write into it.
     ensure!(fs::metadata(path)?.is_file(), "it is not a plain file");
-    let file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(File::open(path)?);
+    ensure!(has_end(&mut file)?, "it is not a sound npz file; save it again");
     let mut archive = ZipArchive::new(file).context("it is not a sound npz file; save it again")?;
     let arrays = archive.file_names().filter_map(|name| name.strip_suffix(".npy"));
     let mut names: Vec<String> = arrays.map(str::to_owned).collect();
@@ -105,6 +106,18 @@ fn npz(path: &Path) -> anyhow::Result<Arrays> {
         names,
         precision: None,
     })
+}
+
+/// Whether the record that ends a zip archive is where it must be: within its own 22 bytes and the longest comment behind it. The
+/// `zip` crate looks for it byte by byte through the whole file, with a read from the disk for each.
+fn has_end(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    const SIGNATURE: &[u8] = b"PK\x05\x06";
+    const LONGEST: u64 = 22 + u16::MAX as u64;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST)))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    Ok(end.windows(SIGNATURE.len()).any(|bytes| bytes == SIGNATURE))
 }
 
 /// Reads an array to its end before it is understood: only then has its checksum been compared. Its header alone is read before
