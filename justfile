@@ -28,7 +28,7 @@ report name *options: _libtorch
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
-# Measure and draw neural collapse: just analyze out/shapes-lt/runs/ce.r100.s0.e66e3d5a mine=features.npz
+# Measure and draw neural collapse: just analyze out/shapes-lt/runs/ce.r100.s0.12d3b2b1 mine=features.npz
 analyze *options: _libtorch
     @cargo run --release -p longtail-reproduce -- analyze "$@"
 

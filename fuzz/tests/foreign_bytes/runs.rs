@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{folder, fuzz, repository};
 
-const RUN: &str = "results/shapes-lt/runs/ce.r100.s0.e66e3d5a";
+const RUN: &str = "results/shapes-lt/runs/ce.r100.s0.12d3b2b1";
 
 const TOML_WORDS: [&str; 40] = [
     "[",
@@ -185,7 +185,7 @@ fn outcome_json() {
     });
 }
 
-const OUTCOME: &str = r#"{"run":"ce.r100.s0.e66e3d5a","first_stage":null,"method":"ce","dataset":"shapes","protocol":"paper",
+const OUTCOME: &str = r#"{"run":"ce.r100.s0.12d3b2b1","first_stage":null,"method":"ce","dataset":"shapes","protocol":"paper",
 "imbalance":"exponential","ratio":100.0,"seed":0,"backbone":"ResNet-8","parameters":78042,"epochs":20,"train_images":1236,
 "accuracy_last":0.719,"accuracy_best":0.721,"best_epoch":18,"accuracy_selected":null,"selected_epoch":null,"tau":null,"many":0.99,
 "medium":0.8167,"few":0.26,"many_by_index":0.99,"medium_by_index":0.9,"few_by_index":0.26,"top5":0.98,"ece":0.2,"nc1":2.189,

@@ -37,7 +37,7 @@ pub(crate) use worker::WorkerArguments;
                   Examples:\n  reproduce run benchmarks/shapes-lt.toml\n  \
                   reproduce run benchmarks/cifar10-lt.toml --epochs 30 --seeds 0 --methods ce,nc-drw\n  \
                   reproduce plan benchmarks/cifar100-lt.toml --imbalance 100\n  \
-                  reproduce analyze ce=out/shapes-lt/runs/ce.r100.s0.e66e3d5a mine=features.npz"
+                  reproduce analyze ce=out/shapes-lt/runs/ce.r100.s0.12d3b2b1 mine=features.npz"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
