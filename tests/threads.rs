@@ -56,4 +56,12 @@ fn a_run_or_a_measurement_without_threads_is_refused() {
     sandbox.run(&["--threads", "0"]).refused(2, &[refusal]);
     let mut bench = sandbox.binary("bench");
     said(&bench.args(["--threads", "0"]).output().expect("the binary starts")).refused(2, &[refusal]);
+    let mut bench = sandbox.binary("bench");
+    let said = said(
+        &bench
+            .args(["--images", "99999999999999"])
+            .output()
+            .expect("the binary starts"),
+    );
+    said.refused(2, &["invalid value '99999999999999' for '--images <IMAGES>'"]);
 }

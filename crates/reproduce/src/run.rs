@@ -207,6 +207,7 @@ pub(crate) struct Outcome {
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
     /// Threads of libtorch.
+    #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
     /// Version of libtorch; missing in outcomes from before it was written down here.
     pub(crate) libtorch: Option<String>,

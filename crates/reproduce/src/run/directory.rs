@@ -287,7 +287,12 @@ mod tests {
             message.ends_with("; remove the run's folder, then run the same command again"),
             "{message}"
         );
+        let idle = "commit = \"a\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 0\n";
+        fs::write(&path, idle).expect("writable");
+        let message = run_dir.environment().expect_err("no thread").to_string();
+        assert!(message.contains("integer `0`, expected a nonzero u16"), "{message}");
     }
+
     #[test]
     fn a_lock_is_seen_by_whoever_looks_and_looking_makes_none_and_stops_nobody() {
         let folder = tempfile::tempdir().expect("a temporary folder");

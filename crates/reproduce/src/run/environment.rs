@@ -6,7 +6,7 @@ use methods::{Launch, Precision};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::run::settings::Settings;
+use crate::run::settings::{self, Settings};
 
 /// Written to a run's `environment.toml`: of its last session and of those before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub(crate) struct Environment {
     #[serde(default)]
     pub(crate) launch: Launch,
     /// Threads of libtorch.
+    #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
     /// SHA-256 of images and labels; older versions did not write it down here, nor what follows.
     pub(crate) data_digest: Option<String>,

@@ -1,6 +1,9 @@
 //! Settings: what changes a run's numbers beside its config and its data, and that a run keeps to its end.
 
+use std::num::NonZeroU16;
+
 use methods::{Launch, Precision};
+use serde::{Deserialize, Deserializer};
 use tch::Device;
 
 use crate::run::Outcome;
@@ -15,6 +18,11 @@ pub(crate) struct Settings {
     pub(crate) threads: u16,
     /// How steps reach the device.
     pub(crate) launch: Launch,
+}
+
+/// A number of threads out of a file: at least one.
+pub(crate) fn threads<'de, D: Deserializer<'de>>(file: D) -> Result<u16, D::Error> {
+    NonZeroU16::deserialize(file).map(NonZeroU16::get)
 }
 
 impl Default for Settings {

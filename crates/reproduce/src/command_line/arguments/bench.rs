@@ -8,10 +8,13 @@ use super::values::{device, launch, precision};
 use crate::bench::Bench;
 use crate::run::settings::PrecisionChoice;
 
+/// Made-up images lie in memory: 3 GB.
+const MOST_IMAGES: i64 = 1_000_000;
+
 #[derive(Args, Debug)]
 pub(crate) struct BenchArguments {
     /// Training images of an epoch
-    #[arg(long, default_value_t = 2560)]
+    #[arg(long, default_value_t = 2560, value_parser = clap::value_parser!(i64).range(..=MOST_IMAGES))]
     images: i64,
     /// Images of a step
     #[arg(long, default_value_t = 128)]
