@@ -42,8 +42,13 @@ test *filter: _libtorch
 
 # Run the end-to-end tests and the embedded grid in other arithmetics: bf16, and kernels for AVX2 alone.
 test-arithmetics: _libtorch
-    LONGTAIL_TEST_PRECISION=bf16 OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm
-    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm
+    #!/usr/bin/env bash
+    set -euo pipefail
+    end_to_end() { OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm; }
+    LONGTAIL_TEST_PRECISION=bf16 end_to_end & bf16=$!
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end & avx2=$!
+    wait "$bf16"
+    wait "$avx2"
     scripts/embedded-grid --seeds 0 bf16 avx2
 
 # Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
