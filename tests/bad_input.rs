@@ -76,10 +76,17 @@ fn a_device_that_is_unknown_or_not_here_is_refused() {
     let sandbox = Sandbox::new(TINY);
     for (device, message) in [
         ("tpu", "`tpu` is no device; say cpu, cuda or cuda:N"),
+        ("", "`` is no device; say cpu, cuda or cuda:N"),
+        ("cpu:1", "`cpu:1` is no device; say cpu, cuda or cuda:N"),
         ("cuda:x", "`x` is not the number of a GPU; say cuda:0"),
+        ("cuda:-1", "`-1` is not the number of a GPU; say cuda:0"),
         ("cuda:99", "device cuda:99 is not here"),
     ] {
         sandbox.reproduce("run", &["--device", device]).refused(2, &[message]);
+        if device != "cuda:99" {
+            let submit = sandbox.reproduce("submit", &["--dry-run", "--device", device]); // another machine may have that one
+            submit.refused(2, &[message]);
+        }
         assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
     }
 }

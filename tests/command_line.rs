@@ -65,6 +65,9 @@ fn options_of_submit_count_wherever_they_stand() {
         script("--out out grid.toml --time 8:00:00 --seeds=-1,2 --dry-run --methods ce --gpus 0 --cores 3"),
         first
     );
+    assert!(!first.contains("--gres"), "{first}");
+    assert!(script("grid.toml --dry-run").contains("#SBATCH --gres=gpu:1\n"));
+    assert!(!script("grid.toml --dry-run --device cpu").contains("--gres"));
     assert_eq!(entries(&sandbox.path("")), ["bin", "grid.toml"], "nothing is submitted");
 
     let refused = |words: &str, parts: &[&str]| shell(&sandbox, &format!("reproduce submit {words}")).refused(2, parts);
@@ -196,6 +199,10 @@ fn misspelt_verbs_and_numbers_out_of_range_are_refused_with_the_remedy() {
         ("--epochs -1", "`--epochs` is -1; set it to 1 or more"),
         ("--epochs 9223372036854775807", "set it to 1000000 or less"),
         ("--epochs 1e3", "`1e3` is no whole number; say one such as 30"),
+        (
+            "--seeds 18446744073709551615",
+            "`18446744073709551615` has more than 64 bits; say a number such as 30",
+        ),
         ("--epochs ''", "`` is no whole number; say one such as 30"),
         ("--validation -5", "`--validation` is -5; set it to 1 or more"),
         (

@@ -1,8 +1,10 @@
 //! Results that do not belong together, or that somebody damaged: refused, and not overwritten.
 
 use std::fs;
+use std::process::Command;
 
 use crate::analyze::cell;
+use crate::kill_and_resume::kill_after_an_epoch;
 use crate::sandbox::{Sandbox, TINY, entries};
 
 #[test]
@@ -24,6 +26,9 @@ fn a_folder_with_results_of_another_configuration_is_refused_by_every_verb_and_l
         "; delete this file, then run the same command again",
     ];
     sandbox.reproduce("status", &[]).refused(2, &damaged);
+    sandbox.write("out/recipe.toml", "");
+    let emptied = "out/recipe.toml is damaged: it is empty; delete this file, then run the same command again";
+    sandbox.reproduce("status", &[]).refused(2, &[emptied]);
 }
 
 #[test]
@@ -162,7 +167,7 @@ fn tables_are_not_written_over_by_less_and_finished_runs_that_they_leave_out_are
         .succeeded()
         .refused(0, &["warning: ", &lost]);
     fs::remove_file(outcome(run)).expect("it was there");
-    let made_elsewhere = "error: no run of grid is finished in out, so the tables there, made elsewhere, are left as they are; train with \
+    let made_elsewhere = "error: no run of grid is finished in out, so the tables there are left as they are; train with \
                           `reproduce run grid.toml --epochs 1 --methods ce --seeds 0 --out out`, or name the folder that is meant with --out\n";
     sandbox
         .reproduce("report", &with_seeds("0"))
@@ -183,23 +188,129 @@ fn an_edited_config_is_refused_and_left_alone() {
     assert_eq!(sandbox.read(&config), "seed = 1\n");
 }
 
+/// Two methods of one epoch.
+const TWO: [&str; 2] = ["--methods", "ce,nc"];
+
+fn two() -> Sandbox {
+    Sandbox::new(&format!(
+        "{}[[method]]\nname = \"ce\"\n[[method]]\nname = \"nc\"\nuses = {{ regularizer = {{ nc = {{}} }} }}\n",
+        TINY.replace("epochs = 2", "epochs = 1")
+            .split("[[method]]")
+            .next()
+            .expect("a head")
+    ))
+}
+
 #[test]
-fn a_damaged_outcome_is_refused_by_every_verb_that_reads_it() {
-    let sandbox = Sandbox::new(TINY);
-    let outcome = format!("{}/outcome.json", sandbox.run_dir("ce"));
+fn a_damaged_file_fails_its_run_alone_and_the_others_are_trained_and_tabled() {
+    let sandbox = two();
+    let run_dir = sandbox.run_dir("ce");
+    let outcome = format!("{run_dir}/outcome.json");
     sandbox.write(&outcome, "{ \"run\": \"ce");
     let damaged = format!("{outcome} is damaged: ");
     let parts = [damaged.as_str(), "delete this file, then run the same command again"];
-    for verb in ["run", "report"] {
-        sandbox.reproduce(verb, &[]).refused(2, &parts);
-    }
-    let others = sandbox.reproduce("status", &[]).refused(1, &parts).stdout;
-    let of_run = |name: &str| others.lines().find(|line| line.starts_with(name)).map(str::to_owned);
-    assert!(of_run("ce.").is_some_and(|line| line.ends_with("damaged")), "{others}");
+    let trained = sandbox.run(&TWO).refused(1, &parts);
     assert!(
-        of_run("nc-drw.").is_some_and(|line| line.ends_with("to do")),
-        "{others}"
+        trained.stdout.contains("| nc     | exponential 400 | 1 of 1 |"),
+        "{trained:#?}"
     );
+    assert!(trained.stdout.contains(&damaged), "{trained:#?}");
+    assert!(sandbox.read("out/runs.csv").contains("\nnc."));
+    let reported = sandbox.reproduce("report", &TWO).refused(1, &parts);
+    assert!(
+        reported.stdout.contains("| nc     | exponential 400 | 1 of 1 |"),
+        "{reported:#?}"
+    );
+    let status = sandbox.reproduce("status", &TWO).refused(1, &parts).stdout;
+    let state = |name: &str| status.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+    assert!(state("ce.").is_some_and(|line| line.ends_with("damaged")), "{status}");
+    assert!(state("nc.").is_some_and(|line| line.contains("done: ")), "{status}");
+
+    // Its remedy is enough, and a row that is there is not lost to damage that comes later.
+    fs::remove_file(sandbox.path(&outcome)).expect("it is there");
+    sandbox.run(&TWO).succeeded();
+    let tables = ["runs.csv", "summary.csv", "summary.md", "robustness.csv"].map(|table| format!("out/{table}"));
+    let before = tables.each_ref().map(|table| sandbox.read(table));
+    let whole = sandbox.read(&outcome);
+    sandbox.write(&outcome, "");
+    let reported = sandbox
+        .reproduce("report", &TWO)
+        .refused(2, &[&damaged, "the tables there are left as they are"]);
+    assert!(
+        reported.stdout.contains("| nc     | exponential 400 | 1 of 1 |"),
+        "{reported:#?}"
+    );
+    sandbox.write(&outcome, &whole);
+
+    let robustness = format!("{run_dir}/robustness.csv");
+    sandbox.write(&robustness, "");
+    let remedy = "delete this file, which only the table of robustness is made from";
+    let damaged = format!("{robustness} is damaged: ");
+    let reported = sandbox.reproduce("report", &TWO).refused(1, &[&damaged, remedy]);
+    assert!(
+        reported.stdout.contains("| ce     | exponential 400 | 1 of 1 |"),
+        "{reported:#?}"
+    );
+    sandbox.run(&TWO).refused(1, &[&damaged, remedy]);
+    assert_eq!(tables.each_ref().map(|table| sandbox.read(table)), before);
+}
+
+#[test]
+fn a_begun_run_with_a_damaged_environment_fails_alone() {
+    let sandbox = Sandbox::new(TINY);
+    let run_dir = sandbox.run_dir("ce");
+    kill_after_an_epoch(&sandbox, &run_dir, &["--methods", "ce"]);
+    let environment = format!("{run_dir}/environment.toml");
+    sandbox.write(&environment, "precision = \"f16\"\n");
+    let parts = [
+        &format!("{environment} is damaged: "),
+        "put it back as it was, or remove the run's folder to train it again",
+    ];
+    let trained = sandbox.run(&["--methods", "ce,nc-drw"]).refused(1, &parts);
+    assert!(
+        trained.stdout.contains("| nc-drw | exponential 400 | 1 of 1 |"),
+        "{trained:#?}"
+    );
+}
+
+#[test]
+fn what_stands_where_a_file_belongs_is_named_with_its_remedy() {
+    let sandbox = two();
+    let run_dir = sandbox.run_dir("ce");
+    let outcome = sandbox.path(&format!("{run_dir}/outcome.json"));
+    fs::create_dir_all(&outcome).expect("a folder");
+    let said = |sandbox: &Sandbox| sandbox.reproduce("status", &TWO);
+    let folder = "outcome.json: is a directory; move this folder away: a file belongs there";
+    let status = said(&sandbox).refused(1, &[folder]);
+    assert!(status.stdout.contains("  unreadable\n"), "{status:#?}");
+    fs::remove_dir(&outcome).expect("it is empty");
+    let made = Command::new("mkfifo").arg(&outcome).status().expect("mkfifo starts");
+    assert!(made.success());
+    said(&sandbox).refused(1, &["outcome.json: it is a pipe or a device, not a file"]);
+    fs::rename(&outcome, sandbox.path("pipe.toml")).expect("the same folder's disk");
+    let plan = sandbox
+        .binary("plan")
+        .arg("pipe.toml")
+        .output()
+        .expect("the binary starts");
+    let refusal = "grid pipe.toml is a pipe or a device; name a grid file, such as benchmarks/shapes-lt.toml";
+    crate::sandbox::said(&plan).refused(2, &[refusal]);
+
+    for (name, in_the_way) in [("run.lock", "lock"), ("metrics.csv", "metrics.csv")] {
+        let sandbox = two();
+        fs::create_dir_all(sandbox.path(&format!("{run_dir}/{name}"))).expect("a folder");
+        let refusal = "move this folder away, since a file belongs there, or choose another --out";
+        sandbox.run(&["--methods", "ce"]).refused(1, &[in_the_way, refusal]);
+    }
+
+    let sandbox = two();
+    sandbox.run(&["--methods", "ce"]).succeeded();
+    fs::remove_file(sandbox.path("out/runs.csv")).expect("it is there");
+    fs::create_dir(sandbox.path("out/runs.csv")).expect("a folder");
+    let report = sandbox
+        .reproduce("report", &["--methods", "ce"])
+        .refused(2, &["cannot write out/runs.csv; move this folder away"]);
+    assert!(report.stdout.contains("| ce     |"), "{report:#?}");
 }
 
 #[test]

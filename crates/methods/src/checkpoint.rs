@@ -5,6 +5,7 @@ use std::{fs, io};
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::remedy::{remedy_for_reading, remedy_for_writing};
 use crate::{Model, Safetensors, SafetensorsError, Sgd};
 
 /// A checkpoint whose header has been read; its arrays are read when they are restored.
@@ -21,7 +22,8 @@ pub struct Checkpoint {
 pub enum CheckpointError {
     /// The file system said no.
     #[error(
-        "cannot write checkpoint {path}: {source}; the one before it is unharmed: make room or choose another --out, then run the same command again"
+        "cannot write checkpoint {path}: {source}; the one before it is unharmed: {}, then run the same command again",
+        remedy_for_writing(source)
     )]
     Write {
         /// The checkpoint.
@@ -30,7 +32,7 @@ pub enum CheckpointError {
         source: io::Error,
     },
     /// It may not be read; there is nothing wrong with it.
-    #[error("cannot read checkpoint {path}: {source}; ask its owner to let you read it")]
+    #[error("cannot read checkpoint {path}: {source}; {}", remedy_for_reading(source))]
     Open {
         /// The checkpoint.
         path: PathBuf,

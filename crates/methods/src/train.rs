@@ -10,6 +10,7 @@ use torch_shim::GraphError;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::experts::mean_feature;
 use crate::launch::Steps;
+use crate::remedy::remedy_for_writing;
 use crate::{
     Augmenter, Distillation, Evaluation, Images, Launch, LossInput, Method, Model, Recipe, Sgd, Shots, Target,
     epoch_seed, evaluate, features_of,
@@ -113,8 +114,15 @@ pub enum TrainError {
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The observer could not keep what it was told.
-    #[error("cannot record epoch: {0}; make room or choose another --out, then run the same command again")]
-    Record(#[from] io::Error),
+    #[error(
+        "cannot record epoch: {source}; {}, then run the same command again",
+        remedy_for_writing(source)
+    )]
+    Record {
+        /// What the system said.
+        #[from]
+        source: io::Error,
+    },
     /// Features that no metric can be computed from.
     #[error("cannot start the class centres: {0}")]
     Centres(#[from] nc::Error),

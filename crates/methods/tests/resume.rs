@@ -77,7 +77,7 @@ fn every_part_resumes_bit_for_bit() {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
         let stopped = train(&method, &path("resumed"), Some(1));
-        assert!(matches!(stopped, Err(TrainError::Record(_))));
+        assert!(matches!(stopped, Err(TrainError::Record { .. })));
         let resumed = train(&method, &path("resumed"), None).unwrap();
         for ((tensor, straight), (_, resumed)) in straight.iter().zip(&resumed) {
             assert!(straight.equal(resumed), "{name}: {tensor} differs");

@@ -19,7 +19,7 @@ pub(crate) mod select;
 pub(crate) mod spelling;
 
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -325,6 +325,17 @@ fn read(path: &Path) -> Result<String, GridError> {
         remedy: spelling::grids_beside(path),
         source,
     };
+    let kind = fs::metadata(path).map_err(cannot_read)?.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() {
+            "a folder"
+        } else {
+            "a pipe or a device"
+        };
+        return Err(refused(format!(
+            "is {what}; name a grid file, such as benchmarks/shapes-lt.toml"
+        )));
+    }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(cannot_read)?;
     file.take(LARGEST_GRID + 1)

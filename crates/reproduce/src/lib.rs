@@ -3,6 +3,7 @@
 mod analyze;
 mod bench;
 mod command_line;
+mod files;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod grid;

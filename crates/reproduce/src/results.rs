@@ -7,15 +7,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use datasets::{Dataset, Selection, Validation};
-use methods::{Augmentation, Protocol, Recipe, ShotSplit};
+use methods::{Augmentation, Protocol, Recipe, ShotSplit, remedy_for_writing};
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::files;
 use crate::grid::{Grid, Planned};
 use crate::run::directory::RunDir;
 use crate::run::groups::GroupsByIndex;
 use crate::run::{Outcome, Run};
-use crate::schedule::tasks;
+use crate::schedule::{Failure, tasks};
 
 /// What all runs of a folder have in common, and what decides which images they see and how their classes are grouped. Other
 /// methods, seeds and imbalances may join later; another value here would put numbers into one table that do not belong together.
@@ -74,14 +75,20 @@ pub(crate) fn check(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Res
         );
     }
     let path = out.join("recipe.toml");
-    let text = match fs::read_to_string(&path) {
+    let text = match files::read(&path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
         read => read.with_context(|| format!("cannot read {}; choose another --out", path.display()))?,
     };
-    let found: Table = toml::from_str(&text).map_err(|error| {
-        let (path, reason) = (path.display(), error.message());
-        anyhow::anyhow!("{path} is damaged: {reason}; delete this file, then run the same command again")
-    })?;
+    let damaged = |reason: &str| {
+        anyhow::anyhow!(
+            "{} is damaged: {reason}; delete this file, then run the same command again",
+            path.display()
+        )
+    };
+    let found: Table = toml::from_str(&text).map_err(|error| damaged(error.message()))?;
+    if found.is_empty() {
+        return Err(damaged("it is empty"));
+    }
     let asked = Configuration::table(grid, planned)?;
     let is_old = !found.contains_key("selection");
     let keys = asked.keys().chain(found.keys().filter(|key| !asked.contains_key(*key)));
@@ -115,25 +122,41 @@ pub(crate) fn claim(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Res
         .and_then(|()| write_whole(&out.join("recipe.toml"), &text))
 }
 
-/// The outcomes of the finished runs among those that `planned` needs.
-///
-/// # Errors
-/// If an outcome or the run's `confusion.csv` is damaged.
-pub(crate) fn outcomes(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<Outcome>> {
-    let mut outcomes = Vec::new();
+/// What the directories of the runs that a plan needs say.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The outcomes of the finished runs, in the order of the plan.
+    pub(crate) finished: Vec<Outcome>,
+    /// The runs whose `outcome.json` or `confusion.csv` cannot be read, with the reason. They fail alone: the others are
+    /// trained and tabled.
+    pub(crate) damaged: Vec<Failure>,
+}
+
+/// Reads the directories below `out` of the runs that `planned` needs.
+pub(crate) fn find(out: &Path, planned: &[Planned]) -> Found {
+    let mut found = Found::default();
     for task in tasks(planned) {
-        let run_dir = RunDir::of(out, &task.run);
-        if let Some(mut outcome) = run_dir.outcome()? {
-            if outcome.few_by_index.is_none() {
-                let groups = GroupsByIndex::of(&task.run, &run_dir)?; // older versions did not write them down
-                outcome.many_by_index = groups.many;
-                outcome.medium_by_index = groups.medium;
-                outcome.few_by_index = groups.few;
-            }
-            outcomes.push(outcome);
+        match outcome(out, &task.run) {
+            Ok(outcome) => found.finished.extend(outcome),
+            Err(error) => found.damaged.push((task.run.id(), format!("{error:#}"))),
         }
     }
-    Ok(outcomes)
+    found
+}
+
+/// The outcome of `run`, once it is finished.
+fn outcome(out: &Path, run: &Run) -> anyhow::Result<Option<Outcome>> {
+    let run_dir = RunDir::of(out, run);
+    let Some(mut outcome) = run_dir.outcome()? else {
+        return Ok(None);
+    };
+    if outcome.few_by_index.is_none() {
+        let groups = GroupsByIndex::of(run, &run_dir)?; // older versions did not write them down
+        outcome.many_by_index = groups.many;
+        outcome.medium_by_index = groups.medium;
+        outcome.few_by_index = groups.few;
+    }
+    Ok(Some(outcome))
 }
 
 /// Directory names of the finished runs below `out` that are not among `known`, sorted.
@@ -151,15 +174,13 @@ pub(crate) fn is_finished(out: &Path, run: &str) -> bool {
     out.join("runs").join(run).join("outcome.json").is_file()
 }
 
-/// Writes a sibling first and renames it, so that a reader never sees half a file. The sibling is this process's own: tasks of a
-/// job array start together, on several machines.
+/// Writes a file of `out`, whole or not at all.
 ///
 /// # Errors
-/// If it cannot be written; the message names it.
+/// If it cannot be written; the message names it and the remedy.
 pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let temporary = path.with_extension(format!("{machine}.{}.tmp", std::process::id()));
-    fs::write(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, path))
-        .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
+    files::write_beside_others(path, text).map_err(|error| {
+        let remedy = remedy_for_writing(&error);
+        anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
+    })
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod adjust;
 pub(crate) mod directory;
-mod durable;
 pub(crate) mod environment;
 mod finished;
 pub(crate) mod groups;

@@ -31,11 +31,15 @@ impl Source {
     /// `PATH`, or `NAME=PATH`. What exists as a path is one, whatever signs are in it.
     ///
     /// # Errors
-    /// If the name is empty.
+    /// If the name is empty or cannot stand in a line.
     pub(crate) fn parse(text: &str) -> Result<Source, String> {
         match text.split_once('=') {
             Some(("", path)) => Err(format!(
                 "`{text}` has no name before `=`; say NAME={path}, or {path} alone"
+            )),
+            Some((name, _)) if name.contains(|letter: char| letter.is_control()) => Err(format!(
+                "the name `{}` has a line break or another control character; say one without",
+                name.escape_debug()
             )),
             Some((name, path)) if !Path::new(text).exists() => Ok(Source {
                 name: Some(name.to_owned()),

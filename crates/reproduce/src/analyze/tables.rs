@@ -11,7 +11,7 @@ use tch::Tensor;
 
 use super::{Analysis, Origin};
 use crate::results::write_whole;
-use crate::tables::markdown::aligned;
+use crate::tables::markdown::{aligned, cell};
 use crate::tables::render::MISSING;
 
 /// Above this many classes a source's pairs are left out of `angles.csv`: 1000 make half a million rows.
@@ -61,7 +61,7 @@ pub(crate) fn markdown(analyses: &[Analysis]) -> String {
     };
     let rows = analyses.iter().map(|Analysis { origin, metrics, .. }| {
         vec![
-            origin.source.clone(),
+            cell(&origin.source),
             origin.split.unwrap_or(MISSING).to_owned(),
             origin.precision.map_or(MISSING, Precision::name).to_owned(),
             metrics.samples.to_string(),

@@ -20,7 +20,7 @@ pub(crate) use bench::BenchArguments;
 pub(crate) use grid::GridArguments;
 pub(crate) use submit::SubmitArguments;
 pub(crate) use values::device;
-use values::{launch, precision};
+use values::{device_name, launch, precision};
 pub(crate) use worker::WorkerArguments;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
@@ -135,7 +135,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// cpu, cuda (all GPUs) or cuda:N [default: the GPUs if there are any]
-    #[arg(long)]
+    #[arg(long, value_parser = device_name)]
     pub(crate) device: Option<String>,
     /// Runs at the same time on each device [default: 1 on a GPU; on the CPU as many as there are cores for their threads and
     /// memory for]

@@ -9,6 +9,7 @@ use crate::grid::{Grid, Options, Planned};
 use crate::results::finished_besides;
 use crate::run::Run;
 use crate::schedule::tasks;
+use crate::tables::markdown::code;
 
 /// Most runs that are named.
 const NAMED: usize = 4;
@@ -60,9 +61,9 @@ pub(crate) fn others(
         ("are", "these")
     };
     Some(format!(
-        "Also finished in this folder and not in this table {are} {}{more}. To table {these} too: `{}`\n",
+        "Also finished in this folder and not in this table {are} {}{more}. To table {these} too: {}\n",
         named.join(", "),
-        together.whole_command("report", select)
+        code(&together.whole_command("report", select))
     ))
 }
 

@@ -1,5 +1,6 @@
 //! The verbs: what a person can ask for, one function each. Results go to standard output, progress to standard error.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
 use crate::grid::{Grid, catalogue};
 use crate::out;
-use crate::results::{check, claim, outcomes};
+use crate::results::{check, claim, find};
 use crate::run::directory::{RunDir, State};
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
@@ -23,7 +24,7 @@ use crate::schedule::process::Processes;
 use crate::schedule::slots::Slots;
 use crate::schedule::view::{View, show_download};
 use crate::schedule::{Failure, schedule, tasks};
-use crate::tables::report::{Report, Request, write_report};
+use crate::tables::report::{Kept, Report, Request, write_report};
 
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
@@ -37,7 +38,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
 
     let all = tasks(&planned);
     let mut unfinished = all.clone();
-    let finished = outcomes(&out, &planned)?;
+    let finished = find(&out, &planned).finished;
     unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
     let asked = arguments.asked();
     let begun = preflight::check_settings(asked, &finished, &unfinished, &out)?;
@@ -65,10 +66,13 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         command: arguments.grid.command(),
         view: &view,
     };
-    let failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
+    let mut failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
     view.close();
 
-    let outcomes = outcomes(&out, &planned)?;
+    let found = find(&out, &planned);
+    let failed_here: HashSet<String> = failures.iter().map(|(run, _)| run.clone()).collect();
+    let damaged = found.damaged.into_iter();
+    failures.extend(damaged.filter(|(run, _)| !failed_here.contains(run)));
     let request = Request {
         grid: &grid,
         planned: &planned,
@@ -76,18 +80,23 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         command: arguments.grid.whole_command("run", arguments.select),
         others: others(&out, &grid, &arguments.grid, arguments.select, &planned),
     };
-    let Report { text, withheld } = write_report(&out, &request, &outcomes, &failures)?;
+    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &failures)?;
+    failures.extend(damaged);
     let code = exit_code(&failures);
-    let files = match withheld {
+    let files = match kept {
         None => format!("{}/summary.md, summary.csv, runs.csv\n", out.display()),
-        Some(why) => {
-            out::note(&format!("warning: {why}"));
+        Some(Kept::Unwritable(_)) => String::new(),
+        Some(ref kept) => {
+            out::note(&format!("warning: {kept}"));
             String::new()
         }
     };
     out::result(&format!("{text}\n{files}"))
         .with_context(|| format!("the runs are over and their results are in {}", out.display()))?;
-    Ok(code)
+    match kept {
+        Some(Kept::Unwritable(why)) => bail!(why),
+        _ => Ok(code),
+    }
 }
 
 /// Failures are part of the table too; here they set the exit code.
@@ -110,7 +119,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
     let planned = grid.runs(&run.grid.options())?;
     let out = run.grid.out(grid.name());
     check(&out, &grid, &planned)?;
-    let unfinished = tasks(&planned).len() - outcomes(&out, &planned)?.len();
+    let unfinished = tasks(&planned).len() - find(&out, &planned).finished.len();
     if unfinished == 0 {
         out::result(&format!("all runs are finished: {}/summary.md\n", out.display()))?;
         return Ok(ExitCode::SUCCESS);
@@ -155,8 +164,13 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
             }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
             Err(error) => {
+                let state = if error.is_about_access() {
+                    "unreadable"
+                } else {
+                    "damaged"
+                };
                 failures.push((task.run.id(), error.to_string()));
-                "damaged".to_owned()
+                state.to_owned()
             }
         };
         writeln!(text, "{}  {state}", task.run.id())?;
@@ -176,7 +190,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
     let planned = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
     check(&out, &grid, &planned)?;
-    let outcomes = outcomes(&out, &planned)?;
+    let mut found = find(&out, &planned);
     let request = Request {
         grid: &grid,
         planned: &planned,
@@ -184,14 +198,18 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
         command: asked.whole_command("run", *select),
         others: others(&out, &grid, asked, *select, &planned),
     };
-    let Report { text, withheld } = write_report(&out, &request, &outcomes, &[])?;
-    if !outcomes.is_empty() {
+    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &found.damaged)?;
+    if !found.finished.is_empty() {
         out::result(&format!("{text}\n"))?;
     }
-    match withheld {
-        None => Ok(ExitCode::SUCCESS),
-        Some(why) => bail!(why),
+    found.damaged.extend(damaged);
+    let code = exit_code(&found.damaged);
+    match kept {
+        Some(Kept::Withheld(why) | Kept::Unwritable(why)) => bail!(why),
+        Some(kept) => out::note(&format!("warning: {kept}")),
+        None => (),
     }
+    Ok(code)
 }
 
 /// Measures neural collapse of every source, then writes, draws and prints it. Nothing is written before all are measured.

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use methods::{Checkpoint, CheckpointError};
+use methods::{Checkpoint, CheckpointError, remedy_for_reading, remedy_for_writing};
 
-use crate::run::durable;
+use crate::files;
 use crate::run::environment::Environment;
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, Run};
@@ -53,9 +53,9 @@ pub(crate) enum State {
 /// Why a run's directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunDirError {
-    #[error("cannot use {path}: {source}; make room or choose another --out")]
+    #[error("cannot use {path}: {source}; {}", remedy_for_writing(source))]
     Io { path: PathBuf, source: io::Error },
-    #[error("cannot read {path}: {source}; ask its owner to let you read it")]
+    #[error("cannot read {path}: {source}; {}", remedy_for_reading(source))]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(
         "{path} is the config of another run; its folder is named after the config it was made with: restore the file or \
@@ -66,12 +66,37 @@ pub(crate) enum RunDirError {
     BadConfig { path: PathBuf, reason: String },
     #[error("{path} is damaged: {reason}; delete this file, then run the same command again")]
     BadOutcome { path: PathBuf, reason: String },
-    #[error("{path} is damaged: {reason}; remove the run's folder, then run the same command again")]
+    #[error(
+        "{path} is damaged: {reason}; it says what the run has been trained with: put it back as it was, or remove the run's \
+         folder to train it again, then run the same command again"
+    )]
     BadEnvironment { path: PathBuf, reason: String },
+    #[error(
+        "{path} is damaged: {reason}; put it back as it was, or delete this file, which only the table of robustness is made \
+         from, then run the same command again"
+    )]
+    BadRobustness { path: PathBuf, reason: String },
     #[error("{path} is held by another process, which is training this run; wait for it or stop it")]
     Held { path: PathBuf },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+impl RunDirError {
+    /// Whether nothing is known to be wrong with the file but that it cannot be read.
+    pub(crate) fn is_about_access(&self) -> bool {
+        matches!(
+            self,
+            RunDirError::Unreadable { .. } | RunDirError::Checkpoint(CheckpointError::Open { .. })
+        )
+    }
+
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> RunDirError {
+        RunDirError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 impl RunDir {
@@ -115,10 +140,10 @@ impl RunDir {
     /// Makes the directory and writes its config, or checks the config that is there. Under its lock, since other programs may
     /// want the same run.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
-        durable::make_folder(&self.path).map_err(|source| io_error(&self.path, source))?;
+        files::make_folder(&self.path).map_err(|source| io_error(&self.path, source))?;
         let _lock = self.lock()?;
         let config = self.path.join("config.toml");
-        match fs::read_to_string(&config) {
+        match files::read(&config) {
             Ok(text) if text == run.config() => Ok(()),
             Ok(_) => Err(RunDirError::OtherConfig { path: config }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
@@ -129,10 +154,7 @@ impl RunDir {
     /// Reads the run back from its config.
     pub(crate) fn run(&self) -> Result<Run, RunDirError> {
         let path = self.path.join("config.toml");
-        let text = fs::read_to_string(&path).map_err(|source| RunDirError::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
+        let text = files::read(&path).map_err(|source| RunDirError::unreadable(&path, source))?;
         toml::from_str(&text).map_err(|error| RunDirError::BadConfig {
             path,
             reason: error.message().to_owned(),
@@ -193,7 +215,7 @@ impl RunDir {
     /// The outcome, once there is one.
     pub(crate) fn outcome(&self) -> Result<Option<Outcome>, RunDirError> {
         let path = self.path.join("outcome.json");
-        match fs::read_to_string(&path) {
+        match files::read(&path) {
             Ok(text) => serde_json::from_str(&text)
                 .map(Some)
                 .map_err(|error| RunDirError::BadOutcome {
@@ -201,7 +223,7 @@ impl RunDir {
                     reason: error.to_string(),
                 }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunDirError::Unreadable { path, source }),
+            Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
     }
 
@@ -211,7 +233,7 @@ impl RunDir {
             return Ok(None);
         }
         let path = self.path.join("environment.toml");
-        match fs::read_to_string(&path) {
+        match files::read(&path) {
             Ok(text) => toml::from_str(&text)
                 .map(Some)
                 .map_err(|error| RunDirError::BadEnvironment {
@@ -219,7 +241,7 @@ impl RunDir {
                     reason: error.message().to_owned(),
                 }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunDirError::Unreadable { path, source }),
+            Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
     }
 
@@ -236,7 +258,7 @@ impl RunDir {
     /// Writes a file whole or not at all, through to the disk.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
-        durable::write(&path, text).map_err(|source| io_error(&path, source))
+        files::write(&path, text).map_err(|source| io_error(&path, source))
     }
 }
 
@@ -284,7 +306,7 @@ mod tests {
         let expected = format!("{} is damaged: unknown variant `f16`", path.display());
         assert!(message.starts_with(&expected), "{message}");
         assert!(
-            message.ends_with("; remove the run's folder, then run the same command again"),
+            message.ends_with("remove the run's folder to train it again, then run the same command again"),
             "{message}"
         );
         let idle = "commit = \"a\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 0\n";

@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::grid::{Grid, Options};
-    use crate::results::outcomes;
+    use crate::results::find;
     use crate::tables::collect::tests::outcome;
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         let run_dir = RunDir::of(out.path(), &planned[1].run);
         run_dir.write_rows("confusion.csv", rows).expect("writable");
 
-        let found = outcomes(out.path(), &planned).expect("sound outcomes");
+        let found = find(out.path(), &planned).finished;
         assert_eq!(found[0].few_by_index, None, "it has no confusion matrix");
         let groups = [found[1].many_by_index, found[1].medium_by_index, found[1].few_by_index];
         for (found, expected) in groups.into_iter().zip([0.9, 0.55, 0.2]) {

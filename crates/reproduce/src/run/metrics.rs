@@ -1,6 +1,5 @@
 //! Metrics: a run's `metrics.csv` and `validation.csv`, one row an epoch.
 
-use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
@@ -8,7 +7,7 @@ use methods::EpochRow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::run::durable;
+use crate::files;
 
 /// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing where a group has no class; `train_*` are measured on the
 /// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
@@ -78,11 +77,16 @@ impl From<&EpochRow> for MetricsRow {
 /// # Errors
 /// If the file cannot be read or is damaged; the message names it.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    csv::Reader::from_reader(file)
+    let text = files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    csv::Reader::from_reader(text.as_bytes())
         .into_deserialize()
         .collect::<Result<_, _>>()
-        .with_context(|| format!("{} is damaged; remove the run's folder and run again", path.display()))
+        .with_context(|| {
+            format!(
+                "{} is damaged; put it back as it was, or remove the run's folder to train it again",
+                path.display()
+            )
+        })
 }
 
 /// Gives the rows of a `metrics.csv` that an older version began the columns of this one, so that a resumed run can go on
@@ -98,7 +102,7 @@ pub(crate) fn complete_columns(path: &Path) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
     let text = String::from_utf8(writer.into_inner()?)?;
-    durable::write(path, &text)
+    files::write(path, &text)
         .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
 }
 
@@ -118,7 +122,7 @@ mod tests {
         let rows: Vec<MetricsRow> = read(&path).expect("what was just written");
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].accuracy, rows[0].test_nc4), (0.193, None));
-        let text = fs::read_to_string(&path).expect("readable");
+        let text = files::read(&path).expect("readable");
         assert!(
             text.starts_with("epoch,learning_rate,train_loss,accuracy,many,"),
             "{text}"

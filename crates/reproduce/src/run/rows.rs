@@ -3,13 +3,13 @@
 //! An epoch's rows are on the disk before the checkpoint that counts the epoch, and numbers such as the best accuracy come
 //! from all of them. So a run that is resumed must have the rows of every epoch that its checkpoint counts.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use methods::remedy_for_writing;
 use serde::Serialize;
 
-use crate::run::durable;
+use crate::files;
 
 /// One of these tables.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct EpochTable {
 /// Why a table cannot be gone on with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RowsError {
-    #[error("cannot use {path}: {source}; make room or choose another --out")]
+    #[error("cannot use {path}: {source}; {}", remedy_for_writing(source))]
     Io { path: PathBuf, source: io::Error },
     #[error(
         "{path} {fault}, and the run's checkpoint counts {next_epoch} epochs; put the file back as it was, or remove the run's \
@@ -46,7 +46,7 @@ impl Trimmed<'_> {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn write(&self) -> Result<(), RowsError> {
-        durable::write(self.path, &self.text).map_err(|source| io_error(self.path, source))
+        files::write(self.path, &self.text).map_err(|source| io_error(self.path, source))
     }
 }
 
@@ -76,7 +76,7 @@ impl EpochTable {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn append<T: Serialize>(&self, rows: impl IntoIterator<Item = T>) -> io::Result<()> {
-        durable::append(&self.path, |is_empty| csv_text(is_empty, rows))
+        files::append(&self.path, |is_empty| csv_text(is_empty, rows))
     }
 
     /// The table without the rows of epochs from `next_epoch` on, and without a row that was not written to its end: their
@@ -86,7 +86,7 @@ impl EpochTable {
     /// If what is left is not every row of the epochs before, once and in order.
     pub(crate) fn trimmed(&self, next_epoch: i64) -> Result<Option<Trimmed<'_>>, RowsError> {
         let path = self.path.as_path();
-        let text = match fs::read_to_string(path) {
+        let text = match files::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && next_epoch == 0 => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(self.incomplete("is not there".to_owned(), next_epoch));
@@ -173,6 +173,8 @@ pub(crate) fn csv_text<T: Serialize>(has_header: bool, rows: impl IntoIterator<I
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// What a file with this text is after it has been trimmed.
@@ -190,7 +192,7 @@ mod tests {
         if let Some(trimmed) = trimmed {
             trimmed.write().expect("room");
         }
-        Ok(fs::read_to_string(&path).expect("readable"))
+        Ok(files::read(&path).expect("readable"))
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::run::settings::Asked;
 use crate::schedule::Task;
 
 /// Checks that `asked` agrees with the settings of the `finished` runs and of those `unfinished` ones below `out` that have
-/// been begun; returns what the latter were begun with.
+/// been begun; returns what the latter were begun with. A run whose environment cannot be read is left out: it fails by
+/// itself when its turn comes, and the others train.
 ///
 /// # Errors
-/// With the first run that has other settings, or whose environment cannot be read.
+/// With the first run that has other settings.
 pub(crate) fn check_settings(
     asked: Asked,
     finished: &[Outcome],
@@ -26,7 +27,7 @@ pub(crate) fn check_settings(
     }
     let mut all_begun = Vec::new();
     for Task { run, .. } in unfinished {
-        if let Some(begun) = RunDir::of(out, run).environment()? {
+        if let Ok(Some(begun)) = RunDir::of(out, run).environment() {
             asked.admits(&run.id(), (&begun).into())?;
             all_begun.push(begun);
         }
@@ -54,7 +55,7 @@ pub(crate) fn check_data(
         same_data(&outcome.run, &outcome.data_digest, &data.digest)?;
     }
     for Task { run, .. } in unfinished {
-        if let Some(begun) = RunDir::of(out, run).environment()? {
+        if let Ok(Some(begun)) = RunDir::of(out, run).environment() {
             begun.check_data(&run.id(), &data.digest)?;
         }
         let samples = run.class_counts()?.iter().sum();

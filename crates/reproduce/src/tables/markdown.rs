@@ -27,6 +27,19 @@ pub(crate) fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String
     lines.collect()
 }
 
+/// A person's text as a cell: a bar would end it.
+pub(crate) fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// Inline code, between more backticks than `text` has in a row.
+pub(crate) fn code(text: &str) -> String {
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let space = if longest == 0 { "" } else { " " };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +57,12 @@ mod tests {
 | nc-drw |    — |
 ";
         assert_eq!(aligned(&["run", "NC1"], rows, 1), table);
+    }
+
+    #[test]
+    fn bars_and_backticks_of_a_persons_text_stay_text() {
+        assert_eq!(cell("a|b"), "a\\|b");
+        assert_eq!(code("run x.toml"), "`run x.toml`");
+        assert_eq!(code("--out 'a`b``c'"), "``` --out 'a`b``c' ```");
     }
 }

@@ -8,11 +8,12 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::files;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Planned, describe};
-use crate::out;
 use crate::results::{is_finished, write_whole};
 use crate::run::{Outcome, Run, settings};
+use crate::schedule::Failure;
 use crate::tables::table::Table;
 use crate::tables::{provenance, render, robustness};
 
@@ -35,22 +36,39 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Report {
     /// As Markdown.
     pub(crate) text: String,
-    /// Why nothing was written; `None` if it was.
-    pub(crate) withheld: Option<String>,
+    /// Finished runs whose `robustness.csv` cannot be read, with the reason.
+    pub(crate) damaged: Vec<Failure>,
+    /// Why the files there are left as they are; `None` if the tables are written.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Why a table is only printed.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Kept {
+    /// Writing would lose rows, or there are none.
+    #[error("{0}")]
+    Withheld(String),
+    /// A file cannot be written.
+    #[error("{0}")]
+    Unwritable(String),
+    /// The folder, an archive or another user's, is there to be read and no more.
+    #[error("the table is only printed: {0}")]
+    ReadOnly(String),
 }
 
 /// Writes `runs.csv` (one line a finished run: every field of [`Outcome`] and of [`Conditions`]), `summary.csv`, `summary.md` and, if a run
 /// has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are directory names of
 /// runs with the reason why they stopped. Nothing is written over something fuller: not without any outcome, nor over rows of runs
-/// that are not below `out` any more, such as those of a clone.
+/// whose outcome is not below `out` any more, such as those of a clone, or cannot be read; nor is `robustness.csv` while that of a
+/// run cannot be read.
 ///
 /// # Errors
-/// If a file cannot be written; the message names it.
+/// Those of polars and of the CSV writer. A table that cannot be written is returned, with the reason.
 pub(crate) fn write_report(
     out: &Path,
     request: &Request<'_>,
     outcomes: &[Outcome],
-    failures: &[(String, String)],
+    failures: &[Failure],
 ) -> anyhow::Result<Report> {
     let &Request {
         grid,
@@ -62,18 +80,16 @@ pub(crate) fn write_report(
     let runs = in_order_of_plan(planned, outcomes);
     let outcomes: Vec<&Outcome> = runs.iter().map(|(_, outcome)| *outcome).collect();
     let table = Table::new(grid, planned, &outcomes, failures, select).context("cannot sum up the finished runs")?;
-    let shifts = robustness::collect(out, planned)?;
+    let (shifts, damaged) = robustness::collect(out, planned)?;
     let noise = grid
         .has_noise_table()
         .then(|| robustness::noise_table(&shifts))
         .flatten();
     let text = [Some(render::markdown(&table)), noise, others.clone()];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    if let Some(why) = withheld(out, request, &outcomes) {
-        return Ok(Report {
-            text,
-            withheld: Some(why),
-        });
+    if let Some(why) = withheld(out, request, &outcomes, failures) {
+        let kept = Some(Kept::Withheld(why));
+        return Ok(Report { text, damaged, kept });
     }
     let command = command.clone() + &settings::options(&outcomes);
     let summary = format!(
@@ -82,15 +98,16 @@ pub(crate) fn write_report(
         provenance::protocol(planned, &outcomes)
     );
     let mut files = vec![("runs.csv", runs_csv(&runs)?), ("summary.csv", render::csv(&table)?)];
-    if !shifts.is_empty() {
+    if !shifts.is_empty() && damaged.is_empty() {
         files.push(("robustness.csv", robustness::csv(&shifts)?));
     }
     files.push(("summary.md", summary));
-    match write_files(out, &files) {
-        Err(error) if is_read_only(&error) => out::note(&format!("warning: the table is only printed: {error:#}")),
-        written => written?,
-    }
-    Ok(Report { text, withheld: None })
+    let kept = match write_files(out, &files) {
+        Ok(()) => None,
+        Err(error) if is_read_only(&error) => Some(Kept::ReadOnly(format!("{error:#}"))),
+        Err(error) => Some(Kept::Unwritable(format!("{error:#}"))),
+    };
+    Ok(Report { text, damaged, kept })
 }
 
 fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
@@ -110,11 +127,11 @@ fn is_read_only(error: &anyhow::Error) -> bool {
 }
 
 /// Why these `outcomes` are not to be written into `out`, if they are not.
-fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome]) -> Option<String> {
+fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: &[Failure]) -> Option<String> {
     let (out_shown, name) = (out.display(), request.grid.name());
     if outcomes.is_empty() {
         let what = if out.join("runs.csv").exists() {
-            "the tables there, made elsewhere, are left as they are"
+            "the tables there are left as they are"
         } else {
             "nothing is written"
         };
@@ -125,10 +142,9 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome]) -> Option<
     }
     let written: HashSet<&str> = outcomes.iter().map(|outcome| outcome.run.as_str()).collect();
     let lost = tabled_runs(&out.join("runs.csv"));
-    let lost: Vec<String> = lost
-        .into_iter()
-        .filter(|run| !written.contains(run.as_str()) && !is_finished(out, run))
-        .collect();
+    let failed: HashSet<&str> = failures.iter().map(|(run, _)| run.as_str()).collect();
+    let can_be_tabled = |run: &str| written.contains(run) || is_finished(out, run) && !failed.contains(run);
+    let lost: Vec<String> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
     let first = lost.first()?;
     Some(format!(
         "{out_shown}/runs.csv has {} that {out_shown}/runs does not have the outcome of, {first} first, and would lose them; the \
@@ -139,7 +155,7 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome]) -> Option<
 
 /// Directory names of the runs in a table of runs; none if there is no such table.
 fn tabled_runs(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = files::read(path).unwrap_or_default();
     let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
     let runs = rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned));
     runs.collect()
@@ -233,7 +249,7 @@ mod tests {
         select: Select,
     ) -> String {
         let report = write_report(out, &request(grid, planned, select), outcomes, failures).expect("room for a table");
-        assert_eq!(report.withheld, None);
+        assert_eq!(report.kept, None);
         report.text
     }
 
@@ -408,12 +424,27 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
             "shift,stre",
         ] {
             fs::write(file(1), damaged).expect("a small file");
-            let error = write_report(out.path(), &request(&grid, &planned, Select::Last), &outcomes, &[]).unwrap_err();
-            let expected = format!(
-                "{} is damaged; remove the run's folder and run again",
-                file(1).display()
+            let report = write_report(out.path(), &request(&grid, &planned, Select::Last), &outcomes, &[]);
+            let report = report.expect("room for a table");
+            assert!(
+                report.text.contains("| ce-drw    | exponential 100 |"),
+                "{}",
+                report.text
             );
-            assert_eq!(error.to_string(), expected);
+            let [(run, reason)] = &report.damaged[..] else {
+                panic!("one file is damaged: {:?}", report.damaged);
+            };
+            assert_eq!(*run, planned[1].run.id());
+            let (file, remedy) = (
+                file(1),
+                "delete this file, which only the table of robustness is made from",
+            );
+            assert!(
+                reason.starts_with(&format!("{} is damaged: ", file.display())) && reason.contains(remedy),
+                "{reason}"
+            );
+            let kept = fs::read_to_string(out.path().join("robustness.csv")).expect("a written file");
+            assert_eq!(kept, csv, "the fuller table stays");
         }
     }
 
@@ -530,9 +561,16 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
         let out = file.path().join("results");
         let (grid, planned) = (cifar10(), plan(&cifar10(), &["ce"], None));
         let outcomes = [finished(&planned[0].run, 0.7)];
-        let error = write_report(&out, &request(&grid, &planned, Select::Last), &outcomes, &[]);
-        let error = error.expect_err("a file is no folder");
-        assert_eq!(error.to_string(), format!("cannot make folder {}", out.display()));
+        let report = write_report(&out, &request(&grid, &planned, Select::Last), &outcomes, &[]);
+        let report = report.expect("a table to print");
+        assert!(report.text.contains("| ce "), "{}", report.text);
+        let Some(Kept::Unwritable(why)) = report.kept else {
+            panic!("a file is no folder");
+        };
+        assert!(
+            why.starts_with(&format!("cannot make folder {}", out.display())),
+            "{why}"
+        );
     }
 
     #[test]
@@ -543,7 +581,7 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
         let folder = out.path().display();
         let withheld = |outcomes: &[Outcome]| {
             let report = write_report(out.path(), &request(&grid, &planned, Select::Last), outcomes, &[]);
-            report.expect("room for a table").withheld
+            report.expect("room for a table").kept.map(|kept| kept.to_string())
         };
         let entries = || fs::read_dir(out.path()).expect("a folder").count();
         assert_eq!(
@@ -566,14 +604,23 @@ ce-drw+nc,exponential 100,uniform,,0.875,,1
                  the tables there are left as they are: choose another --out, train those runs too, or delete runs.csv"
             ))
         );
-        assert!(
-            withheld(&[]).is_some_and(|why| why.contains("so the tables there, made elsewhere, are left as they are"))
-        );
+        assert!(withheld(&[]).is_some_and(|why| why.contains("so the tables there are left as they are")));
         assert_eq!((tables(), entries()), (full, 3));
 
         let run_dir = out.path().join("runs").join(lost);
         fs::create_dir_all(&run_dir).expect("a folder");
         fs::write(run_dir.join("outcome.json"), "{}").expect("a small file");
+        let damaged = [(lost.clone(), "outcome.json is damaged".to_owned())];
+        let report = write_report(
+            out.path(),
+            &request(&grid, &planned, Select::Last),
+            &outcomes[..1],
+            &damaged,
+        );
+        let Some(Kept::Withheld(why)) = report.expect("room for a table").kept else {
+            panic!("its row would be lost");
+        };
+        assert!(why.contains(lost), "{why}");
         assert_eq!(withheld(&outcomes[..1]), None, "it can be tabled again");
     }
 

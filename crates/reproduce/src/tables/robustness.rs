@@ -1,6 +1,5 @@
 //! Robustness: the `robustness.csv` of finished runs to one long table of means and deviations over seeds.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -8,10 +7,12 @@ use anyhow::Context;
 use polars::prelude::{Column, DataFrame, IdxSize, PolarsResult};
 use serde::Serialize;
 
+use crate::files;
 use crate::grid::Planned;
 use crate::run::Run;
-use crate::run::directory::RunDir;
+use crate::run::directory::{RunDir, RunDirError};
 use crate::run::scores::RobustnessRow;
+use crate::schedule::Failure;
 use crate::tables::collect::Spread;
 use crate::tables::markdown::aligned;
 use crate::tables::render;
@@ -33,45 +34,46 @@ pub(crate) struct ShiftRow {
 /// What sets the rows apart.
 const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
 
-/// The rows of all finished runs of `planned` below `out`, in its order. Runs of versions that did not measure it have none.
+/// The rows of all finished runs of `planned` below `out`, in its order, and the runs whose file cannot be read, with the reason.
+/// Runs of versions that did not measure it have none.
 ///
 /// # Errors
-/// If a run's file cannot be read or is damaged, and those of polars, for frames too large to hold.
-pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<Vec<ShiftRow>> {
-    // One text for one reader: a reader has tables of its own, which take longer to build than a run's rows to read.
-    let mut text = String::new();
-    let mut runs: Vec<&Run> = Vec::new(); // of each row
-    let path = |run: &Run| RunDir::of(out, run).path().join("robustness.csv");
-    let damaged = |run: &Run| {
-        format!(
-            "{} is damaged; remove the run's folder and run again",
-            path(run).display()
-        )
-    };
+/// Those of polars, for frames too large to hold.
+pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<(Vec<ShiftRow>, Vec<Failure>)> {
+    let (mut runs, mut rows, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
     for Planned { run, .. } in planned {
-        let of_run = match fs::read_to_string(path(run)) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
-            of_run => of_run.with_context(|| format!("cannot read {}", path(run).display()))?,
-        };
-        let rows = of_run.strip_prefix(HEADER).filter(|rows| rows.ends_with('\n'));
-        let rows = rows.with_context(|| damaged(run))?;
-        text += rows;
-        runs.extend(rows.lines().map(|_| run));
+        match read(&RunDir::of(out, run).path().join("robustness.csv")) {
+            Ok(rows_of_run) => {
+                runs.extend(rows_of_run.iter().map(|_| run));
+                rows.extend(rows_of_run);
+            }
+            Err(error) => damaged.push((run.id(), error.to_string())),
+        }
     }
-    if runs.is_empty() {
-        return Ok(Vec::new());
+    if rows.is_empty() {
+        return Ok((Vec::new(), damaged));
     }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(text.as_bytes());
-    let rows = reader.deserialize().zip(&runs);
-    let rows: Vec<RobustnessRow> = rows
-        .map(|(row, run)| row.with_context(|| damaged(run)))
-        .collect::<Result<_, _>>()?;
-    means_and_deviations(&runs, &rows).context("cannot sum up the runs' robustness")
+    let shifts = means_and_deviations(&runs, &rows).context("cannot sum up the runs' robustness")?;
+    Ok((shifts, damaged))
 }
 
-const HEADER: &str = "shift,strength,accuracy\n";
+/// The rows of one run; none if there is no file.
+fn read(path: &Path) -> Result<Vec<RobustnessRow>, RunDirError> {
+    let damaged = |reason: String| RunDirError::BadRobustness {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = match files::read(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        text => text.map_err(|source| RunDirError::unreadable(path, source))?,
+    };
+    if !text.ends_with('\n') {
+        return Err(damaged("its last line is not whole".to_owned()));
+    }
+    let rows = csv::Reader::from_reader(text.as_bytes()).into_deserialize();
+    rows.collect::<Result<_, _>>()
+        .map_err(|error| damaged(error.to_string()))
+}
 
 #[expect(
     deprecated,

@@ -18,9 +18,9 @@ pub(crate) struct SubmitArguments {
     /// Runs that one task of the array is there for
     #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..))]
     runs_per_task: u16,
-    /// GPUs of a task; 0 trains on the CPU
-    #[arg(long, default_value_t = 1)]
-    gpus: u16,
+    /// GPUs of a task; 0 trains on the CPU [default: 0 with --device cpu, else 1]
+    #[arg(long)]
+    gpus: Option<u16>,
     /// Processor cores of a task
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     cores: u16,
@@ -36,6 +36,7 @@ impl SubmitArguments {
     /// The job array for `runs` unfinished runs, whose tasks start `program`.
     pub(crate) fn job_array(&self, name: &str, runs: usize, program: OsString) -> JobArray {
         let Typed(typed) = &self.typed;
+        let on_cpu = self.run.device.as_deref() == Some("cpu");
         let mut command = vec![program, "run".into()];
         command.extend(typed.iter().cloned());
         command.push("--leave-others".into());
@@ -43,7 +44,7 @@ impl SubmitArguments {
             name: format!("longtail-{name}"),
             runs,
             runs_per_task: self.runs_per_task.into(),
-            gpus: self.gpus,
+            gpus: self.gpus.unwrap_or(if on_cpu { 0 } else { 1 }),
             cores: self.cores,
             time: self.time.clone(),
             options: self.sbatch.clone(),

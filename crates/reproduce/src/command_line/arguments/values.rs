@@ -1,5 +1,6 @@
 //! Values: the words that options take.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
@@ -25,14 +26,19 @@ pub(super) fn launch(text: &str) -> Result<Launch, String> {
         .ok_or_else(|| format!("`{text}` is no way to launch; say eager or graph"))
 }
 
+/// The words for a device, checked where they are typed: the machine that trains may be another one.
+pub(super) fn device_name(text: &str) -> Result<String, String> {
+    device(text).map(|_| text.to_owned())
+}
+
 /// `cpu`, `cuda` (the first GPU) or `cuda:N`.
 pub(crate) fn device(text: &str) -> Result<Device, String> {
     match text.split_once(':') {
         None if text == "cpu" => Ok(Device::Cpu),
         None if text == "cuda" => Ok(Device::Cuda(0)),
         Some(("cuda", index)) => index
-            .parse()
-            .map(Device::Cuda)
+            .parse::<u16>()
+            .map(|index| Device::Cuda(index.into()))
             .map_err(|_| format!("`{index}` is not the number of a GPU; say cuda:0")),
         _ => Err(format!("`{text}` is no device; say cpu, cuda or cuda:N")),
     }
@@ -68,9 +74,12 @@ pub(super) fn dataset(text: &str) -> Result<Dataset, String> {
 
 /// A whole number such as a count or a seed; its range depends on the grid.
 pub(super) fn whole_number(text: &str) -> Result<i64, String> {
-    text.trim()
-        .parse()
-        .map_err(|_| format!("`{text}` is no whole number; say one such as 30"))
+    text.trim().parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+            format!("`{text}` has more than 64 bits; say a number such as 30")
+        }
+        _ => format!("`{text}` is no whole number; say one such as 30"),
+    })
 }
 
 /// A ratio of class sizes.
