@@ -6,6 +6,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 /// Reads a file of text. A pipe or a device is refused: it may have no end, or never begin.
 ///
 /// # Errors
@@ -82,4 +84,17 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 fn flush_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// If it cannot be read or is not a plain file: a device has no end.
+pub(crate) fn digest(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut digest)?;
+    Ok(format!("{:x}", digest.finalize()))
 }

@@ -29,7 +29,7 @@ use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use crate::run::{Remembered, Run};
+use crate::run::{Remembered, Role, Run};
 pub(crate) use catalogue::catalogue;
 use check::{check_epochs, first_repeated};
 use error::{Fault, Place};
@@ -37,7 +37,6 @@ pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
 use named::Named;
 use needs::Planner;
-pub(crate) use needs::Role;
 
 /// A grid file that has been read and checked.
 #[derive(Debug)]

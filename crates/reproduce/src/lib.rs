@@ -13,6 +13,7 @@ mod results;
 mod run;
 mod schedule;
 mod tables;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,6 @@ use torch_shim::{GpuSupport, GraphError};
 use crate::command_line::arguments::{Arguments, Verb};
 use crate::command_line::verbs;
 use crate::run::directory::RunDirError;
-use crate::run::worker;
 use crate::schedule::process;
 
 /// Does what the command line says.

@@ -1,20 +1,14 @@
 //! Run: one network to train, everything resolved; Outcome: what is left of it when it is done.
 
-pub(crate) mod adjust;
 pub(crate) mod directory;
 pub(crate) mod environment;
-mod finished;
 pub(crate) mod groups;
-pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod metrics;
-pub(crate) mod network;
-mod record;
+mod role;
 pub(crate) mod rows;
 pub(crate) mod scores;
 pub(crate) mod settings;
-pub(crate) mod splits;
-pub(crate) mod worker;
 
 use std::sync::OnceLock;
 
@@ -22,6 +16,8 @@ use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
 use methods::{Method, Protocol, Recipe, ShotSplit};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub(crate) use role::Role;
 
 /// One network to train: every default written out. Its text is a run directory's `config.toml`, and the digest of that
 /// text names the directory: change a line and it is a new run.

@@ -3,6 +3,7 @@
 //! Several programs may work on one grid, on machines that share its folder: a run is claimed by its directory's lock, and
 //! a run that somebody else trains comes back to the queue until it is finished or free.
 
+pub(crate) mod device;
 pub(crate) mod preflight;
 pub(crate) mod process;
 pub(crate) mod slots;
@@ -12,7 +13,8 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::grid::{Planned, Role};
+use crate::grid::Planned;
+use crate::run::Role;
 use crate::run::Run;
 
 /// One thing to train, and what must be finished before.

@@ -12,10 +12,10 @@ use super::features::Features;
 use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
-use crate::run::network;
 use crate::run::settings::Settings;
-use crate::run::splits::Splits;
 use crate::schedule::view::show_download;
+use crate::worker::network;
+use crate::worker::splits::Splits;
 
 /// Which images a network is shown, in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

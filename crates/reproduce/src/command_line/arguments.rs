@@ -19,7 +19,6 @@ use crate::run::settings::{Asked, PrecisionChoice};
 pub(crate) use bench::BenchArguments;
 pub(crate) use grid::GridArguments;
 pub(crate) use submit::SubmitArguments;
-pub(crate) use values::device;
 use values::{device_name, launch, precision};
 pub(crate) use worker::WorkerArguments;
 

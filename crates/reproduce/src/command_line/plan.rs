@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::grid::Planned;
 use crate::grid::describe;
-use crate::grid::{Planned, Role};
+use crate::run::Role;
 
 /// One line a run, then which runs need which others first, and how many networks that makes.
 pub(crate) fn plan_text(planned: &[Planned]) -> String {

@@ -8,39 +8,8 @@ use super::Planned;
 use super::error::{Fault, Refusal};
 use super::named::Named;
 use super::spelling;
-use crate::run::Run;
-use crate::run::network;
-
-/// What a run takes from another one that is finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    /// The network that a second stage retrains or adjusts.
-    FirstStage,
-    /// The network that it begins with.
-    Initial,
-    /// The network whose answers it learns.
-    Teacher,
-}
-
-impl Role {
-    /// For people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Role::FirstStage => "first stage",
-            Role::Initial => "initial network",
-            Role::Teacher => "teacher",
-        }
-    }
-
-    /// Option of a worker that names the directory.
-    pub(crate) fn option(self) -> &'static str {
-        match self {
-            Role::FirstStage => "--first-stage",
-            Role::Initial => "--initial",
-            Role::Teacher => "--teacher",
-        }
-    }
-}
+use crate::files;
+use crate::run::{Role, Run};
 
 /// Runs of a grid's methods for one imbalance and seed.
 pub(super) struct Planner<'a> {
@@ -169,7 +138,7 @@ impl Planner<'_> {
 
 /// SHA-256 of the file at `path`, which must be the `stated` one, if any.
 fn digest(path: &Path, stated: Option<&str>) -> Result<String, Refusal> {
-    let found = network::digest(path).map_err(|error| Refusal::Checkpoint {
+    let found = files::digest(path).map_err(|error| Refusal::Checkpoint {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;

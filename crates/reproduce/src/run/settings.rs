@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer};
 use tch::Device;
 
 use crate::run::Outcome;
-use crate::run::environment::Environment;
 
 /// How a run computes, from its first epoch to its last: numbers of two settings would be numbers of neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +84,12 @@ pub(crate) struct Kept<'a> {
     launch: Option<&'a str>,
 }
 
-impl<'a> From<&'a Environment> for Kept<'a> {
-    fn from(environment: &'a Environment) -> Kept<'a> {
+impl From<Settings> for Kept<'_> {
+    fn from(settings: Settings) -> Self {
         Kept {
-            precision: environment.precision.name(),
-            threads: environment.threads,
-            launch: Some(environment.launch.name()),
+            precision: settings.precision.name(),
+            threads: settings.threads,
+            launch: Some(settings.launch.name()),
         }
     }
 }
@@ -188,7 +187,7 @@ impl Asked {
     pub(crate) fn settings(
         self,
         run: &str,
-        begun: Option<&Environment>,
+        begun: Option<Settings>,
         needed: &[Outcome],
         device: Device,
     ) -> Result<Settings, OtherSettings> {
@@ -197,7 +196,7 @@ impl Asked {
             if begun.launch == Launch::Graph && !device.is_cuda() {
                 return Err(OtherSettings::NoGpu { run: run.to_owned() });
             }
-            return Ok(begun.settings());
+            return Ok(begun);
         }
         for outcome in needed {
             let precision_alone = Asked {
@@ -297,18 +296,13 @@ mod tests {
         }
     }
 
-    fn environment(precision: Precision, threads: u16) -> Environment {
-        let settings = Settings {
-            precision,
-            threads,
-            launch: Launch::Eager,
-        };
-        Environment::here(Device::Cpu, settings, ("d1", "s1"), 0)
-    }
-
     #[test]
     fn a_run_goes_on_with_its_own_settings_and_no_others() {
-        let begun = environment(Precision::Bf16, 2);
+        let begun = Settings {
+            precision: Precision::Bf16,
+            threads: 2,
+            launch: Launch::Eager,
+        };
         for asked in [
             Asked::default(),
             asked(Some(PrecisionChoice::Automatic), None, None),
@@ -318,13 +312,10 @@ mod tests {
                 Some(Launch::Eager),
             ),
         ] {
-            assert_eq!(
-                asked.settings(RUN, Some(&begun), &[], Device::Cpu),
-                Ok(begun.settings())
-            );
+            assert_eq!(asked.settings(RUN, Some(begun), &[], Device::Cpu), Ok(begun));
         }
         let refusal = |asked: Asked| {
-            let refusal = asked.settings(RUN, Some(&begun), &[], Device::Cpu);
+            let refusal = asked.settings(RUN, Some(begun), &[], Device::Cpu);
             refusal.expect_err("it was begun otherwise").to_string()
         };
         assert_eq!(

@@ -28,7 +28,7 @@ pub(crate) fn check_settings(
     let mut all_begun = Vec::new();
     for Task { run, .. } in unfinished {
         if let Ok(Some(begun)) = RunDir::of(out, run).environment() {
-            asked.admits(&run.id(), (&begun).into())?;
+            asked.admits(&run.id(), begun.settings().into())?;
             all_begun.push(begun);
         }
     }

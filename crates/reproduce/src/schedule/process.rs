@@ -5,12 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use crate::command_line;
 use crate::openmp;
 use crate::run::Outcome;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
 use crate::run::settings::{Asked, Settings};
+use crate::schedule::device;
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher, Task};
 
@@ -56,14 +56,14 @@ impl Launcher for Processes<'_> {
 impl Processes<'_> {
     /// What `task` computes with on `device`: as its run was begun, or as is asked for.
     fn settings(&self, task: &Task, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
-        let device = command_line::arguments::device(device).map_err(anyhow::Error::msg)?;
+        let device = device::device(device).map_err(anyhow::Error::msg)?;
         let needed = task
             .needs
             .iter()
             .map(|(_, needed)| RunDir::of(self.out, needed).outcome());
         let needed: Vec<Outcome> = needed.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        let begun = run_dir.environment()?;
-        Ok(self.asked.settings(&task.run.id(), begun.as_ref(), &needed, device)?)
+        let begun = run_dir.environment()?.map(|environment| environment.settings());
+        Ok(self.asked.settings(&task.run.id(), begun, &needed, device)?)
     }
 
     fn train(

@@ -8,8 +8,8 @@ use anyhow::anyhow;
 use tch::{Cuda, Device};
 use torch_shim::GpuSupport;
 
-use crate::command_line::arguments::device;
 use crate::out;
+use crate::schedule::device::device;
 
 /// One device for each run that trains at the same time.
 #[derive(Debug, PartialEq)]

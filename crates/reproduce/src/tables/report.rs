@@ -200,7 +200,8 @@ fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::{Options, Role};
+    use crate::grid::Options;
+    use crate::run::Role;
     use crate::tables::collect::tests::outcome;
 
     fn cifar10() -> Grid {

@@ -4,9 +4,10 @@ use clap::Args;
 use methods::Launch;
 use tch::Device;
 
-use super::values::{device, launch, precision};
+use super::values::{launch, precision};
 use crate::bench::Bench;
 use crate::run::settings::PrecisionChoice;
+use crate::schedule::device::device;
 
 /// Made-up images lie in memory: 3 GB.
 const MOST_IMAGES: i64 = 1_000_000;

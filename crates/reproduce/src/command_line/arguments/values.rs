@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use datasets::Dataset;
 use methods::{Launch, Precision, Protocol};
 use models::Backbone;
-use tch::Device;
 
 use crate::run::settings::PrecisionChoice;
+use crate::schedule::device::device;
 
 pub(super) fn precision(text: &str) -> Result<PrecisionChoice, String> {
     PrecisionChoice::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32, bf16 or auto"))
@@ -29,19 +29,6 @@ pub(super) fn launch(text: &str) -> Result<Launch, String> {
 /// The words for a device, checked where they are typed: the machine that trains may be another one.
 pub(super) fn device_name(text: &str) -> Result<String, String> {
     device(text).map(|_| text.to_owned())
-}
-
-/// `cpu`, `cuda` (the first GPU) or `cuda:N`.
-pub(crate) fn device(text: &str) -> Result<Device, String> {
-    match text.split_once(':') {
-        None if text == "cpu" => Ok(Device::Cpu),
-        None if text == "cuda" => Ok(Device::Cuda(0)),
-        Some(("cuda", index)) => index
-            .parse::<u16>()
-            .map(|index| Device::Cuda(index.into()))
-            .map_err(|_| format!("`{index}` is not the number of a GPU; say cuda:0")),
-        _ => Err(format!("`{text}` is no device; say cpu, cuda or cuda:N")),
-    }
 }
 
 pub(super) fn protocol(text: &str) -> Result<Protocol, String> {

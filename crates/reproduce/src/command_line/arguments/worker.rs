@@ -6,10 +6,11 @@ use clap::Args;
 use methods::{Launch, Precision};
 use tch::Device;
 
-use super::values::{self, device, launch};
+use super::values::{self, launch};
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
-use crate::run::worker::Job;
+use crate::schedule::device::device;
+use crate::worker::job::Job;
 
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArguments {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::Context;
 use methods::{Augmentation, Images, Model, SecondStage, Shots, evaluate};
 
-use crate::run::adjust::adjust;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{MetricsRow, ValidationRow, read};
+use crate::worker::adjust::adjust;
 
 /// Test accuracies of a run at its end, in 0..1.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use methods::{Images, Model, features_of};
 
 use crate::run::environment::Environment;
 use crate::run::groups::GroupsByIndex;
-use crate::run::measured::Measured;
-use crate::run::scores::Scores;
-use crate::run::worker::Job;
 use crate::run::{Outcome, Run};
+use crate::worker::job::Job;
+use crate::worker::measured::Measured;
+use crate::worker::scores::Scores;
 
 /// Everything an outcome is made of, besides the run.
 pub(super) struct Finished<'a> {

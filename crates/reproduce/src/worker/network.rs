@@ -1,17 +1,14 @@
 //! Network: what another run has trained, for this one to begin with or to learn from.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use methods::{Checkpoint, Initial, Model};
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind};
 
-use crate::grid::Role;
-use crate::run::Run;
+use crate::files;
 use crate::run::directory::RunDir;
+use crate::run::{Role, Run};
 
 /// The network of `run` as `checkpoint` left it. Draws from libtorch's generator.
 ///
@@ -53,7 +50,7 @@ pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> any
     let Initial::Checkpoint { path, sha256 } = initial else {
         return Ok(needed(directory, Role::Initial)?.0.checkpoint());
     };
-    let found = digest(path).with_context(|| format!("cannot read checkpoint {}", path.display()))?;
+    let found = files::digest(path).with_context(|| format!("cannot read checkpoint {}", path.display()))?;
     if sha256.as_ref().is_some_and(|stated| *stated != found) {
         bail!(
             "checkpoint {} is not the one that the run was planned with, its SHA-256 is now {found}; restore the file, or run \
@@ -62,17 +59,4 @@ pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> any
         );
     }
     Ok(path.clone())
-}
-
-/// SHA-256 of a file, in hexadecimal digits.
-///
-/// # Errors
-/// If it cannot be read or is not a plain file: a device has no end.
-pub(crate) fn digest(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a plain file"));
-    }
-    let mut digest = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut digest)?;
-    Ok(format!("{:x}", digest.finalize()))
 }

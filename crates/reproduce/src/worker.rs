@@ -1,51 +1,35 @@
 //! Worker: the child process that trains one run in its directory.
 
+mod adjust;
+mod finished;
+pub(crate) mod job;
+mod measured;
+pub(crate) mod network;
+mod record;
+mod scores;
+pub(crate) mod splits;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use datasets::Loaded;
 use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed};
-use tch::{Device, Kind};
+use tch::Kind;
 
-use crate::grid::Role;
-use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
-use crate::run::finished::Finished;
 use crate::run::groups::GroupsByIndex;
-use crate::run::measured::Measured;
 use crate::run::message::Message;
 use crate::run::metrics;
-use crate::run::network;
-use crate::run::record::Record;
-use crate::run::scores::score;
-use crate::run::settings::{Asked, Settings};
-use crate::run::splits::Splits;
-
-/// What a worker is told besides its run's config.
-#[derive(Clone, Debug)]
-pub(crate) struct Job {
-    /// The run's directory.
-    pub(crate) run_dir: PathBuf,
-    /// The directory of the finished first stage, where the run has a second.
-    pub(crate) first_stage: Option<RunDir>,
-    /// The directory of the finished run that this one begins with, where it does.
-    pub(crate) initial: Option<RunDir>,
-    /// The directory of the finished teacher, where the run has one.
-    pub(crate) teacher: Option<RunDir>,
-    /// `--data`.
-    pub(crate) data: Option<PathBuf>,
-    /// Where tensors live.
-    pub(crate) device: Device,
-    /// Those of the run.
-    pub(crate) settings: Settings,
-    /// Epochs from one measurement of neural collapse to the next.
-    pub(crate) metrics_every: i64,
-    /// Command that repeats this run alone, for the record.
-    pub(crate) command: String,
-}
+use crate::run::settings::Asked;
+use crate::run::{Role, Run};
+use crate::worker::finished::Finished;
+use crate::worker::job::Job;
+use crate::worker::measured::Measured;
+use crate::worker::record::Record;
+use crate::worker::scores::score;
+use crate::worker::splits::Splits;
 
 /// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
 ///
@@ -182,7 +166,7 @@ impl Session {
         let mut environment = Environment::here(job.device, job.settings, digests, next_epoch);
         if let Some(before) = run_dir.environment()? {
             // Whoever started this process has looked before, but another program may have begun the run since.
-            Asked::all(job.settings).admits(&run.id(), (&before).into())?;
+            Asked::all(job.settings).admits(&run.id(), before.settings().into())?;
             environment = environment.after(before, &run.id())?;
         }
         let record = Record::of(run_dir, classes, splits.validation.is_some());

@@ -1,0 +1,31 @@
+//! Job: one run as its process is told of it.
+
+use std::path::PathBuf;
+
+use tch::Device;
+
+use crate::run::directory::RunDir;
+use crate::run::settings::Settings;
+
+/// What a worker is told besides its run's config.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The run's directory.
+    pub(crate) run_dir: PathBuf,
+    /// The directory of the finished first stage, where the run has a second.
+    pub(crate) first_stage: Option<RunDir>,
+    /// The directory of the finished run that this one begins with, where it does.
+    pub(crate) initial: Option<RunDir>,
+    /// The directory of the finished teacher, where the run has one.
+    pub(crate) teacher: Option<RunDir>,
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// Where tensors live.
+    pub(crate) device: Device,
+    /// Those of the run.
+    pub(crate) settings: Settings,
+    /// Epochs from one measurement of neural collapse to the next.
+    pub(crate) metrics_every: i64,
+    /// Command that repeats this run alone, for the record.
+    pub(crate) command: String,
+}
