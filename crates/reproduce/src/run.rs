@@ -4,6 +4,7 @@ pub(crate) mod directory;
 pub(crate) mod environment;
 pub(crate) mod groups;
 pub(crate) mod message;
+pub(crate) mod metric;
 pub(crate) mod metrics;
 mod role;
 pub(crate) mod rows;

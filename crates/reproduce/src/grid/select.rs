@@ -5,7 +5,7 @@ use datasets::{Dataset, Validation};
 
 use super::error::Fault;
 use super::{Grid, GridError, Options, Refusal};
-use crate::tables::collect::Metric;
+use crate::run::metric::Metric;
 
 /// Which epoch's test accuracy is compared with the published one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -23,9 +23,9 @@ impl Select {
     /// The metric that holds it.
     pub(crate) fn metric(self) -> Metric {
         match self {
-            Select::Last => Metric::AccuracyLast,
-            Select::Val => Metric::AccuracySelected,
-            Select::TestBest => Metric::AccuracyBest,
+            Select::Last => Metric::ACCURACY_LAST,
+            Select::Val => Metric::ACCURACY_SELECTED,
+            Select::TestBest => Metric::ACCURACY_BEST,
         }
     }
 

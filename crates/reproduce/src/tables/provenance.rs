@@ -11,7 +11,7 @@ use crate::run::Outcome;
 /// What the columns mean, whatever the grid.
 const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1)| \
     over pairs of centred class means, both on the training split in evaluation mode after the last epoch. Values \
-    are mean ± sample standard deviation over seeds; — is missing: one seed has no deviation.";
+    are mean ± sample standard deviation over seeds, or the one there is; — is missing.";
 
 /// Which classes many, medium and few are.
 pub(crate) fn groups(shots: ShotSplit) -> String {

@@ -3,7 +3,8 @@
 use crate::grid::describe::in_words;
 use crate::grid::published::Published;
 use crate::grid::select::Select;
-use crate::tables::collect::{Metric, Spread};
+use crate::run::metric::Metric;
+use crate::tables::collect::Spread;
 use crate::tables::markdown::aligned;
 use crate::tables::provenance::distinct;
 use crate::tables::table::{Row, Table};
@@ -33,18 +34,18 @@ pub(crate) fn markdown(table: &Table) -> String {
 fn markdown_table(table: &Table) -> String {
     let notes = notes(table);
     let accuracies = [
-        ("last %", Metric::AccuracyLast),
-        ("best %", Metric::AccuracyBest),
-        ("selected %", Metric::AccuracySelected),
-        ("many %", Metric::Many),
-        ("medium %", Metric::Medium),
-        ("few %", Metric::Few),
+        ("last %", Metric::ACCURACY_LAST),
+        ("best %", Metric::ACCURACY_BEST),
+        ("selected %", Metric::ACCURACY_SELECTED),
+        ("many %", Metric::MANY),
+        ("medium %", Metric::MEDIUM),
+        ("few %", Metric::FEW),
     ];
     let has_selected = has_selected(table);
     let shown = || {
         accuracies
             .iter()
-            .filter(|(_, metric)| has_selected || *metric != Metric::AccuracySelected)
+            .filter(|(_, metric)| has_selected || *metric != Metric::ACCURACY_SELECTED)
     };
     let has_relative = table.rows.iter().any(|row| row.relative.is_some());
     let (has_precisions, has_threads) = (differ(table, |row| &row.precisions), differ(table, |row| &row.threads));
@@ -69,10 +70,11 @@ fn markdown_table(table: &Table) -> String {
         };
         cells.extend(has_relative.then(relative));
         cells.extend([
-            spread(row.spread(Metric::Nc1), 1.0, 3),
-            spread(row.spread(Metric::Nc2Equiangularity), 1.0, 3),
+            spread(row.spread(Metric::NC1), 1.0, 3),
+            spread(row.spread(Metric::NC2_EQUIANGULARITY), 1.0, 3),
             published_cell(row, &notes),
             row.difference(table.select)
+                .filter(|_| row.is_comparable())
                 .map_or(MISSING.to_owned(), |difference| format!("{:+.2}", 100.0 * difference)),
         ]);
         cells
@@ -94,7 +96,7 @@ fn each_of(settings: &[String]) -> String {
 
 fn has_selected(table: &Table) -> bool {
     let mut rows = table.rows.iter();
-    rows.any(|row| row.spread(Metric::AccuracySelected).is_some())
+    rows.any(|row| row.spread(Metric::ACCURACY_SELECTED).is_some())
 }
 
 fn has_published(table: &Table) -> bool {
@@ -126,15 +128,13 @@ fn relation(table: &Table) -> Option<String> {
         .then(|| meaning.to_owned())
 }
 
-/// `74.32 ± 0.41` of a mean and deviation times `scale`.
+/// `74.32 ± 0.41` of a mean and deviation times `scale`; `74.32` of one seed.
 pub(crate) fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
     let Some(Spread { mean, deviation }) = spread else {
         return MISSING.to_owned();
     };
-    let deviation = deviation.map_or(MISSING.to_owned(), |deviation| {
-        format!("{:.digits$}", scale * deviation)
-    });
-    format!("{:.digits$} ± {deviation}", scale * mean)
+    let deviation = deviation.map_or(String::new(), |deviation| format!(" ± {:.digits$}", scale * deviation));
+    format!("{:.digits$}{deviation}", scale * mean)
 }
 
 /// Source of a row's published number, and what a reader must know about it.
@@ -218,8 +218,7 @@ fn lengths(others: &[(&Row, &Published, f64)]) -> Option<String> {
     let (row, ..) = others.first()?; // a table's rows are all of one length
     if row.epochs < row.protocol_epochs {
         return Some(format!(
-            "This is a training of {} epochs where the protocol has {}: it cannot be compared with the published numbers, and \
-             no difference above says that a number is or is not reproduced.",
+            "This is a training of {} epochs where the protocol has {}: it cannot be compared with the published numbers.",
             row.epochs, row.protocol_epochs
         ));
     }
@@ -265,10 +264,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
     .map(str::to_owned)
     .into();
     for metric in Metric::ALL {
-        header.extend([
-            format!("{}_mean", metric.name()),
-            format!("{}_deviation", metric.name()),
-        ]);
+        header.extend([format!("{}_mean", metric.name), format!("{}_deviation", metric.name)]);
     }
     header.extend(
         [
@@ -306,7 +302,7 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         let published = row.published;
         record.push(number(published.map(Published::accuracy)));
         record.push(published.map_or(String::new(), |published| published.epochs.clone()));
-        record.push(number(row.difference(table.select)));
+        record.push(number(row.difference(table.select).filter(|_| row.is_comparable())));
         record.push(published.map_or(String::new(), |published| published.source.clone()));
         record.push(published.map_or(String::new(), |published| published.note.clone()));
         record.push(row.published_differs.clone().unwrap_or_default());

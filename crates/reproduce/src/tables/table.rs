@@ -8,8 +8,9 @@ use polars::error::PolarsResult;
 use crate::grid::published::Published;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Planned};
-use crate::run::Outcome;
-use crate::tables::collect::{Metric, Spread, Summary};
+use crate::run::metric::Metric;
+use crate::run::{Outcome, Run};
+use crate::tables::collect::{Spread, Spreads, spreads};
 use crate::tables::provenance::distinct;
 
 /// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
@@ -48,8 +49,7 @@ pub(crate) struct Row {
     pub(crate) threads: Vec<String>,
     /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
     pub(crate) relative: Option<f64>,
-    /// In the order of [`Metric::ALL`]; `None` where no finished seed has the metric.
-    spreads: Vec<Option<Spread>>,
+    spreads: Spreads,
 }
 
 /// A run that was asked for and has no outcome.
@@ -79,30 +79,33 @@ impl Table {
             .map(|outcome| (outcome.run.as_str(), *outcome))
             .collect();
         let failures: HashMap<&str, &str> = failures.iter().map(|(run, why)| (run.as_str(), why.as_str())).collect();
-        let mut groups: Vec<Vec<&Planned>> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         let mut group_of: HashMap<(&str, String), usize> = HashMap::new();
-        let (mut of_table, mut unfinished) = (Vec::new(), Vec::new());
+        let mut unfinished = Vec::new();
         for planned in planned {
             let id = planned.run.id();
             let key = (planned.run.name.as_str(), planned.run.imbalance.to_string());
             let group = *group_of.entry(key).or_insert_with(|| {
-                groups.push(Vec::new());
+                groups.push(Group {
+                    run: &planned.run,
+                    planned: 0,
+                    outcomes: Vec::new(),
+                });
                 groups.len() - 1
             });
-            groups[group].push(planned);
+            groups[group].planned += 1;
             match finished.get(id.as_str()) {
-                Some(outcome) => of_table.push(*outcome),
+                Some(outcome) => groups[group].outcomes.push(*outcome),
                 None => unfinished.push(Unfinished {
                     reason: reason(planned, &id, &failures),
                     run: id,
                 }),
             }
         }
-        let summary = Summary::new(&of_table)?;
-        let mut rows = groups
-            .iter()
-            .map(|group| row(grid, group, &finished, &summary))
-            .collect::<PolarsResult<Vec<_>>>()?;
+        let outcomes: Vec<Vec<&Outcome>> = groups.iter().map(|group| group.outcomes.clone()).collect();
+        let spreads = spreads(&outcomes)?;
+        let rows = groups.iter().zip(spreads);
+        let mut rows: Vec<Row> = rows.map(|(group, spreads)| group.row(grid, spreads)).collect();
         if let Some(plain) = planned.iter().find(|planned| planned.run.method.is_plain()) {
             let relative: Vec<_> = rows
                 .iter()
@@ -120,27 +123,32 @@ impl Table {
     }
 }
 
-fn row(grid: &Grid, group: &[&Planned], finished: &HashMap<&str, &Outcome>, summary: &Summary) -> PolarsResult<Row> {
-    let run = &group[0].run; // a group begins with a run, and its runs differ in nothing but the seed
-    let published = grid.published(run);
-    let outcomes = group
-        .iter()
-        .filter_map(|planned| finished.get(planned.run.id().as_str()));
-    let outcomes: Vec<&Outcome> = outcomes.copied().collect();
-    Ok(Row {
-        method: run.name.clone(),
-        imbalance: run.imbalance,
-        finished: outcomes.len(),
-        planned: group.len(),
-        epochs: run.recipe.epochs,
-        protocol_epochs: run.protocol.recipe().epochs,
-        published,
-        published_differs: grid.published_differs(run).map(str::to_owned),
-        precisions: distinct(outcomes.iter().map(|outcome| outcome.precision.clone())),
-        threads: distinct(outcomes.iter().map(|outcome| outcome.threads.to_string())),
-        relative: None,
-        spreads: summary.spreads(&run.name, &run.imbalance.to_string())?,
-    })
+/// The runs of a row: of one method and imbalance, they differ in nothing but the seed.
+struct Group<'a> {
+    /// The first of them.
+    run: &'a Run,
+    planned: usize,
+    outcomes: Vec<&'a Outcome>,
+}
+
+impl Group<'_> {
+    fn row(&self, grid: &Grid, spreads: Spreads) -> Row {
+        let Group { run, planned, outcomes } = self;
+        Row {
+            method: run.name.clone(),
+            imbalance: run.imbalance,
+            finished: outcomes.len(),
+            planned: *planned,
+            epochs: run.recipe.epochs,
+            protocol_epochs: run.protocol.recipe().epochs,
+            published: grid.published(run),
+            published_differs: grid.published_differs(run).map(str::to_owned),
+            precisions: distinct(outcomes.iter().map(|outcome| outcome.precision.clone())),
+            threads: distinct(outcomes.iter().map(|outcome| outcome.threads.to_string())),
+            relative: None,
+            spreads,
+        }
+    }
 }
 
 /// Mean accuracy under a long tail over the upper reference: the higher one of this method's and of the method `plain`'s on
@@ -175,8 +183,7 @@ fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String
 impl Row {
     /// A metric over the finished seeds.
     pub(crate) fn spread(&self, metric: Metric) -> Option<Spread> {
-        let index = Metric::ALL.iter().position(|&other| other == metric);
-        index.and_then(|index| self.spreads[index])
+        self.spreads.get(metric.name).copied()
     }
 
     /// Whether the published number is of a training as long as this one, as far as its source says.
