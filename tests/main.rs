@@ -1,6 +1,7 @@
 //! End-to-end tests: the built binary `reproduce`, real files, real processes, a small real training.
 
 mod analyze;
+mod archive;
 mod bad_input;
 mod command_line;
 mod contrast;

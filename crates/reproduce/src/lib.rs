@@ -1,6 +1,7 @@
 //! The program `reproduce`: a library only so that the targets of `fuzz/` reach the parsers in it.
 
 mod analyze;
+mod archive;
 mod bench;
 mod command_line;
 mod files;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
+        Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods { grids } => verbs::methods(&grids),
         Verb::Submit(arguments) => verbs::submit(&arguments),

@@ -89,6 +89,15 @@ pub(crate) enum Verb {
     Report(ReportArguments),
     /// Measure neural collapse of runs, checkpoints or features files side by side, and draw it
     Analyze(AnalyzeArguments),
+    /// Keep the finished runs of a folder of results as a few files of text, and list them in the index beside it
+    Archive {
+        /// Folder of a grid's results, such as out/shapes-lt
+        #[arg(value_name = "DIR")]
+        from: PathBuf,
+        /// Folder of the archive [default: the same name in results/]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
     /// Print which data sets are here, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]

@@ -11,6 +11,7 @@ use methods::Launch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
+use crate::archive;
 use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
@@ -237,6 +238,19 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> 
         arguments.out.display(),
         written.join(", ")
     ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps the finished runs of the folder `from` in the archive `to`, and prints the archive's files.
+pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let name = from
+        .file_name()
+        .context("a folder of results has a name; say one such as out/shapes-lt")?;
+    let to = to.map_or_else(|| Path::new("results").join(name), Path::to_owned);
+    let written = archive::archive(from, &to)?;
+    let around = to.parent().unwrap_or(Path::new(""));
+    let lines = written.iter().map(|file| format!("{}\n", around.join(file).display()));
+    out::result(&lines.collect::<String>())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,224 @@
+//! Archive: the finished runs of a folder of results as a few files of text, for git.
+//!
+//! A folder where runs live has a directory for each run: its checkpoint, its log, a row for each epoch and class. What is worth
+//! keeping fits into a handful of files: the tables as `report` wrote them, every epoch of every run, the accuracy of each class at
+//! the end, every config, and the list of training images, which most runs share, once for each digest.
+
+mod index;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use methods::remedy_for_reading;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::files;
+use crate::results::write_whole;
+use crate::run::Outcome;
+use crate::run::directory::RunDir;
+use crate::run::metrics::{self, MetricsRow};
+use crate::run::rows::csv_text;
+
+/// Tables of `report`, which are kept as they are, and whether each folder has them.
+const TABLES: [(&str, bool); 4] = [
+    ("runs.csv", true),
+    ("summary.csv", true),
+    ("summary.md", true),
+    ("robustness.csv", false),
+];
+
+/// A finished run, read.
+struct Archived {
+    outcome: Outcome,
+    /// Text of `config.toml`.
+    config: String,
+    epochs: Vec<MetricsRow>,
+    /// Accuracy of each class after the last epoch; none of a classifier that was only computed.
+    classes: Vec<ClassRow>,
+    /// Text of `indices.txt`.
+    split: String,
+}
+
+/// A row of `per_class.csv`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ClassRow {
+    epoch: i64,
+    class: i64,
+    accuracy: Option<f64>,
+}
+
+/// Whose a row of an archive's table is.
+#[derive(Serialize)]
+struct OfRun<'a> {
+    run: &'a str,
+}
+
+impl OfRun<'_> {
+    fn new(run: &Archived) -> OfRun<'_> {
+        OfRun { run: &run.outcome.run }
+    }
+}
+
+/// The rest of a row of `classes.csv`.
+#[derive(Serialize)]
+struct ClassAtEnd {
+    class: i64,
+    accuracy: Option<f64>,
+}
+
+/// A line of `configs.jsonl`.
+#[derive(Serialize)]
+struct Config<'a> {
+    run: &'a str,
+    config: &'a str,
+}
+
+/// Writes what is worth keeping of the runs in the table of `from` into `to`, their splits beside it, and the index of all archives
+/// there. Returns the files, relative to the folder around `to`.
+///
+/// # Errors
+/// If a table is missing, a run is not finished or damaged, a file cannot be written, or `to` has runs that would be lost. Nothing is
+/// written before all runs have been read.
+pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let tables = tables(from)?;
+    let runs = run_names(&tables[0].1);
+    check_nothing_is_lost(from, to, &runs)?;
+    let archived: Vec<Archived> = runs.iter().map(|run| read(from, run)).collect::<Result<_, _>>()?;
+
+    let around = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let around = around.unwrap_or(Path::new("."));
+    let name = PathBuf::from(
+        to.file_name()
+            .context("an archive has a name; say one such as results/shapes-lt")?,
+    );
+    let epochs = archived
+        .iter()
+        .flat_map(|run| run.epochs.iter().map(move |row| (OfRun::new(run), row)));
+    let classes = archived.iter().flat_map(|run| {
+        run.classes
+            .iter()
+            .map(move |&ClassRow { class, accuracy, .. }| (OfRun::new(run), ClassAtEnd { class, accuracy }))
+    });
+    let configs = archived.iter().map(|run| {
+        serde_json::to_string(&Config {
+            run: &run.outcome.run,
+            config: &run.config,
+        })
+    });
+    let configs: Vec<String> = configs.collect::<Result<_, _>>()?;
+
+    let mut written: Vec<(PathBuf, String)> = tables
+        .into_iter()
+        .map(|(table, text)| (name.join(table), text))
+        .collect();
+    written.push((name.join("epochs.csv"), csv_text(true, epochs)?));
+    written.push((name.join("classes.csv"), csv_text(true, classes)?));
+    written.push((name.join("configs.jsonl"), configs.join("\n") + "\n"));
+    for run in &archived {
+        let split = Path::new("splits").join(format!("{}.txt", short(&run.outcome.split_digest)));
+        if !written.iter().any(|(path, _)| *path == split) {
+            written.push((split, run.split.clone()));
+        }
+    }
+    for folder in [to, &around.join("splits")] {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make folder {}; choose another one", folder.display()))?;
+    }
+    for (path, text) in &written {
+        write_whole(&around.join(path), text)?;
+    }
+    let mut files: Vec<PathBuf> = written.into_iter().map(|(path, _)| path).collect();
+    files.extend(index::write(around)?);
+    Ok(files)
+}
+
+fn tables(from: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut tables = Vec::new();
+    for (table, is_needed) in TABLES {
+        let path = from.join(table);
+        match files::read(&path) {
+            Ok(text) => tables.push((table, text)),
+            Err(_) if !is_needed && !path.exists() => {}
+            Err(error) => bail!(
+                "cannot read {}: {error}; an archive begins with the tables that `run` and `report` write",
+                path.display()
+            ),
+        }
+    }
+    Ok(tables)
+}
+
+/// Directory names of the runs in the text of a `runs.csv`.
+fn run_names(text: &str) -> Vec<String> {
+    let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
+    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned)).collect()
+}
+
+fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[String]) -> anyhow::Result<()> {
+    let kept: HashSet<&String> = runs.iter().collect();
+    let before = run_names(&files::read(&to.join("runs.csv")).unwrap_or_default());
+    let lost: Vec<&String> = before.iter().filter(|run| !kept.contains(run)).collect();
+    if let Some(first) = lost.first() {
+        bail!(
+            "{} has {} that the table of {} does not have, {first} first; name another folder, or remove that one",
+            to.display(),
+            crate::grid::describe::count(lost.len() as i64, "run"),
+            from.display()
+        );
+    }
+    Ok(())
+}
+
+fn read(from: &Path, run: &str) -> anyhow::Result<Archived> {
+    let run_dir = RunDir::at(&from.join("runs").join(run));
+    let text = |name: &str| {
+        let path = run_dir.path().join(name);
+        files::read(&path).map_err(|error| {
+            let remedy = remedy_for_reading(&error);
+            anyhow::Error::new(error).context(format!("cannot read {}; {remedy}", path.display()))
+        })
+    };
+    let Some(outcome) = run_dir.outcome()? else {
+        bail!(
+            "{} is in the table and has no outcome; write the table again with `report`, or finish the run",
+            run_dir.path().display()
+        );
+    };
+    let split = text("indices.txt")?;
+    let digest = format!("{:x}", Sha256::digest(&split));
+    if digest != outcome.split_digest {
+        bail!(
+            "{}/indices.txt has SHA-256 {digest}, and the run was trained on {}; put the file back as it was",
+            run_dir.path().display(),
+            outcome.split_digest
+        );
+    }
+    let has_epochs = outcome.epochs > 0;
+    let epochs = if has_epochs {
+        metrics::read(&run_dir.metrics())?
+    } else {
+        Vec::new()
+    };
+    let mut classes: Vec<ClassRow> = if has_epochs {
+        metrics::read(&run_dir.per_class())?
+    } else {
+        Vec::new()
+    };
+    let last = classes.iter().map(|row| row.epoch).max();
+    classes.retain(|row| Some(row.epoch) == last);
+    Ok(Archived {
+        config: text("config.toml")?,
+        epochs,
+        classes,
+        split,
+        outcome,
+    })
+}
+
+/// The first characters of a digest, which name a split's file.
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
