@@ -13,7 +13,7 @@ mod target;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::Images;
+use crate::{Batch, Images};
 use keys::Keys;
 use policy::PolicyTables;
 
@@ -81,10 +81,12 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// Raw images `[b, 3, h, w]` u8 and labels `[b]` → normalised f32 images and their target. Draws from libtorch's
-    /// generator.
-    pub fn apply(&self, images: &Tensor, labels: Tensor) -> (Tensor, Target) {
-        let images = self.transform(images);
+    /// A batch → normalised f32 images `[b, 3, h, w]` and their target. Draws from libtorch's generator.
+    ///
+    /// [`Cmo`] fetches its foregrounds here, out of the split: they are drawn after the crops of the batch, and a batch
+    /// fetched with them would draw them before.
+    pub fn apply(&self, batch: &Batch) -> (Tensor, Target) {
+        let (images, labels) = (self.transform(&batch.images), batch.labels.shallow_clone());
         match self.settings.mix {
             None | Some(Mix::ManifoldMixup(_)) => (images, Target::Labels(labels)),
             Some(Mix::Mixup(mixup)) => mixup.apply(&images, labels),
@@ -92,8 +94,13 @@ impl<'a> Augmenter<'a> {
             Some(Mix::CutMix(cutmix)) => cutmix.apply(&images, labels),
             Some(Mix::Cmo(cmo)) => {
                 let drawn = cmo.foregrounds(images.size()[0], self.train.labels(), self.class_counts);
-                let (foregrounds, foreground_labels) = self.train.batch(&drawn);
-                cmo.apply(&images, labels, &self.transform(&foregrounds), foreground_labels)
+                let foregrounds = self.train.batch(&drawn);
+                cmo.apply(
+                    &images,
+                    labels,
+                    &self.transform(&foregrounds.images),
+                    foregrounds.labels,
+                )
             }
         }
     }
@@ -158,8 +165,8 @@ mod tests {
     /// Eight images of each class, augmented.
     fn augmented(settings: &Augmentation) -> (Tensor, Target) {
         let (train, class_counts) = train();
-        let (images, labels) = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
-        Augmenter::new(settings.clone(), &train, &class_counts).apply(&images, labels)
+        let batch = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        Augmenter::new(settings.clone(), &train, &class_counts).apply(&batch)
     }
 
     #[test]
@@ -169,7 +176,7 @@ mod tests {
             ..Augmentation::default()
         });
         let (train, _) = train();
-        let (raw, labels) = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        let Batch { images: raw, labels } = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
         assert_eq!(images, train.normalize(&raw));
         assert!(matches!(target, Target::Labels(found) if found == labels));
     }
@@ -183,7 +190,7 @@ mod tests {
         };
         let (images, target) = augmented(&settings);
         let (train, class_counts) = train();
-        let (raw, labels) = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        let Batch { images: raw, labels } = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
         assert_eq!(images, train.normalize(&raw));
         assert!(matches!(&target, Target::Labels(found) if found == &labels));
 

@@ -171,10 +171,10 @@ pub fn view_features_of(model: &Model, images: &Images) -> Tensor {
 fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
-    let batches = order.split(batch_on(model.device()), 0).into_iter().map(|batch| {
-        let (batch, _) = images.batch(&batch);
-        model.features(&images.normalize(&channels_last(&change(&batch))))
-    });
+    let order = order.split(batch_on(model.device()), 0);
+    let batches = images
+        .batches(&order)
+        .map(|batch| model.features(&images.normalize(&channels_last(&change(&batch.images)))));
     Tensor::cat(&batches.collect::<Vec<_>>(), 0)
 }
 

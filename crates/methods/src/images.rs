@@ -1,15 +1,59 @@
-//! Where batches come from: a split on the training device.
+//! Where batches come from: a split, and how its pixels become numbers.
 
 use datasets::{Normalization, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::Pretext;
 
-/// A split on the training device, and how its pixels become numbers. Indices in, a batch on the device out: the only
-/// thing the training loop asks of its data.
+/// A batch of images on the training device, with their labels: b images, b labels.
+#[derive(Debug)]
+pub struct Batch {
+    /// Raw pixels `[b, 3, h, w]` u8.
+    pub images: Tensor,
+    /// `[b]` i64.
+    pub labels: Tensor,
+}
+
+impl Batch {
+    /// The same batch in memory of its own.
+    pub(crate) fn copy(&self) -> Batch {
+        Batch {
+            images: self.images.copy(),
+            labels: self.labels.copy(),
+        }
+    }
+
+    /// Overwrites the batch in place with `other`, which has the same shapes.
+    pub(crate) fn overwrite(&mut self, other: &Batch) {
+        self.images.copy_(&other.images);
+        self.labels.copy_(&other.labels);
+    }
+}
+
+/// Where the images of a split are kept.
+#[derive(Debug)]
+enum Source {
+    /// All of them on the training device.
+    Resident(Split),
+}
+
+impl Source {
+    /// The samples `indices [b]`.
+    fn batch(&self, indices: &Tensor) -> Batch {
+        match self {
+            Source::Resident(split) => Batch {
+                images: split.images.index_select(0, indices),
+                labels: split.labels.index_select(0, indices),
+            },
+        }
+    }
+}
+
+/// The images of a split and how their pixels become numbers. Indices in, batches on the training device out: the only
+/// thing that training and evaluation ask of their data.
 #[derive(Debug)]
 pub struct Images {
-    split: Split,
+    source: Source,
     mean: Tensor,      // [1, 3, 1, 1], on the scale 0..255
     deviation: Tensor, // [1, 3, 1, 1], on the scale 0..255
 }
@@ -24,7 +68,7 @@ impl Images {
                 .to_device(device)
         };
         Images {
-            split: split.to_device(device),
+            source: Source::Resident(split.to_device(device)),
             mean: channels(normalization.mean),
             deviation: channels(normalization.deviation),
         }
@@ -33,43 +77,51 @@ impl Images {
     /// The split under a pretext task: posed images with its labels in place of their own.
     #[must_use]
     pub fn posed(&self, pretext: Pretext) -> Images {
-        let (images, labels) = pretext.pose(&self.split.images);
+        let (images, labels) = pretext.pose(&self.split().images);
         Images {
-            split: Split {
+            source: Source::Resident(Split {
                 images,
                 labels,
                 classes: pretext.classes(),
-            },
+            }),
             mean: self.mean.shallow_clone(),
             deviation: self.deviation.shallow_clone(),
         }
     }
 
-    /// Raw images `[b, 3, h, w]` u8 and labels `[b]` of the samples `indices [b]`.
-    pub fn batch(&self, indices: &Tensor) -> (Tensor, Tensor) {
-        (
-            self.split.images.index_select(0, indices),
-            self.split.labels.index_select(0, indices),
-        )
+    /// The samples `indices [b]`.
+    pub fn batch(&self, indices: &Tensor) -> Batch {
+        self.source.batch(indices)
     }
 
-    /// Raw u8 images to normalised f32, (pixel − mean) / deviation per channel.
+    /// A batch for each tensor of indices `[b]` in `order`. A batch is fetched when the iterator reaches it.
+    pub fn batches<'a>(&'a self, order: &'a [Tensor]) -> impl Iterator<Item = Batch> + 'a {
+        order.iter().map(|indices| self.batch(indices))
+    }
+
+    /// Raw u8 images to normalised f32, (pixel − mean) / deviation per channel; f64 images stay f64.
     pub fn normalize(&self, images: &Tensor) -> Tensor {
-        (images.to_kind(Kind::Float) - &self.mean) / &self.deviation
+        (images - &self.mean) / &self.deviation
     }
 
     /// Labels `[n]`.
     pub fn labels(&self) -> &Tensor {
-        &self.split.labels
+        &self.split().labels
     }
 
     /// Samples of each class.
     pub fn class_counts(&self) -> Vec<i64> {
-        self.split.class_counts()
+        self.split().class_counts()
     }
 
     /// Number of samples n.
     pub fn samples(&self) -> i64 {
-        self.split.labels.size()[0]
+        self.labels().size()[0]
+    }
+
+    fn split(&self) -> &Split {
+        match &self.source {
+            Source::Resident(split) => split,
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Launch: how a step's kernels reach the device.
 
 use serde::{Deserialize, Serialize};
-use tch::{Cuda, Device, Tensor};
+use tch::{Cuda, Device};
 use torch_shim::{CudaGraph, GraphError};
+
+use crate::Batch;
+use crate::step::Seen;
 
 /// Kernel by kernel, or recorded once and launched as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,26 +47,22 @@ impl Launch {
     }
 }
 
-/// What a step leaves for the metrics: features `[b, …]` and labels `[b]`. After a replay they lie where every other replay
-/// writes its own.
-pub(crate) type Seen = (Tensor, Tensor);
-
 /// Steps on their way to the device.
 #[derive(Debug)]
 pub(crate) struct Steps {
     launch: Launch,
     /// The epoch before's graph, for its memory.
     previous: Option<CudaGraph>,
-    /// Shape of the batches of indices that can be replayed: the first one's.
+    /// Shape of the images that can be replayed: that of the first batch.
     shape: Option<Vec<i64>>,
     recorded: Option<Recorded>,
 }
 
-/// A step that has been recorded, between its input and its output.
+/// A step that has been recorded, between its input and its output, which lie at the same place in every replay.
 #[derive(Debug)]
 struct Recorded {
     graph: CudaGraph,
-    batch: Tensor,
+    batch: Batch,
     seen: Seen,
 }
 
@@ -83,24 +82,23 @@ impl Steps {
         self.shape = None;
     }
 
-    /// Runs `work` on the indices `batch`, by itself or as a replay of what it did before. `work` must be the same at every
-    /// call, and must change tensors only in place.
+    /// Runs `work` on `batch`, by itself or as a replay of what it did before. `work` must be the same at every call, and must
+    /// change tensors only in place. After a replay its output lies where every other replay writes its own.
     ///
     /// # Errors
     /// If the step cannot be recorded or replayed.
-    pub(crate) fn run(&mut self, batch: &Tensor, work: impl FnOnce(&Tensor) -> Seen) -> Result<Seen, GraphError> {
+    pub(crate) fn run(&mut self, batch: &Batch, work: impl FnOnce(&Batch) -> Seen) -> Result<Seen, GraphError> {
         match (self.launch, &mut self.recorded, &self.shape) {
             (Launch::Eager, ..) => Ok(work(batch)),
             (Launch::Graph, _, None) => {
-                self.shape = Some(batch.size());
+                self.shape = Some(batch.images.size());
                 Ok(work(batch)) // libraries are set up, convolutions chosen, gradients exist
             }
-            (Launch::Graph, _, Some(shape)) if *shape != batch.size() => Ok(work(batch)), // an epoch's last, smaller batch
+            (Launch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
             (Launch::Graph, Some(recorded), _) => recorded.replay(batch),
             (Launch::Graph, None, _) => {
-                let input = batch.copy();
-                let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&input))?;
-                let batch = input;
+                let batch = batch.copy();
+                let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&batch))?;
                 self.recorded.insert(Recorded { graph, batch, seen }).replay_recorded()
             }
         }
@@ -108,45 +106,49 @@ impl Steps {
 }
 
 impl Recorded {
-    fn replay(&mut self, batch: &Tensor) -> Result<Seen, GraphError> {
-        self.batch.copy_(batch);
+    fn replay(&mut self, batch: &Batch) -> Result<Seen, GraphError> {
+        self.batch.overwrite(batch);
         self.replay_recorded()
     }
 
     fn replay_recorded(&mut self) -> Result<Seen, GraphError> {
         self.graph.replay()?;
-        Ok((self.seen.0.shallow_clone(), self.seen.1.shallow_clone()))
+        Ok(self.seen.shallow_clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::Kind;
+    use tch::{Kind, Tensor};
 
     use super::*;
 
     #[test]
     fn the_second_full_batch_is_the_one_that_is_recorded() {
-        let indices = |count: i64| Tensor::arange(count, (Kind::Int64, Device::Cpu));
-        let seen = |batch: &Tensor| (batch.shallow_clone(), batch.shallow_clone());
+        let batch = |count: i64| Batch {
+            images: Tensor::zeros([count, 3, 2, 2], (Kind::Uint8, Device::Cpu)),
+            labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),
+        };
+        let work = |batch: &Batch| Seen {
+            loss: Tensor::from(0.0),
+            features: batch.images.shallow_clone(),
+            logits: batch.images.shallow_clone(),
+            labels: batch.labels.shallow_clone(),
+        };
+        let labels = |steps: &mut Steps, count| steps.run(&batch(count), work).map(|seen| seen.labels);
         let mut eager = Steps::new(Launch::Eager);
         let mut graph = Steps::new(Launch::Graph);
         for count in [4, 4, 3] {
             assert_eq!(
-                eager.run(&indices(count), seen).expect("nothing is recorded").0,
-                indices(count)
+                labels(&mut eager, count),
+                Ok(batch(count).labels),
+                "nothing is recorded"
             );
         }
-        assert_eq!(
-            graph.run(&indices(4), seen).expect("the first is not recorded").0,
-            indices(4)
-        );
-        assert_eq!(
-            graph.run(&indices(3), seen).expect("nor is a smaller one").0,
-            indices(3)
-        );
+        assert_eq!(labels(&mut graph, 4), Ok(batch(4).labels), "the first is not recorded");
+        assert_eq!(labels(&mut graph, 3), Ok(batch(3).labels), "nor is a smaller one");
         if !tch::Cuda::is_available() {
-            graph.run(&indices(4), seen).expect_err("recording takes a GPU");
+            labels(&mut graph, 4).expect_err("recording takes a GPU");
         }
     }
 

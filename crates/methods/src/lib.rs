@@ -4,7 +4,7 @@
 //! experts, distillation, initial network, second stage. Any part may be swapped without touching another, so the
 //! neural-collapse regularizer plugs into all of them.
 //! [`Recipe`] says for how long and how fast; [`Protocol`] holds the two named readings of the paper's set-up. A batch's
-//! whole life is one function, [`Training::run`].
+//! whole life is one function, [`Step::take`]; an epoch's is [`Training::run`].
 
 mod augment;
 mod check;
@@ -38,6 +38,7 @@ mod safetensors;
 mod sampler;
 mod scores;
 mod second_stage;
+mod step;
 mod train;
 
 pub use augment::{Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target};
@@ -50,7 +51,7 @@ pub use element::{Element, ElementError};
 pub use evaluate::{Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of};
 pub use experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};
 pub use head::Head;
-pub use images::Images;
+pub use images::{Batch, Images};
 pub use initial::{Initial, InitialError};
 pub use launch::Launch;
 pub use loss::{
@@ -74,4 +75,5 @@ pub use scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy
 pub use second_stage::{
     Adjusted, BackboneMode, ExpertAssignment, Gates, InitialClassifier, Retraining, SecondStage, Sweep,
 };
+pub use step::{Seen, Step};
 pub use train::{EpochRow, Observer, Progress, TrainError, Training};

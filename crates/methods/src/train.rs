@@ -1,4 +1,4 @@
-//! The loop: a batch's whole life, top to bottom.
+//! The loop: epochs of steps, each evaluated and checkpointed.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +12,7 @@ use crate::experts::mean_feature;
 use crate::launch::Steps;
 use crate::remedy::remedy_for_writing;
 use crate::{
-    Augmenter, Distillation, Evaluation, Images, Launch, LossInput, Method, Model, Recipe, Sgd, Shots, Target,
-    epoch_seed, evaluate, features_of,
+    Augmenter, Evaluation, Images, Launch, Method, Model, Recipe, Sgd, Shots, Step, epoch_seed, evaluate, features_of,
 };
 
 /// One stage of training: what is learnt from, how, and where its state is kept.
@@ -150,7 +149,6 @@ impl Training<'_> {
             .to_kind(Kind::Float)
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
-        let distillation = self.distillation();
         let first_epoch = self.resume(model, &optimizer)?;
         let mut steps = Steps::new(self.launch);
 
@@ -158,68 +156,38 @@ impl Training<'_> {
             let started = Instant::now();
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             let learning_rate = recipe.learning_rate_at(epoch);
-            let augmenter = Augmenter::new(method.augmentation.in_epoch(epoch, recipe.epochs), train, &class_counts);
-            let class_weights = method
-                .reweight
-                .and_then(|reweight| reweight.class_weights(epoch, &class_counts));
             self.start_centres(model, epoch)?;
             model.begin_epoch();
-            let batches = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; of two branches [2b]
-            let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
-            let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
-            let mut seen = Vec::new(); // features and labels of the train pass
             steps.begin_epoch();
+            let step = Step {
+                method,
+                augmenter: Augmenter::new(method.augmentation.in_epoch(epoch, recipe.epochs), train, &class_counts),
+                class_counts: &class_counts,
+                class_weights: method
+                    .reweight
+                    .and_then(|reweight| reweight.class_weights(epoch, &class_counts)),
+                teacher: self.teacher,
+                epoch,
+                learning_rate,
+            };
+            let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; of two branches [2b]
+            let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
+            let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
+            let mut train_pass = Vec::new(); // features and labels of a measured epoch
 
-            for (step, batch) in batches.iter().enumerate() {
-                let (features, labels) = steps.run(batch, |batch| {
-                    let (raw, labels) = train.batch(batch); // [b, 3, h, w] u8, [b]
-                    let (images, target) = augmenter.apply(&raw, labels.shallow_clone());
-                    let (images, target) = method.pose(images, target); // a pretext task's, where there is one
-                    let views = method
-                        .contrast
-                        .map(|contrast| augmenter.views(&raw, contrast.more_views())); // [vb, 3, h, w]
-                    let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
-                    let (features, target) = augmenter.mix_features(features, target); // manifold mixup
-                    let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
-                    model.count_labels(target.first());
-                    let loss_input = LossInput {
-                        logits: &logits,
-                        labels: &labels,
-                        features: &features,
-                        class_counts: &class_counts,
-                        class_weights: class_weights.as_ref(),
-                        labels_seen: model.labels_seen.as_ref(),
-                        epoch,
-                    };
-                    let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input }));
-                    if let Some((distillation, teacher)) = distillation {
-                        loss = distillation.blend(&loss, &(&logits * model.logit_scale), &teacher.answers(&images));
-                    }
-                    if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
-                        loss += contrast;
-                    }
-                    if let Some(nc) = &model.regularizer {
-                        loss += regularization(nc, epoch, &mean_feature(&features), &target);
-                    }
-                    loss.backward();
-                    optimizer.step(learning_rate); // also clears the gradients
-                    model.keep_norms();
-                    if let Some(nc) = &mut model.regularizer {
-                        nc.step();
-                    }
-                    loss_sum += loss.detach(); // stays on the device: no host sync inside the batch loop
-                    (features.detach(), target.first().shallow_clone())
-                })?;
+            for (number, batch) in (1..).zip(train.batches(&order)) {
+                let seen = steps.run(&batch, |batch| step.take(batch, model, &mut optimizer))?;
+                loss_sum += &seen.loss; // stays on the device: no host sync inside the batch loop
                 if measured {
-                    seen.push((features.copy(), labels.copy())); // the next replay writes its own to the same place
+                    train_pass.push((seen.features.copy(), seen.labels.copy())); // a replay writes to the same place
                 }
                 observe(Progress::Step {
                     epoch,
-                    images: (step as i64 + 1) * recipe.batch_size,
+                    images: number * recipe.batch_size,
                 })?;
             }
 
-            let train_loss = loss_sum.double_value(&[]) / batches.len() as f64;
+            let train_loss = loss_sum.double_value(&[]) / order.len() as f64;
             let training_seconds = started.elapsed().as_secs_f64();
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
@@ -231,7 +199,7 @@ impl Training<'_> {
                 train_loss,
                 test: evaluation,
                 validation: self.validation.map(|images| evaluate(model, images, shots).0),
-                train_pass: measured.then(|| collapse_of_batches(model, &seen)).flatten(),
+                train_pass: measured.then(|| collapse_of_batches(model, &train_pass)).flatten(),
                 test_pass: measured.then(|| model.collapse(&features, test.labels())).flatten(),
                 seconds: started.elapsed().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
@@ -259,15 +227,6 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// What is distilled, and from whom.
-    fn distillation(&self) -> Option<(&Distillation, &Model)> {
-        let distillation = self.method.distillation.as_ref()?;
-        Some((
-            distillation,
-            self.teacher.expect("a method that distils is given its teacher"),
-        ))
-    }
-
     /// Gives the regularizer the training split's class means as centres, in the epoch that it asks for them.
     fn start_centres(&self, model: &mut Model, epoch: i64) -> Result<(), TrainError> {
         if !model.regularizer.as_ref().is_some_and(|nc| nc.wants_class_means(epoch)) {
@@ -276,14 +235,6 @@ impl Training<'_> {
         let features = mean_feature(&features_of(model, self.train));
         let nc = model.regularizer.as_mut().expect("checked above");
         Ok(nc.initialise_from_class_means(&features, self.train.labels())?)
-    }
-}
-
-/// The regularizer's share of a batch's loss, a scalar.
-fn regularization(nc: &nc::Regularizer, epoch: i64, features: &Tensor, target: &Target) -> Tensor {
-    match target {
-        Target::Labels(labels) => nc.forward(epoch, features, labels),
-        Target::Mixed { first, second, lambda } => nc.forward_mixed(epoch, features, first, second, lambda),
     }
 }
 

@@ -70,12 +70,12 @@ impl ExpertAssignment {
         };
         let augmenter = Augmenter::new(unmixed, train, &class_counts);
         let shown = |indices: &Tensor| {
-            let (raw, labels) = train.batch(indices);
-            let (images, _) = augmenter.apply(&raw, labels.shallow_clone());
+            let batch = train.batch(indices);
+            let (images, _) = augmenter.apply(&batch);
             tch::no_grad(|| {
                 let features = model.features(&images); // [b, e, d]
                 let logits = means_so_far(&model.training_logits(&features)); // [b, e, k]
-                (features, logits, labels)
+                (features, logits, batch.labels)
             })
         };
         let (features, logits, _) = shown(&Tensor::zeros([1], (Kind::Int64, model.device())));
