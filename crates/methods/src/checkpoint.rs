@@ -6,7 +6,7 @@ use std::{fs, io};
 use tch::{Kind, TchError, Tensor};
 
 use crate::remedy::{remedy_for_reading, remedy_for_writing};
-use crate::{Model, Safetensors, SafetensorsError, Sgd};
+use crate::{Safetensors, SafetensorsError};
 
 /// A checkpoint whose header has been read; its arrays are read when they are restored.
 #[derive(Debug)]
@@ -59,40 +59,23 @@ pub enum CheckpointError {
     },
 }
 
-const MOMENTUM: &str = "optimizer.momentum";
-const CENTRES: &str = "regularizer.centres";
-const LABELS_SEEN: &str = "loss.labels_seen";
 const NEXT_EPOCH: &str = "next_epoch";
 
 impl Checkpoint {
-    /// Writes weights, batch-norm statistics, momentum, centres, the labels a loss has counted and the next epoch to `path`: first a sibling temporary
-    /// file, flushed to the disk, then a rename, and that flushed too.
+    /// Writes `state`, tensors by their names, and the next epoch to `path`: first a sibling temporary file, flushed to the
+    /// disk, then a rename, and that flushed too.
     ///
     /// # Errors
     /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then the previous one.
-    pub fn save(path: &Path, model: &Model, optimizer: &Sgd, next_epoch: i64) -> Result<(), CheckpointError> {
-        let mut named: Vec<(String, Tensor)> = model
-            .named_tensors()
-            .into_iter()
-            .map(|(name, tensor)| (format!("model.{name}"), tensor))
-            .collect();
-        named.push((MOMENTUM.into(), optimizer.momentum_buffer().shallow_clone()));
-        named.extend(
-            model
-                .regularizer
-                .as_ref()
-                .map(|nc| (CENTRES.into(), nc.centres().shallow_clone())),
-        );
-        named.extend(
-            model
-                .labels_seen
-                .as_ref()
-                .map(|seen| (LABELS_SEEN.into(), seen.shallow_clone())),
-        );
-        named.push((NEXT_EPOCH.into(), Tensor::from_slice(&[next_epoch])));
-        let on_host: Vec<(&str, Tensor)> = named
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.detach().to_device(tch::Device::Cpu).contiguous()))
+    pub fn save(
+        path: &Path,
+        next_epoch: i64,
+        state: impl Iterator<Item = (String, Tensor)>,
+    ) -> Result<(), CheckpointError> {
+        let next_epoch = (NEXT_EPOCH.to_owned(), Tensor::from_slice(&[next_epoch]));
+        let on_host: Vec<(String, Tensor)> = state
+            .chain([next_epoch])
+            .map(|(name, tensor)| (name, tensor.detach().to_device(tch::Device::Cpu).contiguous()))
             .collect();
         let temporary = path.with_extension("tmp");
         Tensor::write_safetensors(&on_host, &temporary)
@@ -142,30 +125,16 @@ impl Checkpoint {
         }))
     }
 
-    /// Copies weights, statistics, centres and counted labels into `model`.
+    /// Overwrites each tensor of `state` in place with the one that the file has under its name.
     ///
     /// # Errors
     /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape, [`CheckpointError::Read`]
     /// a damaged one.
-    pub fn restore_model(&self, model: &mut Model) -> Result<(), CheckpointError> {
-        for (name, variable) in model.named_tensors() {
-            self.copy(&format!("model.{name}"), &variable)?;
-        }
-        if let Some(nc) = &mut model.regularizer {
-            self.copy(CENTRES, nc.centres())?;
-        }
-        if let Some(seen) = &model.labels_seen {
-            self.copy(LABELS_SEEN, seen)?;
+    pub fn restore(&self, state: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
+        for (name, tensor) in state {
+            self.copy(&name, &tensor)?;
         }
         Ok(())
-    }
-
-    /// Copies the momentum into `optimizer`.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::restore_model`].
-    pub fn restore_optimizer(&self, optimizer: &Sgd) -> Result<(), CheckpointError> {
-        self.copy(MOMENTUM, optimizer.momentum_buffer())
     }
 
     fn copy(&self, name: &str, target: &Tensor) -> Result<(), CheckpointError> {

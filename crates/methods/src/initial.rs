@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::model::IN_CHECKPOINT;
 use crate::{Model, Safetensors, SafetensorsError};
 
 /// The closed set of things that a network can begin with instead of random weights.
@@ -74,7 +75,7 @@ impl Model {
             reason: error.to_string(),
         };
         let file = Safetensors::open(path).map_err(unread)?;
-        let found = |name: &str| match file.tensor(&format!("model.{name}")).map_err(unread)? {
+        let found = |name: &str| match file.tensor(&format!("{IN_CHECKPOINT}{name}")).map_err(unread)? {
             None => file.tensor(name).map_err(unread),
             found => Ok(found),
         };
@@ -125,7 +126,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::{Checkpoint, Method, Sgd};
+    use crate::{Checkpoint, Method};
 
     fn model(backbone: Backbone, classes: i64) -> Model {
         Model::new(backbone, &Method::default(), classes, Kind::Float, Device::Cpu)
@@ -134,8 +135,7 @@ mod tests {
     /// A file of the network of three classes that is returned with it.
     fn saved(folder: &Path) -> (PathBuf, Model) {
         let (path, model) = (folder.join("checkpoint.safetensors"), model(Backbone::Resnet8, 3));
-        let optimizer = Sgd::new(&model.learning_variables(), 0.9, 0.0);
-        Checkpoint::save(&path, &model, &optimizer, 1).unwrap();
+        Checkpoint::save(&path, 1, model.state()).unwrap();
         (path, model)
     }
 

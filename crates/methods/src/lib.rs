@@ -60,7 +60,7 @@ pub use loss::{
 };
 pub use max_norm::MaxNorm;
 pub use method::{Method, Regularizer};
-pub use model::Model;
+pub use model::{Model, TrainingState};
 pub use optimizer::Sgd;
 pub use posthoc::{ClassMeans, FeatureTransform, Nearness, logit_adjusted, tau_normalized};
 pub use precision::Precision;

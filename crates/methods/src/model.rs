@@ -1,13 +1,18 @@
-//! Model: backbone, classifier, regularizer state.
+//! Model: backbone, classifier, and what training keeps beside them.
 
 mod second_stage;
+mod training_state;
 
 use models::Backbone;
 use tch::nn::{BatchNorm, BatchNormConfig, Init, ModuleT, Path, VarStore, batch_norm1d};
 use tch::{Device, Kind, Tensor};
 
-use crate::contrast::ContrastiveBranch;
-use crate::{BackboneMode, Classifier, Experts, Head, LossInput, MaxNorm, Method, Precision, Regularizer};
+pub use training_state::TrainingState;
+
+use crate::{BackboneMode, Classifier, Experts, Head, LossInput, Method, Precision, Regularizer};
+
+/// What the names of a model's tensors begin with in a checkpoint.
+pub(crate) const IN_CHECKPOINT: &str = "model.";
 
 /// Where the classifier's parameters are: names begin as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
@@ -27,23 +32,18 @@ pub struct Model {
     /// Batch norm of the features before a fixed ETF.
     feature_norm: Option<BatchNorm>,
     classifier: Classifier,
-    /// What contrastive learning has beside the classifier.
-    contrast: Option<ContrastiveBranch>,
     /// How the backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
-    max_norm: Option<MaxNorm>,
     /// Factor on the learning rate of the classifier's weight and bias; 1 unless a second stage says otherwise.
     pub classifier_rate: f64,
     /// What the backbone computes in.
     pub precision: Precision,
-    /// Neural-collapse regularizer with its centres.
-    pub regularizer: Option<nc::Regularizer>,
+    /// What only training needs.
+    pub training: TrainingState,
     /// The factor with which the method's loss takes logits.
     pub(crate) logit_scale: f64,
     /// Whether their softmax, in that scale, is trained to be probabilities.
     trains_softmax: bool,
-    /// How often training has drawn each class as a label, `[k]`, where the loss counts that.
-    pub(crate) labels_seen: Option<Tensor>,
     classes: i64,
 }
 
@@ -86,18 +86,20 @@ impl Model {
             backbone: network,
             feature_norm,
             classifier,
-            contrast,
             frozen: None,
-            max_norm: None,
             classifier_rate: 1.0,
             precision: Precision::default(),
-            regularizer,
+            training: TrainingState {
+                regularizer,
+                contrast,
+                labels_seen: method
+                    .loss
+                    .counts_labels()
+                    .then(|| Tensor::zeros([classes], (kind, device))),
+                max_norm: None,
+            },
             logit_scale: method.loss.logit_scale() * method.experts.map_or(1.0, Experts::logit_scale),
             trains_softmax: method.loss.trains_softmax(),
-            labels_seen: method
-                .loss
-                .counts_labels()
-                .then(|| Tensor::zeros([classes], (kind, device))),
             classes,
         }
     }
@@ -121,7 +123,7 @@ impl Model {
 
     /// Projects the classifier's rows, if [`Model::limit_norms`] limits them.
     pub fn keep_norms(&self) {
-        if let Some(max_norm) = &self.max_norm {
+        if let Some(max_norm) = &self.training.max_norm {
             max_norm.project(&self.classifier.rows().detach());
         }
     }
@@ -165,7 +167,7 @@ impl Model {
     /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`. Their gradient ends at
     /// the features where contrast alone teaches those.
     pub fn training_logits(&self, features: &Tensor) -> Tensor {
-        match &self.contrast {
+        match &self.training.contrast {
             Some(branch) if branch.teaches_alone() => self.classifier.forward_each(&features.detach()),
             _ => self.classifier.forward_each(features),
         }
@@ -182,17 +184,10 @@ impl Model {
         tch::no_grad(|| self.logits(&self.features(images)) * self.logit_scale)
     }
 
-    /// Before the first batch of an epoch: what counts epochs begins another.
-    pub(crate) fn begin_epoch(&self) {
-        if let Some(branch) = &self.contrast {
-            branch.begin_epoch();
-        }
-    }
-
     /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own
     /// labels, features of v further views of each image `[vb, d]`.
     pub fn contrastive_loss(&self, batch: &LossInput<'_>, view_features: Option<&Tensor>) -> Option<Tensor> {
-        let (branch, features) = (self.contrast.as_ref()?, view_features?);
+        let (branch, features) = (self.training.contrast.as_ref()?, view_features?);
         Some(branch.forward(batch, features, &self.classifier.unscaled_rows()))
     }
 
@@ -201,13 +196,6 @@ impl Model {
     pub fn log_odds(&self, logits: &Tensor) -> Option<Tensor> {
         let are_distances = matches!(self.classifier, Classifier::NearestClassMean(_));
         (self.trains_softmax && !are_distances).then(|| logits * self.logit_scale)
-    }
-
-    /// Adds a step's labels `[b]` to the classes drawn so far, where the loss counts them.
-    pub(crate) fn count_labels(&mut self, labels: &Tensor) {
-        if let Some(seen) = &mut self.labels_seen {
-            *seen += nc::batch_counts(labels, self.classes);
-        }
     }
 
     /// Neural-collapse metrics of features `[n, d]` with labels `[n]`, beside the classifier's; of experts, whose features
@@ -240,6 +228,14 @@ impl Model {
         let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
         named.sort_by(|(left, _), (right, _)| left.cmp(right));
         named
+    }
+
+    /// What a checkpoint keeps of it, by name: its tensors and those that training keeps beside them.
+    pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
+        let named = self.named_tensors().into_iter();
+        named
+            .map(|(name, tensor)| (format!("{IN_CHECKPOINT}{name}"), tensor))
+            .chain(self.training.state())
     }
 
     /// Trainable parameters.

@@ -77,9 +77,9 @@ impl Sgd {
         let _ = self.gradients.zero_();
     }
 
-    /// The momentum buffer, one flat tensor: what a checkpoint keeps.
-    pub fn momentum_buffer(&self) -> &Tensor {
-        &self.momentum_buffer
+    /// What a checkpoint keeps of it, by name: the momentum buffer, one flat tensor.
+    pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
+        std::iter::once(("optimizer.momentum".to_owned(), self.momentum_buffer.shallow_clone()))
     }
 }
 

@@ -56,7 +56,7 @@ impl Step<'_> {
         let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
         let (features, target) = augmenter.mix_features(features, target); // manifold mixup
         let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
-        model.count_labels(target.first());
+        model.training.count_labels(target.first());
 
         let loss_input = LossInput {
             logits: &logits,
@@ -64,7 +64,7 @@ impl Step<'_> {
             features: &features,
             class_counts: self.class_counts,
             class_weights: self.class_weights.as_ref(),
-            labels_seen: model.labels_seen.as_ref(),
+            labels_seen: model.training.labels_seen.as_ref(),
             epoch: self.epoch,
         };
         let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input })); // a scalar
@@ -75,14 +75,14 @@ impl Step<'_> {
         if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
             loss += contrast;
         }
-        if let Some(nc) = &model.regularizer {
+        if let Some(nc) = &model.training.regularizer {
             loss += regularization(nc, self.epoch, &mean_feature(&features), &target);
         }
 
         loss.backward();
         optimizer.step(self.learning_rate); // also clears the gradients
         model.keep_norms();
-        if let Some(nc) = &mut model.regularizer {
+        if let Some(nc) = &mut model.training.regularizer {
             nc.step();
         }
         Seen {

@@ -157,7 +157,7 @@ impl Training<'_> {
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             let learning_rate = recipe.learning_rate_at(epoch);
             self.start_centres(model, epoch)?;
-            model.begin_epoch();
+            model.training.begin_epoch();
             steps.begin_epoch();
             let step = Step {
                 method,
@@ -204,18 +204,17 @@ impl Training<'_> {
                 seconds: started.elapsed().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
             }))?;
-            Checkpoint::save(self.checkpoint, model, &optimizer, epoch + 1)?;
+            Checkpoint::save(self.checkpoint, epoch + 1, model.state().chain(optimizer.state()))?;
         }
         Ok(())
     }
 
     /// Goes back to the checkpoint, if there is one, and says which epoch is next.
-    fn resume(&self, model: &mut Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
+    fn resume(&self, model: &Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
         let Some(checkpoint) = Checkpoint::load(self.checkpoint)? else {
             return Ok(0);
         };
-        checkpoint.restore_model(model)?;
-        checkpoint.restore_optimizer(optimizer)?;
+        checkpoint.restore(model.state().chain(optimizer.state()))?;
         Ok(checkpoint.next_epoch)
     }
 
@@ -229,12 +228,13 @@ impl Training<'_> {
 
     /// Gives the regularizer the training split's class means as centres, in the epoch that it asks for them.
     fn start_centres(&self, model: &mut Model, epoch: i64) -> Result<(), TrainError> {
-        if !model.regularizer.as_ref().is_some_and(|nc| nc.wants_class_means(epoch)) {
-            return Ok(());
+        let is_wanted = |nc: &nc::Regularizer| nc.wants_class_means(epoch);
+        if model.training.regularizer.as_ref().is_some_and(is_wanted) {
+            let features = mean_feature(&features_of(model, self.train));
+            let nc = model.training.regularizer.as_mut().expect("it asked for them");
+            nc.initialise_from_class_means(&features, self.train.labels())?;
         }
-        let features = mean_feature(&features_of(model, self.train));
-        let nc = model.regularizer.as_mut().expect("checked above");
-        Ok(nc.initialise_from_class_means(&features, self.train.labels())?)
+        Ok(())
     }
 }
 

@@ -105,6 +105,6 @@ impl Model {
     /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
     /// their present lengths: [`MaxNorm::new`].
     pub fn limit_norms(&mut self, threshold: f64) {
-        self.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
+        self.training.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
     }
 }

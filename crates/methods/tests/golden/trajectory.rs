@@ -28,7 +28,11 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     let (head, classes) = head(fixture, "traj_init");
     let method = method(fixture, head);
     let mut model = network(fixture, "traj_init", &method, classes, kind);
-    let nc = model.regularizer.as_mut().expect("the method has a regularizer");
+    let nc = model
+        .training
+        .regularizer
+        .as_mut()
+        .expect("the method has a regularizer");
     nc.set_centres(&fixture.input("centres").to_kind(kind))
         .expect("centres fit");
     let config = *nc.config();
@@ -109,7 +113,12 @@ fn unchanged_images(classes: i64) -> Images {
 }
 
 fn centres(model: &Model) -> &Tensor {
-    model.regularizer.as_ref().expect("the method has one").centres()
+    model
+        .training
+        .regularizer
+        .as_ref()
+        .expect("the method has one")
+        .centres()
 }
 
 /// Mean of each class over the features that the steps saw; zero for a class that none of them saw.
