@@ -3,8 +3,6 @@
 use datasets::{Normalization, Split};
 use tch::{Device, Kind, Tensor};
 
-use crate::Pretext;
-
 /// A batch of images on the training device, with their labels: b images, b labels.
 #[derive(Debug)]
 pub struct Batch {
@@ -74,15 +72,15 @@ impl Images {
         }
     }
 
-    /// The split under a pretext task: posed images with its labels in place of their own.
-    #[must_use]
-    pub fn posed(&self, pretext: Pretext) -> Images {
-        let (images, labels) = pretext.pose(&self.split().images);
+    /// The same number of images, changed, with labels of `classes` classes in place of their own: `change` is given all raw
+    /// images `[n, 3, h, w]`.
+    pub(crate) fn relabelled(&self, classes: i64, change: impl FnOnce(&Tensor) -> (Tensor, Tensor)) -> Images {
+        let (images, labels) = change(&self.split().images);
         Images {
             source: Source::Resident(Split {
                 images,
                 labels,
-                classes: pretext.classes(),
+                classes,
             }),
             mean: self.mean.shallow_clone(),
             deviation: self.deviation.shallow_clone(),

@@ -1,12 +1,26 @@
 //! Method: the sum of parts.
 
+mod check;
+mod second_stage;
+
+pub use check::MethodError;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{
-    Augmentation, Contrast, Distillation, Experts, Head, Initial, Loss, LossInput, Mix, Pretext, Recipe, Resample,
-    Reweight, Sampler, SecondStage, Target,
-};
+use crate::parts::augment::{Augmentation, Mix, Target};
+use crate::parts::contrast::Contrast;
+use crate::parts::distillation::Distillation;
+use crate::parts::experts::Experts;
+use crate::parts::head::Head;
+use crate::parts::initial::Initial;
+use crate::parts::loss::{Loss, LossInput};
+use crate::parts::pretext::Pretext;
+use crate::parts::regularizer::Regularizer;
+use crate::parts::reweight::Reweight;
+use crate::parts::sampler::{Resample, Sampler};
+use crate::parts::second_stage::SecondStage;
+use crate::recipe::{Recipe, scale_epoch};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,14 +56,6 @@ pub struct Method {
     pub pretext: Option<Pretext>,
     /// What is retrained afterwards, on the finished first stage.
     pub second_stage: Option<SecondStage>,
-}
-
-/// The closed set of feature regularizers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Regularizer {
-    /// Induced neural collapse, Liu et al. 2023.
-    Nc(nc::Config),
 }
 
 impl Method {
@@ -184,11 +190,6 @@ impl Method {
         }
         method
     }
-}
-
-/// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
-pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
-    (epoch as f64 * factor).round() as i64
 }
 
 #[cfg(test)]

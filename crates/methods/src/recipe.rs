@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 
-use crate::method::scale_epoch;
-
 /// How long and how fast a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,6 +103,11 @@ impl Recipe {
         }
         recipe
     }
+}
+
+/// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
+pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
+    (epoch as f64 * factor).round() as i64
 }
 
 #[cfg(test)]
