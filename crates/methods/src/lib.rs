@@ -16,6 +16,7 @@ mod method;
 mod network;
 mod parts;
 mod protocol;
+mod range;
 mod recipe;
 mod training;
 mod unit;
@@ -57,7 +58,8 @@ pub use parts::second_stage::{
     BackboneMode, ExpertAssignment, FeatureTransform, InitialClassifier, Nearness, Retraining, SecondStage, Sweep,
 };
 pub use protocol::Protocol;
-pub use recipe::{LearningRate, Recipe};
+pub use range::{OutOfRange, require};
+pub use recipe::{LearningRate, Recipe, RecipeError, check_epochs};
 pub use training::adjusted::Adjusted;
 pub use training::checkpoint::{Checkpoint, CheckpointError};
 pub use training::launch::Launch;

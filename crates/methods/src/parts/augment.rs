@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::images::{Batch, Images};
+use crate::range::OutOfRange;
 use keys::Keys;
 use policy::PolicyTables;
 
@@ -52,6 +53,15 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
+    /// Refuses shares, probabilities and sizes that mean nothing.
+    pub(crate) fn check(&self) -> Result<(), OutOfRange> {
+        self.cutout.map_or(Ok(()), Cutout::check)?;
+        if let Some(Policy::RandAugment(settings)) = self.policy {
+            settings.check()?;
+        }
+        self.mix.map_or(Ok(()), Mix::check)
+    }
+
     /// What is left of it in 0-based `epoch` of `epochs`.
     pub fn in_epoch(&self, epoch: i64, epochs: i64) -> Augmentation {
         Augmentation {

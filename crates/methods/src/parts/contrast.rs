@@ -11,6 +11,7 @@ use tch::nn::Path;
 use tch::{Kind, Tensor};
 
 use crate::parts::loss::{LossInput, prior_adjustment};
+use crate::range::{OutOfRange, positive, require};
 use projection::Projection;
 
 pub use balanced::BalancedContrast;
@@ -64,6 +65,33 @@ pub(crate) enum ContrastiveBranch {
 }
 
 impl Contrast {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        let (temperature, dimension) = match self {
+            Contrast::Balanced(balanced) => {
+                positive("balanced.weight", balanced.weight)?;
+                (balanced.temperature, balanced.dimension)
+            }
+            Contrast::KPositive(k_positive) => {
+                let (name, positives) = ("k-positive.positives", k_positive.positives);
+                require(name, positives as f64, positives >= 0, "0 or more")?;
+                (k_positive.temperature, k_positive.dimension)
+            }
+            Contrast::Parametric(parametric) => {
+                positive("parametric.alpha", parametric.alpha)?;
+                (parametric.temperature, parametric.dimension)
+            }
+            Contrast::Probabilistic(probabilistic) => {
+                positive("probabilistic.weight", probabilistic.weight)?;
+                let (name, dimension) = ("probabilistic.dimension", probabilistic.dimension);
+                require(name, dimension as f64, dimension >= 16, "16 or more")?;
+                (probabilistic.temperature, dimension)
+            }
+        };
+        positive("contrast.temperature", temperature)?;
+        require("contrast.dimension", dimension as f64, dimension >= 1, "1 or more")
+    }
+
     /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
     pub(crate) fn more_views(self) -> usize {
         match self {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::range::{OutOfRange, positive, require};
+
 /// Knowledge distillation (Hinton et al. 2015, §2) from a finished network, whose answers to the same augmented images, in
 /// evaluation mode, are learnt beside the labels. With `power` below 1 it is `DiVE` (He et al. 2021), whose virtual examples
 /// are the teacher's answers made flatter.
@@ -24,6 +26,30 @@ pub struct Distillation {
 }
 
 impl Distillation {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<(), OutOfRange> {
+        let &Distillation {
+            temperature,
+            weight,
+            labels_weight,
+            power,
+            ..
+        } = self;
+        positive("distillation.temperature", temperature)?;
+        match labels_weight {
+            None => {
+                let expected = "a number above 0 and below 1, or state `labels_weight`";
+                require("distillation.weight", weight, weight > 0.0 && weight < 1.0, expected)?;
+            }
+            Some(labels_weight) => {
+                positive("distillation.weight", weight)?;
+                positive("distillation.labels_weight", labels_weight)?;
+            }
+        }
+        let expected = "a number above 0, at most 1";
+        require("distillation.power", power, power > 0.0 && power <= 1.0, expected)
+    }
+
     /// Loss of a batch, a scalar, out of that of the `labels` and both networks' logits `[b, k]`:
     /// `(1 − w) · labels + w · T² · mean KL(t ‖ softmax(student / T))` with `t ∝ softmax(teacher / T)^p`, where T, w and p
     /// are `temperature`, `weight` and `power` (the loss of He et al. 2021 as Bag of Tricks' public code writes it).

@@ -12,6 +12,7 @@ use tch::Tensor;
 use tch::nn::{ModuleT, Path};
 
 use crate::parts::loss::{Loss, LossInput};
+use crate::range::OutOfRange;
 
 pub use aggregation::{stable_weights, weighted};
 pub use bilateral::Bilateral;
@@ -35,6 +36,16 @@ pub enum Experts {
 }
 
 impl Experts {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Experts::Ride(ride) => ride.check(),
+            Experts::Sade(sade) => sade.check(),
+            Experts::Bilateral(bilateral) => bilateral.check(),
+            Experts::Ncl(ncl) => ncl.check(),
+        }
+    }
+
     /// How many.
     pub fn count(self) -> i64 {
         match self {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::range::{OutOfRange, positive};
+
 /// The closed set of classifiers that a first stage learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -30,6 +32,14 @@ impl Head {
             Head::Cosine => "cosine",
             Head::ScaledCosine { .. } => "scaled-cosine",
             Head::FixedEtf => "fixed-etf",
+        }
+    }
+
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Head::ScaledCosine { scale } => positive("scaled-cosine.scale", scale),
+            Head::Linear | Head::Cosine | Head::FixedEtf => Ok(()),
         }
     }
 }

@@ -30,6 +30,8 @@ use seesaw::seesaw_shift;
 use smoothing::smoothed_cross_entropy;
 use softmax_binary::softmax_binary_cross_entropy;
 
+use crate::range::{OutOfRange, not_negative, positive, require, share, start};
+
 /// The closed set of supervised losses. No loss knows mixup ([`crate::Target`] blends) or deferral
 /// ([`crate::Reweight`] hands in the weights of the epoch).
 ///
@@ -187,6 +189,73 @@ pub struct LossInput<'a> {
 }
 
 impl Loss {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Loss::CrossEntropy
+            | Loss::BalancedSoftmax
+            | Loss::SoftmaxBinaryCrossEntropy
+            | Loss::MeanSquaredError
+            | Loss::AttractionRepulsion
+            | Loss::DotRegression { .. } => Ok(()),
+            Loss::LabelSmoothing { smoothing } => share("label-smoothing.smoothing", smoothing),
+            Loss::LabelAwareSmoothing { head, tail, shape } => {
+                share("label-aware-smoothing.head", head)?;
+                share("label-aware-smoothing.tail", tail)?;
+                match shape {
+                    SmoothingShape::Power { exponent } => positive("power.exponent", exponent),
+                    SmoothingShape::Concave | SmoothingShape::Linear | SmoothingShape::Convex => Ok(()),
+                }
+            }
+            Loss::Focal { gamma } => not_negative("focal.gamma", gamma),
+            Loss::SigmoidFocal { gamma } => not_negative("sigmoid-focal.gamma", gamma),
+            Loss::Ldam { max_margin, scale } => {
+                positive("ldam.max_margin", max_margin)?;
+                positive("ldam.scale", scale)
+            }
+            Loss::LogitAdjustment { tau } => not_negative("logit-adjustment.tau", tau),
+            Loss::ClassDependentTemperatures { gamma } => not_negative("class-dependent-temperatures.gamma", gamma),
+            Loss::VectorScaling { gamma, tau } => {
+                not_negative("vector-scaling.gamma", gamma)?;
+                not_negative("vector-scaling.tau", tau)
+            }
+            Loss::Equalization {
+                rare_share,
+                probability,
+            } => {
+                let name = "equalization.probability";
+                positive("equalization.rare_share", rare_share)?;
+                require(
+                    name,
+                    probability,
+                    (0.0..=1.0).contains(&probability),
+                    "a number from 0 to 1",
+                )
+            }
+            Loss::SigmoidEqualization { rare_count } => {
+                let name = "sigmoid-equalization.rare_count";
+                require(name, rare_count as f64, rare_count >= 1, "1 or more")
+            }
+            Loss::Seesaw {
+                mitigation,
+                compensation,
+                least_probability,
+            } => {
+                not_negative("seesaw.mitigation", mitigation)?;
+                not_negative("seesaw.compensation", compensation)?;
+                positive("seesaw.least_probability", least_probability)
+            }
+            Loss::InfluenceBalanced { alpha, start_epoch } => {
+                positive("influence-balanced.alpha", alpha)?;
+                start("influence-balanced.start_epoch", start_epoch)
+            }
+            Loss::Lade { alpha, lambda } => {
+                not_negative("lade.alpha", alpha)?;
+                not_negative("lade.lambda", lambda)
+            }
+        }
+    }
+
     /// Mean loss of a batch, a scalar.
     ///
     /// # Panics

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::range::{OutOfRange, not_negative, share, start};
+
 /// The closed set of re-weightings, each from its `start_epoch` on (0: from the beginning; later: deferred, DRW).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -34,6 +36,19 @@ pub enum Reweight {
 }
 
 impl Reweight {
+    /// Refuses numbers out of range.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Reweight::ClassBalanced { beta, .. } => share("class-balanced.beta", beta)?,
+            Reweight::InverseFrequency { power, .. } => not_negative("inverse-frequency.power", power)?,
+            Reweight::CostSensitive { power, .. } => not_negative("cost-sensitive.power", power)?,
+        }
+        start("reweight.start_epoch", self.start_epoch())
+    }
+
     /// The weights of 0-based `epoch`, `[k]` in the kind of `class_counts [k]`; `None` while all classes weigh 1.
     pub fn class_weights(self, epoch: i64, class_counts: &Tensor) -> Option<Tensor> {
         (epoch >= self.start_epoch()).then(|| match self {

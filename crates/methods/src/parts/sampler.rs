@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::parts::reweight::effective_number_weights;
+use crate::range::{OutOfRange, require, share};
 use class_aware::class_aware_order;
 
 /// The closed set of samplers. Every epoch draws as many samples as the split has, all but the first two of them one by
@@ -50,6 +51,25 @@ pub struct Resample {
 }
 
 impl Sampler {
+    /// Refuses numbers out of range.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Sampler::InstanceBalanced
+            | Sampler::ClassBalanced
+            | Sampler::SquareRoot
+            | Sampler::ProgressivelyBalanced
+            | Sampler::Reverse => Ok(()),
+            Sampler::ClassAware { samples_per_turn } => {
+                let name = "class-aware.samples_per_turn";
+                require(name, samples_per_turn as f64, samples_per_turn >= 1, "1 or more")
+            }
+            Sampler::EffectiveNumber { beta } => share("effective-number.beta", beta),
+        }
+    }
+
     /// Indices of an epoch, `[n]` i64, from labels `[n]` and class counts `[k]`. `progress` is 0 in a training's first
     /// epoch and 1 in its last. Draws from libtorch's generator.
     pub fn epoch_order(self, labels: &Tensor, class_counts: &Tensor, progress: f64) -> Tensor {
@@ -68,6 +88,15 @@ impl Sampler {
             Sampler::EffectiveNumber { beta } => draw(&effective_number_weights(beta, class_counts)),
             Sampler::Reverse => draw(&class_counts.square().reciprocal()),
         }
+    }
+}
+
+impl Resample {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        self.sampler.check()?;
+        let (name, start) = ("resample.start_epoch", self.start_epoch);
+        require(name, start as f64, start >= 1, "1 or later, or state `sampler` alone")
     }
 }
 

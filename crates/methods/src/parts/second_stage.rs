@@ -11,7 +11,8 @@ use crate::parts::head::Head;
 use crate::parts::loss::Loss;
 use crate::parts::reweight::Reweight;
 use crate::parts::sampler::Sampler;
-use crate::recipe::LearningRate;
+use crate::range::{OutOfRange, is_not_negative, not_negative, require};
+use crate::recipe::{LearningRate, RecipeError, check_epochs, check_weight_decay};
 
 /// The closed set of second stages. Some train a part of the network for some epochs, the backbone frozen; the others
 /// compute a classifier and need no epoch.
@@ -74,6 +75,48 @@ pub struct Retraining {
     pub max_norm: Option<f64>,
 }
 
+impl Retraining {
+    /// Refuses a length and a speed that no training has.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and its remedy.
+    pub fn check_course(&self) -> Result<(), RecipeError> {
+        check_epochs("epochs", self.epochs)?;
+        check_weight_decay(self.weight_decay)?;
+        self.learning_rate.check(self.epochs)
+    }
+
+    /// Refuses numbers out of range.
+    pub(crate) fn check(&self) -> Result<(), OutOfRange> {
+        if let Some(rate) = self.classifier_rate {
+            not_negative("classifier_rate", rate)?;
+        }
+        if let Some(threshold) = self.max_norm {
+            let is_share = (0.0..=1.0).contains(&threshold);
+            require(
+                "max_norm",
+                threshold,
+                is_share,
+                "0 to 1, a share of the spread of lengths",
+            )?;
+        }
+        if let Some(reweight) = self.reweight {
+            reweight.check()?;
+            self.reaches("second_stage.reweight.start_epoch", reweight.start_epoch())?;
+        }
+        if let Some(Loss::InfluenceBalanced { start_epoch, .. }) = self.loss {
+            self.reaches("second_stage.loss.start_epoch", start_epoch)?;
+        }
+        self.loss.map_or(Ok(()), Loss::check)
+    }
+
+    /// Refuses a part that would never start.
+    fn reaches(&self, name: &'static str, start: i64) -> Result<(), OutOfRange> {
+        let expected = "an epoch before the end of the second stage, whose length is its `epochs`";
+        require(name, start as f64, start < self.epochs, expected)
+    }
+}
+
 /// What a second stage's classifier starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +144,17 @@ pub enum BackboneMode {
 pub struct Sweep {
     /// At least one.
     pub taus: Vec<f64>,
+}
+
+impl Sweep {
+    /// Refuses strengths below 0.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        let check = |&tau: &f64| require("taus", tau, is_not_negative(tau), "0 or more, each");
+        self.taus.iter().try_for_each(check)
+    }
 }
 
 impl SecondStage {

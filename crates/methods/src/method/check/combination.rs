@@ -61,7 +61,7 @@ impl Method {
             None => Ok(()),
             Some(SecondStage::ExpertAssignment(assignment)) => match self.experts {
                 None | Some(Experts::Bilateral(_)) => Err(MethodError::AssignmentWithoutExperts),
-                Some(_) => assignment.check(),
+                Some(_) => Ok(assignment.check()?),
             },
             Some(_) if self.experts.is_some() => Err(MethodError::StageAfterExperts),
             Some(second_stage) => self.check_second_stage(second_stage),

@@ -1,18 +1,13 @@
 //! Why a method is refused, and what to do instead.
 
+use crate::range::OutOfRange;
+
 /// Why a method is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MethodError {
     /// A number out of its range.
-    #[error("`{name}` is {value}; set it to {expected}")]
-    Setting {
-        /// Part and key.
-        name: &'static str,
-        /// As stated.
-        value: f64,
-        /// The range.
-        expected: &'static str,
-    },
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
     /// Margins of cosines on logits that are none.
     #[error(
         "loss `ldam` subtracts its margins from cosines, but the head is `{0}`; set head = \"cosine\" or \
@@ -189,7 +184,7 @@ impl MethodError {
     /// The key that is wrong, without its part.
     pub fn key(&self) -> &'static str {
         match self {
-            MethodError::Setting { name, .. } => name.rsplit('.').next().unwrap_or(name),
+            MethodError::Setting(setting) => setting.key(),
             MethodError::MarginsWithoutCosines(_)
             | MethodError::RegressionWithoutEtf(_)
             | MethodError::PriorTwice

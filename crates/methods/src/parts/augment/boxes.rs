@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::range::{OutOfRange, require};
+
 /// Cutout (DeVries and Taylor 2017): a square of every image, around a pixel of its own, is blanked.
 ///
 /// The square is clipped at the border and set to 0 before normalisation, as in `paco_cifar.py` of the code of PaCo.
@@ -20,6 +22,11 @@ impl Default for Cutout {
 }
 
 impl Cutout {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        require("cutout.side", self.side as f64, self.side >= 2, "2 pixels or more")
+    }
+
     /// Raw images `[b, c, h, w]` → the same, each without its square.
     pub(super) fn apply(self, images: &Tensor) -> Tensor {
         let half = Tensor::from(self.side / 2);

@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::boxes::random_boxes;
 use super::target::Target;
+use crate::range::{OutOfRange, is_not_negative, positive, require, zero_to_one};
 
 /// The closed set of mixings: which images meet, how, and what becomes of their labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +106,44 @@ impl Default for Cmo {
 }
 
 impl Mix {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        match self {
+            Mix::Mixup(mixup) => positive("mixup.alpha", mixup.alpha),
+            Mix::ManifoldMixup(mixup) => positive("manifold_mixup.alpha", mixup.alpha),
+            Mix::Remix(Remix { alpha, kappa, tau }) => {
+                positive("remix.alpha", alpha)?;
+                require("remix.kappa", kappa, kappa.is_finite() && kappa >= 1.0, "1 or more")?;
+                zero_to_one("remix.tau", tau)
+            }
+            Mix::CutMix(CutMix { alpha, probability }) => {
+                positive("cutmix.alpha", alpha)?;
+                zero_to_one("cutmix.probability", probability)
+            }
+            Mix::Cmo(cmo) => cmo.check(),
+        }
+    }
+
+    /// Refuses a mixing that none of `epochs` epochs has room for.
+    ///
+    /// # Errors
+    /// [`OutOfRange`].
+    pub fn check_room(self, epochs: i64) -> Result<(), OutOfRange> {
+        match self {
+            Mix::Mixup(_) | Mix::Remix(_) | Mix::ManifoldMixup(_) | Mix::CutMix(_) => Ok(()),
+            Mix::Cmo(cmo) => {
+                let has_room = (0..epochs).any(|epoch| self.is_active(epoch, epochs));
+                let expected = "fewer than the epochs from `cmo.start_epoch` on, or train for longer";
+                require(
+                    "cmo.last_plain_epochs",
+                    cmo.last_plain_epochs as f64,
+                    has_room,
+                    expected,
+                )
+            }
+        }
+    }
+
     /// Whether a training of `epochs` epochs mixes in 0-based `epoch`.
     pub fn is_active(self, epoch: i64, epochs: i64) -> bool {
         match self {
@@ -191,6 +230,20 @@ impl CutMix {
 }
 
 impl Cmo {
+    /// Refuses numbers out of range.
+    fn check(self) -> Result<(), OutOfRange> {
+        positive("cmo.alpha", self.alpha)?;
+        zero_to_one("cmo.probability", self.probability)?;
+        require("cmo.power", self.power, is_not_negative(self.power), "0 or more")?;
+        for (name, epochs) in [
+            ("cmo.start_epoch", self.start_epoch),
+            ("cmo.last_plain_epochs", self.last_plain_epochs),
+        ] {
+            require(name, epochs as f64, epochs >= 0, "0 or more")?;
+        }
+        Ok(())
+    }
+
     /// Indices `[count]` of foregrounds, from the split's labels `[n]` and class counts `[k]`.
     pub(super) fn foregrounds(self, count: i64, labels: &Tensor, class_counts: &Tensor) -> Tensor {
         let class_weights = class_counts.pow_tensor_scalar(-self.power);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::operation::{Drawn, Operation, random_signs, with_probability};
+use crate::range::{OutOfRange, is_not_negative, require, zero_to_one};
 
 /// RandAugment (Cubuk et al. 2020) as in timm and the long-tail codes that use it: each of several times one of 15
 /// operations, which then happens or does not.
@@ -95,6 +96,35 @@ impl Ranges {
 }
 
 impl RandAugment {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        let RandAugment {
+            operations,
+            magnitude,
+            deviation,
+            probability,
+        } = self;
+        require(
+            "rand-augment.operations",
+            operations as f64,
+            operations >= 1,
+            "1 or more",
+        )?;
+        require(
+            "rand-augment.magnitude",
+            magnitude,
+            (0.0..=10.0).contains(&magnitude),
+            "0 to 10",
+        )?;
+        require(
+            "rand-augment.deviation",
+            deviation,
+            is_not_negative(deviation),
+            "0 or more",
+        )?;
+        zero_to_one("rand-augment.probability", probability)
+    }
+
     /// The operations of each of `batch` images.
     pub(super) fn draw(self, batch: i64, ranges: &Ranges) -> Vec<Drawn> {
         (0..self.operations).map(|_| self.draw_once(batch, ranges)).collect()

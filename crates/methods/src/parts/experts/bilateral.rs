@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::parts::loss::{Loss, LossInput};
+use crate::range::{OutOfRange, require};
 
 /// The bilateral-branch network with cumulative learning (BBN, Zhou et al. 2020): two experts that share all but the last
 /// block. A batch has as many images again, drawn by [`Sampler::Reverse`](crate::Sampler::Reverse); the first expert learns
@@ -27,6 +28,11 @@ impl Default for Bilateral {
 }
 
 impl Bilateral {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        require("bilateral.epochs", self.epochs as f64, self.epochs >= 1, "1 or more")
+    }
+
     /// α of 0-based `epoch`: 1 at first, 0 from T on.
     pub fn conventional_share(self, epoch: i64) -> f64 {
         1.0 - (epoch as f64 / self.epochs as f64).min(1.0).powi(2)

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput};
+use crate::range::{OutOfRange, not_negative, require};
 
 /// Nested collaborative learning (Li et al. 2022, §3): whole networks with logits z_e + ln n learn by Σ_e \[`loss`(z_e +
 /// ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[`mutual_divergence` of the former logits + of the latter\]. m keeps the
@@ -34,6 +35,15 @@ impl Default for Ncl {
 }
 
 impl Ncl {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        let expected = "2 or more, or leave out `experts`";
+        require("ncl.experts", self.experts as f64, self.experts >= 2, expected)?;
+        let (name, share) = ("ncl.hard_share", self.hard_share);
+        require(name, share, share > 0.0 && share < 1.0, "a number above 0, below 1")?;
+        not_negative("ncl.collaboration", self.collaboration)
+    }
+
     pub(super) fn forward(self, loss: Loss, batch: &LossInput<'_>) -> Tensor {
         let (scale, classes) = (loss.logit_scale(), batch.class_counts.size()[0]);
         let count = (self.hard_share * classes as f64).round().max(1.0) as i64;

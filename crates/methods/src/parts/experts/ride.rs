@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput};
+use crate::range::{OutOfRange, not_negative, positive, require};
 
 /// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · `diversity`\]. The temperatures of
 /// the classes differ from the epoch on in which classes are re-weighted, as in that code.
@@ -37,6 +38,16 @@ impl Default for Ride {
 }
 
 impl Ride {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        let expected = "2 or more, or leave out `experts`";
+        require("ride.experts", self.experts as f64, self.experts >= 2, expected)?;
+        not_negative("ride.diversity", self.diversity)?;
+        positive("ride.temperature", self.temperature)?;
+        let is_share = (0.0..=1.0).contains(&self.frequency);
+        require("ride.frequency", self.frequency, is_share, "a number from 0 to 1")
+    }
+
     pub(super) fn forward(self, loss: Loss, batch: &LossInput<'_>) -> Tensor {
         let temperatures = match batch.class_weights {
             None => batch.class_counts.full_like(self.temperature),

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput, prior_adjustment};
+use crate::range::{OutOfRange, not_negative};
 
 /// SADE (Zhang et al. 2022, §4.1): Σ_e `loss`(z_e + a_e) over three experts with a_1 = 0, a_2 = ln π and a_3 = ln π −
 /// τ ln π', π' the shares of the classes with their order by size reversed (`reversed_counts`). With cross-entropy
@@ -26,6 +27,11 @@ impl Default for Sade {
 }
 
 impl Sade {
+    /// Refuses numbers out of range.
+    pub(super) fn check(self) -> Result<(), OutOfRange> {
+        not_negative("sade.tau", self.tau)
+    }
+
     pub(super) fn forward(self, loss: Loss, batch: &LossInput<'_>) -> Tensor {
         let prior = prior_adjustment(batch.class_counts, 1.0);
         let reversed = prior_adjustment(&reversed_counts(batch.class_counts), self.tau);

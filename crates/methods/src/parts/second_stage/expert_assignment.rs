@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::range::{OutOfRange, not_negative, positive};
+
 /// RIDE's second stage (Wang et al. 2021, §3.3 and `EAResNet` of their code): a gate after each expert but the last says
 /// whether another one is needed. It learns to say so where the mean logits of the experts so far are wrong and those with
 /// some later ones right; an image is then answered by the experts before the first gate that says no.
@@ -36,5 +38,29 @@ impl Default for ExpertAssignment {
             top_choices: 30,
             positive_weight: 100.0,
         }
+    }
+}
+
+impl ExpertAssignment {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        let ExpertAssignment {
+            epochs,
+            learning_rate,
+            weight_decay,
+            batch_size,
+            top_choices,
+            positive_weight,
+        } = self;
+        for (name, value) in [
+            ("expert-assignment.epochs", epochs as f64),
+            ("expert-assignment.learning_rate", learning_rate),
+            ("expert-assignment.batch_size", batch_size as f64),
+            ("expert-assignment.top_choices", top_choices as f64),
+            ("expert-assignment.positive_weight", positive_weight),
+        ] {
+            positive(name, value)?;
+        }
+        not_negative("expert-assignment.weight_decay", weight_decay)
     }
 }
