@@ -20,6 +20,7 @@ mod range;
 mod recipe;
 mod training;
 mod unit;
+mod words;
 
 pub use files::element::{Element, ElementError};
 pub use files::remedy::{remedy_for_reading, remedy_for_writing};
@@ -66,3 +67,4 @@ pub use training::launch::Launch;
 pub use training::optimizer::Sgd;
 pub use training::step::{Seen, Step};
 pub use training::{EpochRow, Observer, Progress, TrainError, Training};
+pub use words::{count, in_words};

@@ -2,6 +2,7 @@
 
 mod check;
 mod second_stage;
+mod words;
 
 pub use check::MethodError;
 
@@ -114,7 +115,9 @@ impl Method {
     pub fn objective(&self, batch: &LossInput<'_>) -> Tensor {
         match (self.experts, self.contrast) {
             (Some(experts), _) => experts.forward(self.loss, batch),
-            (None, Some(Contrast::Parametric(_))) => Tensor::zeros([], (batch.logits.kind(), batch.logits.device())),
+            (None, Some(contrast)) if contrast.replaces_the_loss() => {
+                Tensor::zeros([], (batch.logits.kind(), batch.logits.device()))
+            }
             (None, _) => self.loss.forward(batch),
         }
     }

@@ -1,11 +1,13 @@
 //! Recipe: network, length, speed. What all methods of a grid have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 
 use crate::range::{OutOfRange, is_not_negative, require, share};
+use crate::words::{count, in_words};
 
 /// How long and how fast a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +198,56 @@ impl Recipe {
             *steps = steps.iter().filter_map(|step| scaled.get(step).copied()).collect();
         }
         recipe
+    }
+}
+
+/// Such as `learning rate 0.1, times 0.1 at epochs 160 and 180`.
+impl fmt::Display for LearningRate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LearningRate::MultiStep { initial, .. } if self.is_constant() => {
+                write!(formatter, "learning rate {initial}")
+            }
+            LearningRate::MultiStep {
+                initial,
+                factor,
+                epochs,
+            } => {
+                let steps: Vec<String> = epochs.iter().map(i64::to_string).collect();
+                let steps = in_words(&steps);
+                write!(formatter, "learning rate {initial}, times {factor} at epochs {steps}")
+            }
+            LearningRate::Cosine { initial } => {
+                write!(formatter, "learning rate {initial}, falling to 0 along a cosine")
+            }
+        }
+    }
+}
+
+/// Length and speed, such as `30 epochs of batches of 128, SGD with …`.
+impl fmt::Display for Recipe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Recipe {
+            epochs,
+            batch_size,
+            momentum,
+            weight_decay,
+            warmup_epochs,
+            learning_rate,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, \
+             {learning_rate}{}, warm-up over {}",
+            count(*epochs, "epoch"),
+            if learning_rate.is_constant() {
+                ""
+            } else {
+                " (counted from 0)"
+            },
+            count(*warmup_epochs, "epoch")
+        )
     }
 }
 

@@ -10,6 +10,8 @@ mod policy;
 mod rand_augment;
 mod target;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -67,6 +69,23 @@ impl Augmentation {
         Augmentation {
             mix: self.mix.filter(|mix| mix.is_active(epoch, epochs)),
             ..self.clone()
+        }
+    }
+}
+
+/// What happens to images, such as `crop and flip, mixup (α 0.2)`.
+impl fmt::Display for Augmentation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.crop_and_flip.then(|| "crop and flip".to_owned()),
+            self.policy.map(|policy| policy.to_string()),
+            self.cutout.map(|cutout| cutout.to_string()),
+            self.mix.map(|mix| mix.to_string()),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match parts.as_slice() {
+            [] => formatter.write_str("none"),
+            parts => formatter.write_str(&parts.join(", ")),
         }
     }
 }

@@ -6,6 +6,8 @@ mod parametric;
 mod probabilistic;
 mod projection;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::nn::Path;
 use tch::{Kind, Tensor};
@@ -106,6 +108,11 @@ impl Contrast {
         matches!(self, Contrast::Balanced(_) | Contrast::Probabilistic(_))
     }
 
+    /// Whether it takes the place of the loss.
+    pub(crate) fn replaces_the_loss(self) -> bool {
+        matches!(self, Contrast::Parametric(_))
+    }
+
     /// Builds what it learns under `path`, for features of `dimension` and so many `classes`.
     pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> ContrastiveBranch {
         let projection = |name, outputs| Projection::new(&(path / name), [dimension, dimension, outputs]);
@@ -131,6 +138,18 @@ impl Contrast {
                     classes: ClassDistributions::new(&(path / "distributions"), classes, settings.dimension),
                 }
             }
+        }
+    }
+}
+
+/// What views are compared by, such as `balanced contrastive learning (…)`.
+impl fmt::Display for Contrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Contrast::Balanced(balanced) => balanced.fmt(formatter),
+            Contrast::KPositive(k_positive) => k_positive.fmt(formatter),
+            Contrast::Parametric(parametric) => parametric.fmt(formatter),
+            Contrast::Probabilistic(probabilistic) => probabilistic.fmt(formatter),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Distillation: learning from another network's answers beside the labels.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -72,6 +74,24 @@ impl Distillation {
             .sum_dim_intlist(1, false, kind)
             .mean(kind);
         labels * self.labels_weight.unwrap_or(1.0 - self.weight) + divergence * (self.weight * self.temperature.powi(2))
+    }
+}
+
+/// Whose answers are learnt, such as `distilled from ce (…)`.
+impl fmt::Display for Distillation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self
+            .labels_weight
+            .map(|weight| format!(" beside {weight} of the labels"));
+        write!(
+            formatter,
+            "distilled from {} (weight {}{}, temperature {}, power {})",
+            self.teacher,
+            self.weight,
+            labels.unwrap_or_default(),
+            self.temperature,
+            self.power
+        )
     }
 }
 

@@ -6,6 +6,8 @@ mod ncl;
 mod ride;
 mod sade;
 
+use std::fmt;
+
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -126,6 +128,18 @@ fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_
         )
     };
     (0..batch.logits.size()[1]).map(of_expert).sum()
+}
+
+/// Who learns side by side, such as `SADE of 3 experts (τ 2)`.
+impl fmt::Display for Experts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Experts::Ride(ride) => ride.fmt(formatter),
+            Experts::Sade(sade) => sade.fmt(formatter),
+            Experts::Bilateral(bilateral) => bilateral.fmt(formatter),
+            Experts::Ncl(ncl) => ncl.fmt(formatter),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Heads: features to logits.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::range::{OutOfRange, positive};
@@ -40,6 +42,18 @@ impl Head {
         match self {
             Head::ScaledCosine { scale } => positive("scaled-cosine.scale", scale),
             Head::Linear | Head::Cosine | Head::FixedEtf => Ok(()),
+        }
+    }
+}
+
+/// Such as `cosine head`.
+impl fmt::Display for Head {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Head::Linear => formatter.write_str("linear head"),
+            Head::Cosine => formatter.write_str("cosine head"),
+            Head::ScaledCosine { scale } => write!(formatter, "cosine head (scale {scale})"),
+            Head::FixedEtf => formatter.write_str("fixed ETF head"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Warm starts: a network that begins with what another has learnt.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -20,4 +21,15 @@ pub enum Initial {
     /// A network that has learnt to tell by how many quarter turns an image is rotated, for as long and as fast as the
     /// recipe says: self-supervised pre-training (Yang & Xu 2020, §4).
     Rotation,
+}
+
+/// Such as `starting from ce`.
+impl fmt::Display for Initial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Initial::Checkpoint { path, .. } => write!(formatter, "starting from {}", path.display()),
+            Initial::Method(name) => write!(formatter, "starting from {name}"),
+            Initial::Rotation => formatter.write_str("pre-trained by rotation prediction"),
+        }
+    }
 }

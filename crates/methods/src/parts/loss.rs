@@ -6,6 +6,7 @@ mod focal;
 #[cfg(test)]
 mod identities;
 mod influence_balanced;
+mod input;
 mod lade;
 mod ldam;
 mod logit_adjustment;
@@ -13,10 +14,13 @@ mod seesaw;
 mod smoothing;
 mod softmax_binary;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Reduction, Tensor};
 
 pub use equalization::equalized_logits;
+pub use input::LossInput;
 pub use ldam::ldam_margins;
 pub use logit_adjustment::{class_temperatures, prior_adjustment};
 pub use smoothing::{SmoothingShape, label_aware_smoothing};
@@ -25,12 +29,14 @@ use dot_regression::dot_regression;
 use equalization::sigmoid_equalization;
 use focal::{focal, mean_of_terms, sigmoid_focal};
 use influence_balanced::influence_balanced;
+pub(crate) use input::one_hot;
 use lade::label_distribution_distance;
 use seesaw::seesaw_shift;
 use smoothing::smoothed_cross_entropy;
 use softmax_binary::softmax_binary_cross_entropy;
 
 use crate::range::{OutOfRange, not_negative, positive, require, share, start};
+use crate::words::count;
 
 /// The closed set of supervised losses. No loss knows mixup ([`crate::Target`] blends) or deferral
 /// ([`crate::Reweight`] hands in the weights of the epoch).
@@ -166,26 +172,6 @@ pub enum Loss {
     /// Attraction–repulsion-balanced loss with the batch's own class counts (Xie et al. 2023): classes absent from the
     /// batch repel nobody. See [`nc::attraction_repulsion`].
     AttractionRepulsion,
-}
-
-/// A batch as a loss sees it: b samples, k classes, d features.
-#[derive(Clone, Copy, Debug)]
-pub struct LossInput<'a> {
-    /// `[b, k]`; for [`crate::Experts`] `[b, e, k]`.
-    pub logits: &'a Tensor,
-    /// `[b]` i64.
-    pub labels: &'a Tensor,
-    /// What the logits were computed from, `[b, d]`; for [`crate::Experts`] `[b, e, d]`.
-    pub features: &'a Tensor,
-    /// Samples of each class in the training split, `[k]` in the kind of the logits.
-    pub class_counts: &'a Tensor,
-    /// Weights of the epoch, `[k]`; `None` while all classes weigh 1.
-    pub class_weights: Option<&'a Tensor>,
-    /// How often each class was a label so far, this batch included, `[k]`; for losses that
-    /// [count labels](Loss::counts_labels).
-    pub labels_seen: Option<&'a Tensor>,
-    /// 0-based.
-    pub epoch: i64,
 }
 
 impl Loss {
@@ -348,13 +334,53 @@ impl Loss {
     }
 }
 
-/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits. (libtorch's `one_hot`
-/// reads the largest label on the host first.)
-pub(crate) fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
-    logits.detach().zeros_like().scatter_value(1, &labels.unsqueeze(1), 1.0)
-}
-
-/// The weight w_y of each sample, `[b]`; `None` while all classes weigh 1.
-fn sample_weights(batch: &LossInput<'_>) -> Option<Tensor> {
-    batch.class_weights.map(|weights| weights.index_select(0, batch.labels))
+/// Such as `LDAM (margin 0.5, scale 30)`.
+impl fmt::Display for Loss {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Loss::CrossEntropy => formatter.write_str("cross-entropy"),
+            Loss::LabelSmoothing { smoothing } => write!(formatter, "label smoothing (ε {smoothing})"),
+            Loss::LabelAwareSmoothing { head, tail, shape } => {
+                write!(formatter, "label-aware smoothing (ε {head} to {tail}, {shape})")
+            }
+            Loss::Focal { gamma } => write!(formatter, "focal loss (γ {gamma})"),
+            Loss::SigmoidFocal { gamma } => write!(formatter, "sigmoid focal loss (γ {gamma})"),
+            Loss::SoftmaxBinaryCrossEntropy => formatter.write_str("binary cross-entropy of the softmax"),
+            Loss::Ldam { max_margin, scale } => write!(formatter, "LDAM (margin {max_margin}, scale {scale})"),
+            Loss::BalancedSoftmax => formatter.write_str("balanced softmax"),
+            Loss::LogitAdjustment { tau } => write!(formatter, "logit-adjusted loss (τ {tau})"),
+            Loss::ClassDependentTemperatures { gamma } => write!(formatter, "class-dependent temperatures (γ {gamma})"),
+            Loss::VectorScaling { gamma, tau } => write!(formatter, "vector-scaling loss (γ {gamma}, τ {tau})"),
+            Loss::Equalization {
+                rare_share,
+                probability,
+            } => write!(
+                formatter,
+                "equalization loss (below a share of {rare_share}, probability {probability})"
+            ),
+            Loss::SigmoidEqualization { rare_count } => {
+                let below = count(rare_count, "image");
+                write!(formatter, "sigmoid equalization loss (below {below})")
+            }
+            Loss::Seesaw {
+                mitigation,
+                compensation,
+                least_probability,
+            } => write!(
+                formatter,
+                "seesaw loss (p {mitigation}, q {compensation}, probabilities from {least_probability})"
+            ),
+            Loss::InfluenceBalanced { alpha, start_epoch } => {
+                write!(
+                    formatter,
+                    "influence-balanced loss from epoch {start_epoch} (α {alpha})"
+                )
+            }
+            Loss::Lade { alpha, lambda } => write!(formatter, "LADE (α {alpha}, λ {lambda})"),
+            Loss::DotRegression { balanced_lengths: true } => formatter.write_str("dot regression (balanced lengths)"),
+            Loss::DotRegression { .. } => formatter.write_str("dot regression"),
+            Loss::MeanSquaredError => formatter.write_str("mean squared error"),
+            Loss::AttractionRepulsion => formatter.write_str("attraction–repulsion-balanced loss"),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Pretext tasks: labels that images give themselves.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -46,6 +48,15 @@ impl Images {
     #[must_use]
     pub fn posed(&self, pretext: Pretext) -> Images {
         self.relabelled(pretext.classes(), |images| pretext.pose(images))
+    }
+}
+
+/// Such as `rotation prediction`.
+impl fmt::Display for Pretext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pretext::Rotation => formatter.write_str("rotation prediction"),
+        }
     }
 }
 

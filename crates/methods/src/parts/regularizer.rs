@@ -1,5 +1,7 @@
 //! Regularizers: features against labels.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The closed set of feature regularizers.
@@ -8,4 +10,27 @@ use serde::{Deserialize, Serialize};
 pub enum Regularizer {
     /// Induced neural collapse, Liu et al. 2023.
     Nc(nc::Config),
+}
+
+/// Such as `NC from epoch 0 (λ₁ 0.01, λ₂ 0.1)`.
+impl fmt::Display for Regularizer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Regularizer::Nc(nc::Config {
+            lambda_1,
+            lambda_2,
+            start_epoch,
+            within,
+            ..
+        }) = self;
+        let within = match within {
+            nc::WithinClass::MeanOverClasses => "",
+            nc::WithinClass::SumOverClasses => ", summed over classes",
+            nc::WithinClass::SquaredCounts => ", squared counts",
+            nc::WithinClass::CenterLoss => ", center loss",
+        };
+        write!(
+            formatter,
+            "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
+        )
+    }
 }

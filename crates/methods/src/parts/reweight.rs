@@ -1,5 +1,7 @@
 //! Class weights at an epoch.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -86,6 +88,25 @@ pub(crate) fn effective_number_weights(beta: f64, class_counts: &Tensor) -> Tens
 /// Weights `[k]` times what makes them sum to k.
 fn scaled_to_class_count(weights: &Tensor) -> Tensor {
     weights * (weights.numel() as f64 / weights.sum(weights.kind()))
+}
+
+/// Such as `re-weighted from epoch 160 (β 0.9999)`.
+impl fmt::Display for Reweight {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reweight::ClassBalanced { beta, start_epoch } => {
+                write!(formatter, "re-weighted from epoch {start_epoch} (β {beta})")
+            }
+            Reweight::InverseFrequency { power, start_epoch } => write!(
+                formatter,
+                "re-weighted from epoch {start_epoch} (inverse frequency, power {power})"
+            ),
+            Reweight::CostSensitive { power, start_epoch } => write!(
+                formatter,
+                "re-weighted from epoch {start_epoch} (cost-sensitive, power {power})"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

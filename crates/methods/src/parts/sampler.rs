@@ -2,11 +2,14 @@
 
 mod class_aware;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::parts::reweight::effective_number_weights;
 use crate::range::{OutOfRange, require, share};
+use crate::words::count;
 use class_aware::class_aware_order;
 
 /// The closed set of samplers. Every epoch draws as many samples as the split has, all but the first two of them one by
@@ -113,6 +116,31 @@ fn split_mix(state: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
+}
+
+/// Such as `class-aware sampling (4 images a turn)`.
+impl fmt::Display for Sampler {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Sampler::InstanceBalanced => formatter.write_str("instance-balanced sampling"),
+            Sampler::ClassAware { samples_per_turn } => {
+                let images = count(samples_per_turn, "image");
+                write!(formatter, "class-aware sampling ({images} a turn)")
+            }
+            Sampler::ClassBalanced => formatter.write_str("class-balanced sampling"),
+            Sampler::SquareRoot => formatter.write_str("square-root sampling"),
+            Sampler::ProgressivelyBalanced => formatter.write_str("progressively-balanced sampling"),
+            Sampler::EffectiveNumber { beta } => write!(formatter, "effective-number sampling (β {beta})"),
+            Sampler::Reverse => formatter.write_str("reverse sampling"),
+        }
+    }
+}
+
+/// Such as `class-balanced sampling from epoch 160`.
+impl fmt::Display for Resample {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} from epoch {}", self.sampler, self.start_epoch)
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod expert_assignment;
 mod settings;
+mod words;
 
 use serde::{Deserialize, Serialize};
 

@@ -74,8 +74,8 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         dataset = run.dataset,
         network = run.recipe.backbone.name(),
         parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
-        recipe = describe::recipe(&run.recipe),
-        images = describe::augmentation(usual),
+        recipe = run.recipe,
+        images = usual,
         unless = if others {
             ", where a method does not say otherwise"
         } else {

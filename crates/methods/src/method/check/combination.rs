@@ -83,9 +83,7 @@ impl Method {
             ("reweight", self.reweight.is_some()),
         ];
         match idle.into_iter().find(|(_, is_stated)| *is_stated) {
-            Some((key, _)) if matches!(contrast, Contrast::Parametric(_)) => {
-                Err(MethodError::LossOfParametricContrast(key))
-            }
+            Some((key, _)) if contrast.replaces_the_loss() => Err(MethodError::LossOfParametricContrast(key)),
             _ => Ok(()),
         }
     }
@@ -137,7 +135,7 @@ impl Method {
             return Err(MethodError::StageWithoutLinearHead(self.head.name()));
         }
         if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
-            if self.loss.adjusts_for_class_sizes() || matches!(self.contrast, Some(Contrast::Parametric(_))) {
+            if self.loss.adjusts_for_class_sizes() || self.contrast.is_some_and(Contrast::replaces_the_loss) {
                 return Err(MethodError::PriorTwice);
             } else if !self.loss.trains_softmax() {
                 return Err(MethodError::NoSoftmax);

@@ -1,5 +1,7 @@
 //! Boxes at random places: what Cutout blanks and CutMix pastes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -31,6 +33,13 @@ impl Cutout {
     pub(super) fn apply(self, images: &Tensor) -> Tensor {
         let half = Tensor::from(self.side / 2);
         images.masked_fill(&random_boxes(images, images.size()[0], [&half, &half]), 0)
+    }
+}
+
+/// Such as `cutout (16 pixels)`.
+impl fmt::Display for Cutout {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cutout ({} pixels)", self.side)
     }
 }
 

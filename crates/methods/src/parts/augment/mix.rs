@@ -1,5 +1,7 @@
 //! Mixing: two images, or their features, become one that is trained towards both targets.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -260,6 +262,31 @@ impl Cmo {
     ) -> (Tensor, Target) {
         let Cmo { alpha, probability, .. } = self;
         CutMix { alpha, probability }.paste(images, labels, foregrounds, foreground_labels)
+    }
+}
+
+/// Such as `mixup (α 0.2)`.
+impl fmt::Display for Mix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mix::Mixup(mixup) => write!(formatter, "mixup (α {})", mixup.alpha),
+            Mix::Remix(Remix { alpha, kappa, tau }) => write!(formatter, "Remix (α {alpha}, κ {kappa}, τ {tau})"),
+            Mix::ManifoldMixup(mixup) => write!(formatter, "manifold mixup of pooled features (α {})", mixup.alpha),
+            Mix::CutMix(CutMix { alpha, probability }) => {
+                write!(formatter, "CutMix (α {alpha}, probability {probability})")
+            }
+            Mix::Cmo(Cmo {
+                alpha,
+                probability,
+                power,
+                start_epoch,
+                last_plain_epochs,
+            }) => write!(
+                formatter,
+                "CMO from epoch {start_epoch}, not in the last {last_plain_epochs} (α {alpha}, probability {probability}, \
+                 foregrounds weighted by class size to the −{power})"
+            ),
+        }
     }
 }
 

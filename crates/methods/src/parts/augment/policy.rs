@@ -1,5 +1,7 @@
 //! Policies: which operations an image goes through.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -46,5 +48,15 @@ impl PolicyTables {
             images = step.apply(&images);
         }
         images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    }
+}
+
+/// Such as `AutoAugment (CIFAR-10 policy)`.
+impl fmt::Display for Policy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Policy::AutoAugment => formatter.write_str("AutoAugment (CIFAR-10 policy)"),
+            Policy::RandAugment(settings) => settings.fmt(formatter),
+        }
     }
 }

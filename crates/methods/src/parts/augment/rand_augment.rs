@@ -1,10 +1,13 @@
 //! RandAugment: operations drawn alike, at one magnitude for all.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::operation::{Drawn, Operation, random_signs, with_probability};
 use crate::range::{OutOfRange, is_not_negative, require, zero_to_one};
+use crate::words::count;
 
 /// RandAugment (Cubuk et al. 2020) as in timm and the long-tail codes that use it: each of several times one of 15
 /// operations, which then happens or does not.
@@ -31,6 +34,20 @@ impl Default for RandAugment {
             deviation: 0.5,
             probability: 0.5,
         }
+    }
+}
+
+/// Such as `RandAugment (2 operations, …)`.
+impl fmt::Display for RandAugment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "RandAugment ({}, magnitude {} ± {}, probability {})",
+            count(self.operations, "operation"),
+            self.magnitude,
+            self.deviation,
+            self.probability
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! BCL: contrast in which every class counts alike.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -28,6 +30,17 @@ impl Default for BalancedContrast {
             temperature: 0.07,
             dimension: 1024,
         }
+    }
+}
+
+/// Such as `balanced contrastive learning (…)`.
+impl fmt::Display for BalancedContrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "balanced contrastive learning (weight {}, temperature {}, {} dimensions)",
+            self.weight, self.temperature, self.dimension
+        )
     }
 }
 

@@ -1,9 +1,12 @@
 //! KCL: contrast in which every anchor has as many positives.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
+use crate::words::count;
 
 /// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone teaches the features. The classifier
 /// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew.
@@ -29,6 +32,19 @@ impl Default for KPositiveContrast {
             temperature: 0.07,
             dimension: 128,
         }
+    }
+}
+
+/// Such as `features by k-positive contrastive learning alone (…)`.
+impl fmt::Display for KPositiveContrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "features by k-positive contrastive learning alone ({}, temperature {}, {} dimensions)",
+            count(self.positives, "positive"),
+            self.temperature,
+            self.dimension
+        )
     }
 }
 

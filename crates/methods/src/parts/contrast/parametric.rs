@@ -1,5 +1,7 @@
 //! `PaCo`: contrast among views and classes at once.
 
+use std::fmt;
+
 use crate::parts::loss::one_hot;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -29,6 +31,17 @@ impl Default for ParametricContrast {
             temperature: 0.05,
             dimension: 32,
         }
+    }
+}
+
+/// Such as `parametric contrastive learning (…)`.
+impl fmt::Display for ParametricContrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "parametric contrastive learning (α {}, temperature {}, {} dimensions)",
+            self.alpha, self.temperature, self.dimension
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! `ProCo`: contrast with the distributions of the classes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::nn::Path;
 use tch::{Kind, Tensor, no_grad};
@@ -37,6 +39,17 @@ impl Default for ProbabilisticContrast {
             temperature: 0.1,
             dimension: 128,
         }
+    }
+}
+
+/// Such as `probabilistic contrastive learning (…)`.
+impl fmt::Display for ProbabilisticContrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "probabilistic contrastive learning (weight {}, temperature {}, {} dimensions)",
+            self.weight, self.temperature, self.dimension
+        )
     }
 }
 

@@ -1,10 +1,13 @@
 //! BBN: one branch for images as they come, one for those of rare classes, and a slow shift of the weight between them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, require};
+use crate::words::count;
 
 /// The bilateral-branch network with cumulative learning (BBN, Zhou et al. 2020): two experts that share all but the last
 /// block. A batch has as many images again, drawn by [`Sampler::Reverse`](crate::Sampler::Reverse); the first expert learns
@@ -60,6 +63,17 @@ impl Bilateral {
         };
         towards(batch.labels.narrow(0, 0, images)) * alpha
             + towards(batch.labels.narrow(0, images, images)) * (1.0 - alpha)
+    }
+}
+
+/// Such as `BBN of 2 branches (…)`.
+impl fmt::Display for Bilateral {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let epochs = count(self.epochs, "epoch");
+        write!(
+            formatter,
+            "BBN of 2 branches (the second by reverse sampling, cumulative over {epochs})"
+        )
     }
 }
 

@@ -1,11 +1,14 @@
 //! NCL: networks that learn from each other, on all classes and on the hard ones.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, not_negative, require};
+use crate::words::count;
 
 /// Nested collaborative learning (Li et al. 2022, §3): whole networks with logits z_e + ln n learn by Σ_e \[`loss`(z_e +
 /// ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[`mutual_divergence` of the former logits + of the latter\]. m keeps the
@@ -79,6 +82,19 @@ fn mutual_divergence(logits: &Tensor) -> Tensor {
     let others =
         (shares.sum_dim_intlist(1_i64, false, kind) * log_shares.sum_dim_intlist(1_i64, false, kind)).sum(kind);
     (own - others) / (samples * (networks - 1)) as f64
+}
+
+/// Such as `NCL of 3 networks (…)`.
+impl fmt::Display for Ncl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "NCL of {} (hard share {}, collaboration {})",
+            count(self.experts, "network"),
+            self.hard_share,
+            self.collaboration
+        )
+    }
 }
 
 #[cfg(test)]

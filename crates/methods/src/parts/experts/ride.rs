@@ -1,11 +1,14 @@
 //! RIDE: experts that are kept from agreeing.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, not_negative, positive, require};
+use crate::words::count;
 
 /// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · `diversity`\]. The temperatures of
 /// the classes differ from the epoch on in which classes are re-weighted, as in that code.
@@ -78,4 +81,18 @@ pub fn diversity_temperatures(class_counts: &Tensor, frequency: f64) -> Tensor {
     let temperatures = relative * frequency + (1.0 - frequency);
     let largest = temperatures.max();
     temperatures / largest
+}
+
+/// Such as `RIDE of 3 experts (…)`.
+impl fmt::Display for Ride {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "RIDE of {} (diversity {}, temperature {}, by class frequency {})",
+            count(self.experts, "expert"),
+            self.diversity,
+            self.temperature,
+            self.frequency
+        )
+    }
 }

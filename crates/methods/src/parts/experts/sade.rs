@@ -1,5 +1,7 @@
 //! SADE: one expert for each distribution of classes that a test might have.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -52,6 +54,13 @@ impl Sade {
 fn reversed_counts(class_counts: &Tensor) -> Tensor {
     let (ascending, by_size) = class_counts.sort_stable(true, 0, false);
     class_counts.scatter(0, &by_size, &ascending.flip([0]))
+}
+
+/// Such as `SADE of 3 experts (τ 2)`.
+impl fmt::Display for Sade {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SADE of 3 experts (τ {})", self.tau)
+    }
 }
 
 #[cfg(test)]

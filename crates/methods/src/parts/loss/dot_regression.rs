@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::{LossInput, sample_weights};
+use super::input::{LossInput, sample_weights};
 
 /// Dot regression (Yang et al. 2022, Eq. 6) for features of unit length, whose products with the rows of a fixed ETF are
 /// the logits: `½ mean ℓ_y² (z_y − 1)²`, ℓ the lengths that each class's row has in this batch — 1, or

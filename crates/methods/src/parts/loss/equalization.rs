@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::focal::mean_of_terms;
-use super::{LossInput, one_hot};
+use super::input::{LossInput, one_hot};
 
 /// Logits `[b, k]` whose cross-entropy is the softmax equalization loss: −∞, which leaves the denominator, for a class
 /// other than the label that has less than `rare_share` of the training samples and whose uniform draw of `draws`

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-use super::{LossInput, one_hot, sample_weights};
+use super::input::{LossInput, one_hot, sample_weights};
 
 /// How wrong a sample is counts as at least this: a power below 1 has no finite gradient at 0.
 const LEAST_ERROR: f64 = 1e-12;

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Reduction, Tensor};
 
-use super::{LossInput, one_hot};
+use super::input::{LossInput, one_hot};
 
 /// [`crate::Loss::InfluenceBalanced`] from its start epoch on, a scalar.
 pub(super) fn influence_balanced(batch: &LossInput<'_>, alpha: f64) -> Tensor {

@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::{LossInput, one_hot, prior_adjustment};
+use super::input::{LossInput, one_hot};
+use super::prior_adjustment;
 
 /// −Σ_k π_k (A_k − B_k − λ B_k²), a scalar (Hong et al. 2021): A_k is the mean logit z_k over the batch's samples of class k, 0 without any; B_k the logarithm of the mean
 /// over the batch of exp(z_k) (1/k) / π_k.

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::LossInput;
+use super::input::LossInput;
 
 /// ln(M_yj · C_yj) of [`crate::Loss::Seesaw`], `[b, k]`, 0 at the label itself and without gradient.
 pub(super) fn seesaw_shift(batch: &LossInput<'_>, mitigation: f64, compensation: f64, least: f64) -> Tensor {

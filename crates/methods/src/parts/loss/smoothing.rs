@@ -1,11 +1,12 @@
 //! Label smoothing, with one smoothing for all classes or one for each.
 
 use std::f64::consts::FRAC_PI_2;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{LossInput, sample_weights};
+use super::input::{LossInput, sample_weights};
 
 /// How label-aware smoothing falls from the largest class to the rarest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,5 +49,17 @@ pub(super) fn smoothed_cross_entropy(batch: &LossInput<'_>, smoothing: &Tensor) 
     match sample_weights(batch) {
         None => losses.mean(None::<Kind>),
         Some(weights) => (losses * &weights).sum(None::<Kind>) / weights.sum(None::<Kind>),
+    }
+}
+
+/// Such as `concave`.
+impl fmt::Display for SmoothingShape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SmoothingShape::Concave => formatter.write_str("concave"),
+            SmoothingShape::Linear => formatter.write_str("linear"),
+            SmoothingShape::Convex => formatter.write_str("convex"),
+            SmoothingShape::Power { exponent } => write!(formatter, "power {exponent}"),
+        }
     }
 }

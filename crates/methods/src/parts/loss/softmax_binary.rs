@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::focal::mean_of_terms;
-use super::{LossInput, one_hot};
+use super::input::{LossInput, one_hot};
 
 /// A probability of a class that is not the label counts as at most this: ln (1 − p) has no finite gradient at 1.
 const LARGEST_PROBABILITY: f64 = 1.0 - 1e-7;

@@ -79,7 +79,7 @@ impl Retraining {
     }
 
     /// What they have in common.
-    fn of_ten_epochs(initial: f64) -> Retraining {
+    pub(super) fn of_ten_epochs(initial: f64) -> Retraining {
         Retraining {
             epochs: 10,
             learning_rate: LearningRate::Cosine { initial },

@@ -1,49 +1,61 @@
 //! Second stages in words.
 
-use methods::{BackboneMode, FeatureTransform, InitialClassifier, Nearness, Protocol, Retraining, SecondStage, Sweep};
+use std::fmt;
 
-use super::{count, in_words, loss, rate, reweight, sampler};
+use super::{BackboneMode, FeatureTransform, InitialClassifier, Nearness, Retraining, SecondStage, Sweep};
+use crate::words::{count, in_words};
 
 /// More strengths than these are given by their range.
 const FEW_STRENGTHS: usize = 6;
 
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
-pub(super) fn second_stage(second_stage: &SecondStage) -> String {
-    let (fresh, kept) = (InitialClassifier::Fresh, InitialClassifier::FirstStage);
-    match second_stage {
-        SecondStage::Crt(retraining) => trained("cRT", retraining, fresh),
-        SecondStage::Lws(retraining) => trained("LWS", retraining, kept),
-        SecondStage::Mislas(retraining) => trained("MiSLAS", retraining, kept),
-        SecondStage::DisAlign(retraining) => trained("DisAlign", retraining, kept),
-        SecondStage::WeightBalancing(retraining) => trained("weight balancing", retraining, kept),
-        SecondStage::TauNormalization(sweep) => swept("τ-normalisation", sweep),
-        SecondStage::LogitAdjustment(sweep) => swept("logit adjustment", sweep),
-        SecondStage::NearestClassMean { features, nearness } => {
-            let features = match features {
-                FeatureTransform::None => "raw",
-                FeatureTransform::Normalized => "normalised",
-                FeatureTransform::CentredNormalized => "centred, normalised",
-            };
-            let nearness = match nearness {
-                Nearness::Euclidean => "Euclidean",
-                Nearness::Cosine => "cosine",
-            };
-            format!("then nearest class mean ({features} features, {nearness})")
-        }
-        SecondStage::ExpertAssignment(assignment) => {
-            let epochs = count(assignment.epochs, "epoch");
-            format!("then expert assignment for {epochs} (class-balanced sampling)")
-        }
+impl fmt::Display for SecondStage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (fresh, kept) = (InitialClassifier::Fresh, InitialClassifier::FirstStage);
+        formatter.write_str(&match self {
+            SecondStage::Crt(retraining) => trained("cRT", retraining, fresh),
+            SecondStage::Lws(retraining) => trained("LWS", retraining, kept),
+            SecondStage::Mislas(retraining) => trained("MiSLAS", retraining, kept),
+            SecondStage::DisAlign(retraining) => trained("DisAlign", retraining, kept),
+            SecondStage::WeightBalancing(retraining) => trained("weight balancing", retraining, kept),
+            SecondStage::TauNormalization(sweep) => swept("τ-normalisation", sweep),
+            SecondStage::LogitAdjustment(sweep) => swept("logit adjustment", sweep),
+            SecondStage::NearestClassMean { features, nearness } => {
+                format!("then nearest class mean ({features} features, {nearness})")
+            }
+            SecondStage::ExpertAssignment(assignment) => {
+                let epochs = count(assignment.epochs, "epoch");
+                format!("then expert assignment for {epochs} (class-balanced sampling)")
+            }
+        })
     }
 }
 
-/// Sampling, loss and weights of `name`, then what is not as in the usual classifier re-training, that of protocol `paper`; its
-/// classifier usually `starts` so.
+impl fmt::Display for FeatureTransform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            FeatureTransform::None => "raw",
+            FeatureTransform::Normalized => "normalised",
+            FeatureTransform::CentredNormalized => "centred, normalised",
+        })
+    }
+}
+
+impl fmt::Display for Nearness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Nearness::Euclidean => "Euclidean",
+            Nearness::Cosine => "cosine",
+        })
+    }
+}
+
+/// Sampling, loss and weights of `name`, then what is not as most second stages have it; its classifier usually `starts` so.
 fn trained(name: &str, retraining: &Retraining, starts: InitialClassifier) -> String {
-    let usual = Protocol::Paper.classifier_retraining();
-    let mut parts = vec![sampler(retraining.sampler)];
-    parts.extend(retraining.loss.map(loss));
-    parts.extend(retraining.reweight.map(reweight));
+    let usual = Retraining::of_ten_epochs(0.1);
+    let mut parts = vec![retraining.sampler.to_string()];
+    parts.extend(retraining.loss.map(|loss| loss.to_string()));
+    parts.extend(retraining.reweight.map(|reweight| reweight.to_string()));
     if retraining.classifier != starts {
         let start = match retraining.classifier {
             InitialClassifier::Fresh => "a fresh classifier",
@@ -52,7 +64,7 @@ fn trained(name: &str, retraining: &Retraining, starts: InitialClassifier) -> St
         parts.push(start.to_owned());
     }
     if retraining.learning_rate != usual.learning_rate {
-        parts.push(rate(&retraining.learning_rate));
+        parts.push(retraining.learning_rate.to_string());
     }
     let classifier_rate = retraining.classifier_rate;
     parts.extend(classifier_rate.map(|factor| format!("the classifier's learning rate times {factor}")));
@@ -94,6 +106,7 @@ mod tests {
     use datasets::Dataset;
 
     use super::*;
+    use crate::protocol::Protocol;
 
     #[test]
     fn a_second_stage_names_what_is_not_usual_and_nothing_else() {
@@ -124,13 +137,13 @@ mod tests {
                  norm of the batch, MaxNorm (threshold 0.1))",
             ),
         ] {
-            assert_eq!(second_stage(&stage), words);
+            assert_eq!(stage.to_string(), words);
         }
     }
 
     #[test]
     fn many_strengths_are_given_by_their_range() {
-        let words = |taus: Vec<f64>| second_stage(&SecondStage::TauNormalization(Sweep { taus }));
+        let words = |taus: Vec<f64>| SecondStage::TauNormalization(Sweep { taus }).to_string();
         assert_eq!(words(vec![1.0]), "then τ-normalisation (τ 1)");
         assert_eq!(
             words(vec![0.0, 0.5]),
