@@ -15,6 +15,7 @@ use tch::nn::{ModuleT, Path};
 
 use crate::parts::loss::{Loss, LossInput};
 use crate::range::OutOfRange;
+use crate::recipe::scale_epoch;
 
 pub use aggregation::{stable_weights, weighted};
 pub use bilateral::Bilateral;
@@ -74,6 +75,14 @@ impl Experts {
             Experts::Ncl(_) => 2,
         };
         shape(self) == shape(other) && self.count() == other.count()
+    }
+
+    /// The same in a training of `factor` times the length.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        match self {
+            Experts::Bilateral(bilateral) => bilateral.epochs = scale_epoch(bilateral.epochs, factor).max(1),
+            Experts::Ride(_) | Experts::Sade(_) | Experts::Ncl(_) => {}
+        }
     }
 
     /// Width d of the features of each.

@@ -328,6 +328,19 @@ impl Loss {
         )
     }
 
+    /// Its first epoch, 0-based, where it starts as another loss.
+    pub(crate) fn start_epoch(mut self) -> Option<i64> {
+        self.start_epoch_mut().copied()
+    }
+
+    /// See [`Loss::start_epoch`].
+    pub(crate) fn start_epoch_mut(&mut self) -> Option<&mut i64> {
+        match self {
+            Loss::InfluenceBalanced { start_epoch, .. } => Some(start_epoch),
+            _ => None,
+        }
+    }
+
     /// Whether the loss needs [`LossInput::labels_seen`], which is then part of a checkpoint.
     pub fn counts_labels(self) -> bool {
         matches!(self, Loss::Seesaw { .. })

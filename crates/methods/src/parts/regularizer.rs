@@ -12,6 +12,14 @@ pub enum Regularizer {
     Nc(nc::Config),
 }
 
+impl Regularizer {
+    /// First 0-based epoch in which it moves its centres.
+    pub(crate) fn start_epoch_mut(&mut self) -> &mut i64 {
+        let Regularizer::Nc(config) = self;
+        &mut config.start_epoch
+    }
+}
+
 /// Such as `NC from epoch 0 (λ₁ 0.01, λ₂ 0.1)`.
 impl fmt::Display for Regularizer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -105,8 +105,8 @@ impl Retraining {
             reweight.check()?;
             self.reaches("second_stage.reweight.start_epoch", reweight.start_epoch())?;
         }
-        if let Some(Loss::InfluenceBalanced { start_epoch, .. }) = self.loss {
-            self.reaches("second_stage.loss.start_epoch", start_epoch)?;
+        if let Some(start) = self.loss.and_then(Loss::start_epoch) {
+            self.reaches("second_stage.loss.start_epoch", start)?;
         }
         self.loss.map_or(Ok(()), Loss::check)
     }

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::boxes::random_boxes;
 use super::target::Target;
 use crate::range::{OutOfRange, is_not_negative, positive, require, zero_to_one};
+use crate::recipe::scale_epoch;
 
 /// The closed set of mixings: which images meet, how, and what becomes of their labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,6 +143,17 @@ impl Mix {
                     has_room,
                     expected,
                 )
+            }
+        }
+    }
+
+    /// The same in a training of `factor` times the length.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        match self {
+            Mix::Mixup(_) | Mix::Remix(_) | Mix::ManifoldMixup(_) | Mix::CutMix(_) => {}
+            Mix::Cmo(cmo) => {
+                cmo.start_epoch = scale_epoch(cmo.start_epoch, factor);
+                cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
             }
         }
     }
