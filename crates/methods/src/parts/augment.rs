@@ -3,6 +3,8 @@
 mod auto_augment;
 mod boxes;
 mod crop_flip;
+mod cut_mix;
+mod draws;
 mod keys;
 mod mix;
 mod operation;
@@ -23,7 +25,8 @@ use policy::PolicyTables;
 pub(crate) use crop_flip::crop_and_flip;
 
 pub use boxes::Cutout;
-pub use mix::{Cmo, CutMix, Mix, Mixup, Remix};
+pub use cut_mix::{Cmo, CutMix};
+pub use mix::{Mix, Mixup, Remix};
 pub use policy::Policy;
 pub use rand_augment::RandAugment;
 pub use target::Target;

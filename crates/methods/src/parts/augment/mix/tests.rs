@@ -1,3 +1,5 @@
+use tch::{Device, Kind};
+
 use super::*;
 
 const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
