@@ -123,3 +123,45 @@ impl Images {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four images, filled with their own number, of classes 0 to 3.
+    fn images() -> Images {
+        let labels = Tensor::arange(4, (Kind::Int64, Device::Cpu));
+        let split = Split {
+            images: labels.to_kind(Kind::Uint8).view([4, 1, 1, 1]).repeat([1, 3, 2, 2]),
+            labels,
+            classes: 4,
+        };
+        let normalization = Normalization {
+            mean: [0.0; 3],
+            deviation: [1.0; 3],
+        };
+        Images::new(&split, &normalization, Device::Cpu)
+    }
+
+    #[test]
+    fn batches_come_in_the_order_of_their_indices() {
+        let order = [Tensor::from_slice(&[3_i64, 1]), Tensor::from_slice(&[0_i64])];
+        let images = images();
+        let mut seen = Vec::new();
+        for batch in images.batches(&order) {
+            assert_eq!(batch.images.select(1, 0).select(1, 0).select(1, 0), batch.labels);
+            seen.push(Vec::<i64>::try_from(batch.labels).unwrap());
+        }
+        assert_eq!(seen, [vec![3, 1], vec![0]]);
+    }
+
+    #[test]
+    fn a_batch_is_overwritten_where_it_lies_and_a_copy_lies_elsewhere() {
+        let batch = |index: i64| images().batch(&Tensor::from_slice(&[index]));
+        let mut recorded = batch(0);
+        let (replayed_on, copy) = (recorded.images.shallow_clone(), recorded.copy());
+        recorded.overwrite(&batch(2));
+        assert_eq!((&replayed_on, &recorded.labels), (&batch(2).images, &batch(2).labels));
+        assert_eq!((&copy.images, &copy.labels), (&batch(0).images, &batch(0).labels));
+    }
+}

@@ -27,7 +27,7 @@ pub use files::remedy::{remedy_for_reading, remedy_for_writing};
 pub use files::safetensors::{Safetensors, SafetensorsError};
 pub use images::{Batch, Images};
 pub use measures::evaluate::{
-    Evaluation, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of,
+    Evaluation, FEW_BELOW, MANY_ABOVE, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of,
 };
 pub use measures::scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy};
 pub use method::{Method, MethodError};

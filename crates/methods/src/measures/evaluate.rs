@@ -12,6 +12,11 @@ fn batch_on(device: Device) -> i64 {
     if device.is_cuda() { 1000 } else { 125 }
 }
 
+/// A class with more training images is many-shot (Liu et al. 2019).
+pub const MANY_ABOVE: i64 = 100;
+/// A class with fewer training images is few-shot (Liu et al. 2019).
+pub const FEW_BELOW: i64 = 20;
+
 /// The closed set of meanings of many-, medium- and few-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -58,10 +63,10 @@ pub struct Shots {
 }
 
 impl Shots {
-    /// Groups classes by their actual training counts with the thresholds of Liu et al. (2019): many > 100, few < 20, medium
-    /// between.
+    /// Groups classes by their actual training counts with the thresholds of Liu et al. (2019): many above
+    /// [`MANY_ABOVE`], few below [`FEW_BELOW`], medium between.
     pub fn new(class_counts: &[i64]) -> Shots {
-        Shots::by_images(class_counts, 100, 20)
+        Shots::by_images(class_counts, MANY_ABOVE, FEW_BELOW)
     }
 
     /// Groups classes by their actual training counts: more than `many`, fewer than `few`, which is at most `many`, and

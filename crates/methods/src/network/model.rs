@@ -223,9 +223,13 @@ impl Model {
     pub fn learning_variables(&self) -> Vec<(Tensor, f64)> {
         let learning = self.named_tensors().into_iter();
         let learning = learning.filter(|(_, variable)| variable.requires_grad());
-        let rate = |name: &str| match name {
-            "linear.weight" | "linear.bias" => self.classifier_rate,
-            _ => 1.0,
+        let of_classifier = ["weight", "bias"].map(|tensor| format!("{CLASSIFIER}.{tensor}"));
+        let rate = |name: &String| {
+            if of_classifier.contains(name) {
+                self.classifier_rate
+            } else {
+                1.0
+            }
         };
         learning.map(|(name, variable)| (variable, rate(&name))).collect()
     }
