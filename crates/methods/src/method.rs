@@ -139,14 +139,12 @@ impl Method {
             order.split(recipe.batch_size, 0)
         };
         let batches = batches_of(self.sampler_at(epoch));
-        match self.experts {
-            Some(Experts::Bilateral(_)) => {
-                let pairs = batches.iter().zip(batches_of(Sampler::Reverse));
-                pairs
-                    .map(|(batch, reverse)| Tensor::cat(&[batch, &reverse], 0))
-                    .collect()
+        match self.experts.and_then(Experts::second_sampler) {
+            Some(second) => {
+                let pairs = batches.iter().zip(batches_of(second));
+                pairs.map(|(batch, second)| Tensor::cat(&[batch, &second], 0)).collect()
             }
-            _ => batches,
+            None => batches,
         }
     }
 

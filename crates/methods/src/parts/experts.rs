@@ -14,6 +14,7 @@ use tch::Tensor;
 use tch::nn::{ModuleT, Path};
 
 use crate::parts::loss::{Loss, LossInput};
+use crate::parts::sampler::Sampler;
 use crate::range::OutOfRange;
 use crate::recipe::scale_epoch;
 
@@ -56,6 +57,14 @@ impl Experts {
             Experts::Sade(_) => 3,
             Experts::Bilateral(_) => 2,
             Experts::Ncl(ncl) => ncl.experts,
+        }
+    }
+
+    /// The sampler of as many images again, which a batch has after its own; `None`: all experts learn on the same ones.
+    pub(crate) fn second_sampler(self) -> Option<Sampler> {
+        match self {
+            Experts::Bilateral(_) => Some(Sampler::Reverse),
+            Experts::Ride(_) | Experts::Sade(_) | Experts::Ncl(_) => None,
         }
     }
 

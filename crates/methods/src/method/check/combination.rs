@@ -27,12 +27,12 @@ impl Method {
             if self.initial == Some(Initial::Rotation) {
                 return Err(MethodError::RotationOfExperts);
             }
-            if matches!(self.experts, Some(Experts::Bilateral(_))) {
+            if let Some(second) = self.experts.and_then(Experts::second_sampler) {
                 if self.augmentation.mix.is_some() {
                     return Err(MethodError::MixedBranches);
                 }
                 let later = self.resample.map(|later| later.sampler);
-                if [Some(self.sampler), later].contains(&Some(Sampler::Reverse)) {
+                if [Some(self.sampler), later].contains(&Some(second)) {
                     return Err(MethodError::SameSamplerInBranches);
                 }
             }
