@@ -79,11 +79,11 @@ fn none() -> Augmentation {
 
 /// From raw images to what the network and the loss are given, features of 64 entries included.
 fn augment(criterion: &mut Criterion, name: &str, augmenter: &Augmenter<'_>, train: &Images, device: Device) {
-    let (images, labels) = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
+    let batch = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
     let features = Tensor::randn([BATCH, 64], (Kind::Float, device));
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
-            let (images, target) = augmenter.apply(&images, labels.shallow_clone());
+            let (images, target) = augmenter.apply(&batch);
             let mixed = augmenter.mix_features(features.shallow_clone(), target);
             let _given = black_box((images, mixed));
             if let Device::Cuda(index) = device {

@@ -1,10 +1,11 @@
-//! The parts of a training step of ResNet-32 at a batch of 128, and the samplers of an epoch of CIFAR-100-LT.
+//! A training step of ResNet-32 at a batch of 128 and parts of it, and the samplers of an epoch of CIFAR-100-LT.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::Criterion;
-use methods::{Loss, LossInput, Method, Model, Sampler, Sgd};
+use datasets::{Normalization, Split};
+use methods::{Augmenter, Images, Method, Model, Sampler, Sgd, Step};
 use models::Backbone;
 use tch::{Cuda, Device, Kind, Tensor};
 
@@ -26,32 +27,37 @@ fn main() {
 }
 
 fn step(criterion: &mut Criterion, device: Device) {
-    let model = Model::new(Backbone::Resnet32, &Method::default(), CLASSES, Kind::Float, device);
+    let method = Method::default(); // with crop and flip
+    let mut model = Model::new(Backbone::Resnet32, &method, CLASSES, Kind::Float, device);
     let mut optimizer = Sgd::new(&model.learning_variables(), 0.9, 5e-4);
-    let images = Tensor::randn([BATCH, 32, 32, 3], (Kind::Float, device)).permute([0, 3, 1, 2]); // channels-last
-    let labels = Tensor::arange(BATCH, (Kind::Int64, device)).remainder(CLASSES);
+    let split = Split {
+        images: Tensor::randint(256, [BATCH, 3, 32, 32], (Kind::Uint8, device)),
+        labels: Tensor::arange(BATCH, (Kind::Int64, device)).remainder(CLASSES),
+        classes: CLASSES,
+    };
+    let normalization = Normalization {
+        mean: [0.5; 3],
+        deviation: [0.25; 3],
+    };
+    let train = Images::new(&split, &normalization, device);
     let class_counts = Tensor::ones([CLASSES], (Kind::Float, device));
-    let loss = || {
-        let features = model.training_features(&images);
-        Loss::CrossEntropy.forward(&LossInput {
-            logits: &model.logits(&features),
-            labels: &labels,
-            features: &features,
-            class_counts: &class_counts,
-            class_weights: None,
-            labels_seen: None,
-            epoch: 0,
-        })
+    let batch = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
+    let (images, _) = Augmenter::new(method.augmentation.clone(), &train, &class_counts).apply(&batch);
+    let step = Step {
+        method: &method,
+        augmenter: Augmenter::new(method.augmentation.clone(), &train, &class_counts),
+        class_counts: &class_counts,
+        class_weights: None,
+        teacher: None,
+        epoch: 0,
+        learning_rate: 1e-3,
     };
     let mut group = criterion.benchmark_group("step");
-    group.bench_function("forward", |bencher| {
-        bencher.iter(|| finished(loss()));
+    group.bench_function("whole", |bencher| {
+        bencher.iter(|| finished(step.take(&batch, &mut model, &mut optimizer)));
     });
-    group.bench_function("forward and backward", |bencher| {
-        bencher.iter(|| {
-            loss().backward();
-            finished(());
-        });
+    group.bench_function("forward", |bencher| {
+        bencher.iter(|| finished(model.training_logits(&model.training_features(&images))));
     });
     group.bench_function("optimizer", |bencher| {
         bencher.iter(|| {

@@ -1,12 +1,27 @@
 //! Method: the sum of parts.
 
+mod check;
+mod second_stage;
+mod words;
+
+pub use check::MethodError;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::{
-    Augmentation, Contrast, Distillation, Experts, Head, Initial, Loss, LossInput, Mix, Pretext, Recipe, Resample,
-    Reweight, Sampler, SecondStage, Target,
-};
+use crate::parts::augment::{Augmentation, Target};
+use crate::parts::contrast::Contrast;
+use crate::parts::distillation::Distillation;
+use crate::parts::experts::Experts;
+use crate::parts::head::Head;
+use crate::parts::initial::Initial;
+use crate::parts::loss::{Loss, LossInput};
+use crate::parts::pretext::Pretext;
+use crate::parts::regularizer::Regularizer;
+use crate::parts::reweight::Reweight;
+use crate::parts::sampler::{Resample, Sampler};
+use crate::parts::second_stage::SecondStage;
+use crate::recipe::{Recipe, scale_epoch};
 
 /// How one network is trained on long-tailed data. Any part may be swapped without touching another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,14 +57,6 @@ pub struct Method {
     pub pretext: Option<Pretext>,
     /// What is retrained afterwards, on the finished first stage.
     pub second_stage: Option<SecondStage>,
-}
-
-/// The closed set of feature regularizers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Regularizer {
-    /// Induced neural collapse, Liu et al. 2023.
-    Nc(nc::Config),
 }
 
 impl Method {
@@ -108,7 +115,9 @@ impl Method {
     pub fn objective(&self, batch: &LossInput<'_>) -> Tensor {
         match (self.experts, self.contrast) {
             (Some(experts), _) => experts.forward(self.loss, batch),
-            (None, Some(Contrast::Parametric(_))) => Tensor::zeros([], (batch.logits.kind(), batch.logits.device())),
+            (None, Some(contrast)) if contrast.replaces_the_loss() => {
+                Tensor::zeros([], (batch.logits.kind(), batch.logits.device()))
+            }
             (None, _) => self.loss.forward(batch),
         }
     }
@@ -130,30 +139,35 @@ impl Method {
             order.split(recipe.batch_size, 0)
         };
         let batches = batches_of(self.sampler_at(epoch));
-        match self.experts {
-            Some(Experts::Bilateral(_)) => {
-                let pairs = batches.iter().zip(batches_of(Sampler::Reverse));
-                pairs
-                    .map(|(batch, reverse)| Tensor::cat(&[batch, &reverse], 0))
-                    .collect()
+        match self.experts.and_then(Experts::second_sampler) {
+            Some(second) => {
+                let pairs = batches.iter().zip(batches_of(second));
+                pairs.map(|(batch, second)| Tensor::cat(&[batch, &second], 0)).collect()
             }
-            _ => batches,
+            None => batches,
         }
     }
 
     /// The parts that start at an epoch, each by its key and with that 0-based epoch.
     pub fn starts(&self) -> Vec<(&'static str, i64)> {
-        let resample = self.resample.map(|resample| ("resample", resample.start_epoch));
-        let loss = match self.loss {
-            Loss::InfluenceBalanced { start_epoch, .. } => Some(("loss", start_epoch)),
-            _ => None,
-        };
-        let reweight = self.reweight.map(|reweight| ("reweight", reweight.start_epoch()));
-        let regularizer = self
-            .regularizer
-            .as_ref()
-            .map(|Regularizer::Nc(config)| ("nc", config.start_epoch));
-        [resample, loss, reweight, regularizer].into_iter().flatten().collect()
+        let mut method = self.clone();
+        let starts = method.starts_mut().into_iter();
+        starts.map(|(part, start)| (part, *start)).collect()
+    }
+
+    fn starts_mut(&mut self) -> Vec<(&'static str, &mut i64)> {
+        let resample = self.resample.as_mut().map(|later| &mut later.start_epoch);
+        let loss = self.loss.start_epoch_mut();
+        let reweight = self.reweight.as_mut().map(Reweight::start_epoch_mut);
+        let regularizer = self.regularizer.as_mut().map(Regularizer::start_epoch_mut);
+        let starts = [
+            ("resample", resample),
+            ("loss", loss),
+            ("reweight", reweight),
+            ("nc", regularizer),
+        ];
+        let stated = starts.into_iter().filter_map(|(part, start)| Some((part, start?)));
+        stated.collect()
     }
 
     /// The same method in a training of `epochs` in place of `stated` ones: whatever starts at an epoch starts at the scaled one,
@@ -161,34 +175,21 @@ impl Method {
     /// room for that, and the start stays behind its end. A second stage keeps its own length.
     pub fn scaled_to(&self, epochs: i64, stated: i64) -> Method {
         let factor = epochs as f64 / stated as f64;
-        let start = |epoch: i64| scale_epoch(epoch, factor).min((epochs - 1).max(1));
         let mut method = self.clone();
-        if let Some(resample) = &mut method.resample {
-            resample.start_epoch = start(resample.start_epoch).max(1); // or the first sampler never draws
+        for (_, start) in method.starts_mut() {
+            *start = scale_epoch(*start, factor).min((epochs - 1).max(1));
         }
-        if let Loss::InfluenceBalanced { start_epoch, .. } = &mut method.loss {
-            *start_epoch = start(*start_epoch);
+        if let Some(later) = &mut method.resample {
+            later.start_epoch = later.start_epoch.max(1); // or the first sampler never draws
         }
-        if let Some(reweight) = &mut method.reweight {
-            *reweight.start_epoch_mut() = start(reweight.start_epoch());
+        if let Some(experts) = &mut method.experts {
+            experts.scale(factor);
         }
-        if let Some(Experts::Bilateral(bilateral)) = &mut method.experts {
-            bilateral.epochs = scale_epoch(bilateral.epochs, factor).max(1);
-        }
-        if let Some(Mix::Cmo(cmo)) = &mut method.augmentation.mix {
-            cmo.start_epoch = scale_epoch(cmo.start_epoch, factor);
-            cmo.last_plain_epochs = scale_epoch(cmo.last_plain_epochs, factor);
-        }
-        if let Some(Regularizer::Nc(config)) = &mut method.regularizer {
-            config.start_epoch = start(config.start_epoch);
+        if let Some(mix) = &mut method.augmentation.mix {
+            mix.scale(factor);
         }
         method
     }
-}
-
-/// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
-pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
-    (epoch as f64 * factor).round() as i64
 }
 
 #[cfg(test)]

@@ -19,9 +19,11 @@ use datasets::Dataset;
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Augmentation, BackboneMode, InitialClassifier, LearningRate, Mix, Mixup, Recipe, Retraining, Reweight, Sampler,
-};
+use crate::parts::augment::{Augmentation, Mix, Mixup};
+use crate::parts::reweight::Reweight;
+use crate::parts::sampler::Sampler;
+use crate::parts::second_stage::{BackboneMode, InitialClassifier, Retraining};
+use crate::recipe::{LearningRate, Recipe};
 
 /// See the table in this module's documentation; every value that differs stands in one of the functions below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

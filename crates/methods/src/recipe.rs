@@ -1,11 +1,13 @@
 //! Recipe: network, length, speed. What all methods of a grid have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use models::Backbone;
 use serde::{Deserialize, Serialize};
 
-use crate::method::scale_epoch;
+use crate::range::{OutOfRange, is_not_negative, require, share};
+use crate::words::{count, in_words};
 
 /// How long and how fast a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +49,76 @@ pub enum LearningRate {
     },
 }
 
+/// Why a recipe is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RecipeError {
+    /// A number out of its range.
+    #[error(transparent)]
+    Setting(#[from] OutOfRange),
+    /// A step of the learning rate that never comes.
+    #[error(
+        "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state earlier steps or more epochs \
+         (or leave both to the protocol and say `--epochs` on the command line, which scales them)",
+        epochs - 1
+    )]
+    LateStep {
+        /// 0-based epoch.
+        step: i64,
+        /// Length of the training.
+        epochs: i64,
+    },
+}
+
+impl RecipeError {
+    /// The keys that it is about, first the one that is more likely to be wrong.
+    pub fn keys(&self) -> Vec<&'static str> {
+        match self {
+            RecipeError::LateStep { .. } => vec!["learning_rate", "epochs"],
+            RecipeError::Setting(OutOfRange { name, .. }) if *name == "warmup_epochs" => vec![*name, "epochs"],
+            RecipeError::Setting(OutOfRange { name, .. }) => vec![*name],
+        }
+    }
+}
+
+/// A training of more epochs is a slip of the fingers.
+const MOST_EPOCHS: i64 = 1_000_000;
+
+/// Refuses a training of no epochs, or of more than anybody waits for, that `name` states.
+///
+/// # Errors
+/// [`OutOfRange`].
+pub fn check_epochs(name: &'static str, epochs: i64) -> Result<(), OutOfRange> {
+    require(name, epochs as f64, epochs >= 1, "1 or more")?;
+    require(name, epochs as f64, epochs <= MOST_EPOCHS, "1000000 or less")
+}
+
+/// Refuses an L2 coefficient below 0.
+pub(crate) fn check_weight_decay(weight_decay: f64) -> Result<(), OutOfRange> {
+    require("weight_decay", weight_decay, is_not_negative(weight_decay), "0 or more")
+}
+
 impl LearningRate {
+    /// Refuses rates that are not above 0, and steps that are not in a training of `epochs`.
+    pub(crate) fn check(&self, epochs: i64) -> Result<(), RecipeError> {
+        let name = "learning_rate";
+        let is_positive = |value: f64| value.is_finite() && value > 0.0;
+        let (LearningRate::MultiStep { initial, .. } | LearningRate::Cosine { initial }) = *self;
+        require(name, initial, is_positive(initial), "an initial rate above 0")?;
+        if let LearningRate::MultiStep {
+            factor, epochs: steps, ..
+        } = self
+        {
+            require(name, *factor, is_positive(*factor), "a factor above 0")?;
+            for &step in steps {
+                require(name, step as f64, step >= 0, "steps at epoch 0 or later")?;
+            }
+            if let Some(&step) = steps.iter().find(|&&step| step >= epochs) {
+                return Err(RecipeError::LateStep { step, epochs });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether it is the same at every epoch, before warm-up.
     pub fn is_constant(&self) -> bool {
         matches!(self, LearningRate::MultiStep { epochs, .. } if epochs.is_empty())
@@ -69,6 +140,29 @@ impl LearningRate {
 }
 
 impl Recipe {
+    /// Refuses numbers out of range, and steps that never come.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, and its remedy.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        let Recipe {
+            epochs,
+            batch_size,
+            momentum,
+            weight_decay,
+            warmup_epochs,
+            ..
+        } = *self;
+        check_epochs("epochs", epochs)?;
+        require("batch_size", batch_size as f64, batch_size >= 1, "1 or more")?;
+        share("momentum", momentum)?;
+        check_weight_decay(weight_decay)?;
+        let is_within = (0..=epochs).contains(&warmup_epochs);
+        let expected = "0 or more, at most `epochs`";
+        require("warmup_epochs", warmup_epochs as f64, is_within, expected)?;
+        self.learning_rate.check(epochs)
+    }
+
     /// The rate of 0-based `epoch`, warm-up included.
     pub fn learning_rate_at(&self, epoch: i64) -> f64 {
         let warmup = ((epoch + 1) as f64 / self.warmup_epochs.max(1) as f64).min(1.0);
@@ -105,6 +199,61 @@ impl Recipe {
         }
         recipe
     }
+}
+
+/// Such as `learning rate 0.1, times 0.1 at epochs 160 and 180`.
+impl fmt::Display for LearningRate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LearningRate::MultiStep { initial, .. } if self.is_constant() => {
+                write!(formatter, "learning rate {initial}")
+            }
+            LearningRate::MultiStep {
+                initial,
+                factor,
+                epochs,
+            } => {
+                let steps: Vec<String> = epochs.iter().map(i64::to_string).collect();
+                let steps = in_words(&steps);
+                write!(formatter, "learning rate {initial}, times {factor} at epochs {steps}")
+            }
+            LearningRate::Cosine { initial } => {
+                write!(formatter, "learning rate {initial}, falling to 0 along a cosine")
+            }
+        }
+    }
+}
+
+/// Length and speed, such as `30 epochs of batches of 128, SGD with …`.
+impl fmt::Display for Recipe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Recipe {
+            epochs,
+            batch_size,
+            momentum,
+            weight_decay,
+            warmup_epochs,
+            learning_rate,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "{} of batches of {batch_size}, SGD with momentum {momentum} and weight decay {weight_decay}, \
+             {learning_rate}{}, warm-up over {}",
+            count(*epochs, "epoch"),
+            if learning_rate.is_constant() {
+                ""
+            } else {
+                " (counted from 0)"
+            },
+            count(*warmup_epochs, "epoch")
+        )
+    }
+}
+
+/// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
+pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
+    (epoch as f64 * factor).round() as i64
 }
 
 #[cfg(test)]

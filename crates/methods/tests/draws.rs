@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use datasets::{Normalization, Split};
 use methods::{
-    Augmentation, Augmenter, Cmo, CutMix, Images, Mix, Mixup, Policy, RandAugment, Remix, Target, epoch_seed,
+    Augmentation, Augmenter, Batch, Cmo, CutMix, Images, Mix, Mixup, Policy, RandAugment, Remix, Target, epoch_seed,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -37,9 +37,9 @@ fn train() -> (Images, Tensor) {
 /// Eight images of each class, augmented after seeding.
 fn augmented(settings: &Augmentation, seed: i64) -> (Tensor, Target) {
     let (train, class_counts) = train();
-    let (images, labels) = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+    let batch = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
     tch::manual_seed(seed);
-    Augmenter::new(settings.clone(), &train, &class_counts).apply(&images, labels)
+    Augmenter::new(settings.clone(), &train, &class_counts).apply(&batch)
 }
 
 fn with_mix(mix: Mix) -> Augmentation {
@@ -100,8 +100,10 @@ fn remix_mixes_images_as_mixup_does_and_only_then_looks_at_labels() {
 fn manifold_mixup_mixes_features_as_mixup_mixes_images() {
     let _turn = generator();
     let (train, class_counts) = train();
-    let labels = Tensor::arange(16, (Kind::Int64, Device::Cpu));
-    let images = Tensor::randint(256, [16, 3, 4, 4], (Kind::Uint8, Device::Cpu));
+    let batch = Batch {
+        images: Tensor::randint(256, [16, 3, 4, 4], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::arange(16, (Kind::Int64, Device::Cpu)),
+    };
     let augmenter = |mix| {
         let settings = Augmentation {
             crop_and_flip: false,
@@ -111,10 +113,10 @@ fn manifold_mixup_mixes_features_as_mixup_mixes_images() {
     };
     let mixup = Mixup { alpha: 1.0 };
     tch::manual_seed(6);
-    let (mixed, target) = augmenter(Mix::Mixup(mixup)).apply(&images, labels.copy());
+    let (mixed, target) = augmenter(Mix::Mixup(mixup)).apply(&batch);
     tch::manual_seed(6);
     let manifold = augmenter(Mix::ManifoldMixup(mixup));
-    let (features, plain) = manifold.apply(&images, labels);
+    let (features, plain) = manifold.apply(&batch);
     let (features, manifold_target) = manifold.mix_features(features, plain);
     assert_eq!((features, parts(manifold_target)), (mixed, parts(target)));
 }

@@ -2,7 +2,7 @@
 //! from U(0, 1), √6 times wider uniform bounds).
 
 use tch::Tensor;
-use tch::nn::{Init, Path};
+use tch::nn::{BatchNorm, BatchNormConfig, Init, Path, batch_norm1d};
 
 /// Kaiming-normal weight, fan-in, gain √2: N(0, 2 / fan-in) (`_weights_init` of the public CIFAR ResNets, which applies
 /// it to convolutions and to the linear classifier alike). Shape `[out, in, ...]`, fan-in = product of all but `out`.
@@ -30,4 +30,13 @@ pub(crate) fn pytorch_convolution(path: &Path, name: &str, shape: &[i64]) -> Ten
 pub fn linear_bias(path: &Path, name: &str, inputs: i64, outputs: i64) -> Tensor {
     let bound = 1.0 / (inputs as f64).sqrt();
     path.var(name, &[outputs], Init::Uniform { lo: -bound, up: bound })
+}
+
+/// Batch norm of features `[b, d]` that starts at weight 1, as PyTorch's does; tch's own default is random.
+pub fn batch_norm_from_one(path: &Path, dimension: i64) -> BatchNorm {
+    let config = BatchNormConfig {
+        ws_init: Init::Const(1.0),
+        ..BatchNormConfig::default()
+    };
+    batch_norm1d(path, dimension, config)
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use side_by_side::SideBySide;
 use tch::nn::{ModuleT, Path};
 
-pub use init::{kaiming_normal, linear_bias};
+pub use init::{batch_norm_from_one, kaiming_normal, linear_bias};
 pub use processor::processor_multiplies_bf16_fast;
 
 /// The closed set of backbones a grid file can name.

@@ -3,7 +3,6 @@
 //! Values come from the protocol, over them from the grid file, over those from the command line. Nothing is trained
 //! before every value is known and in its range.
 
-mod augmentation;
 mod catalogue;
 mod check;
 pub(crate) mod describe;
@@ -24,14 +23,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
-use methods::{Augmentation, Protocol, Recipe, ShotSplit};
+use methods::{Augmentation, Protocol, Recipe, ShotSplit, check_epochs};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::{Remembered, Role, Run};
 pub(crate) use catalogue::catalogue;
-use check::{check_epochs, first_repeated};
+use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
@@ -263,7 +262,7 @@ impl Grid {
             .resolve_methods(dataset, protocol)
             .map_err(|fault| self.place(fault))?;
         if let Some(epochs) = epochs {
-            check_epochs("--epochs", epochs).map_err(GridError::option)?;
+            check_epochs("--epochs", epochs).map_err(|error| GridError::option(error.into()))?;
             for named in &mut methods {
                 named.method = named.method.scaled_to(epochs, recipe.epochs);
             }

@@ -194,7 +194,7 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
     let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device);
     if let Some(second_stage) = &run.method.second_stage {
         let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
-        checkpoint.restore_model(&mut model)?;
+        checkpoint.restore(model.state())?;
         second_stage.prepare(&mut model);
     } else if let Some(initial) = &method.initial {
         model.start_from(&network::initial_file(initial, job.initial.as_ref())?)?;

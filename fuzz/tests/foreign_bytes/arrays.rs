@@ -223,9 +223,9 @@ fn checkpoint() {
             let mut model = model.borrow_mut();
             let restored = match Checkpoint::load(&path) {
                 Ok(Some(checkpoint)) => {
-                    let _ = checkpoint.restore_optimizer(&optimizer);
+                    let _ = checkpoint.restore(optimizer.state());
                     // The file has the network's first tensors only, so that a million of them can be written.
-                    let _ = checkpoint.restore_model(&mut model);
+                    let _ = checkpoint.restore(model.state());
                     Ok(())
                 }
                 Ok(None) => Ok(()),

@@ -94,7 +94,7 @@ fn learning(model: &Model) -> Vec<(String, Tensor)> {
 /// A network whose centres do not depend on how much its other parts have drawn.
 fn network(method: &Method) -> Model {
     let mut model = tiny::network(method, 2);
-    if let Some(regularizer) = &mut model.regularizer {
+    if let Some(regularizer) = &mut model.training.regularizer {
         tch::manual_seed(4);
         let centres = Tensor::randn(regularizer.centres().size(), (Kind::Float, Device::Cpu));
         regularizer.set_centres(&centres).expect("as many centres");

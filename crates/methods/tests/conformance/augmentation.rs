@@ -1,7 +1,7 @@
 //! What is mixed with what, where, and towards which labels.
 
 use datasets::{Normalization, Split};
-use methods::{Augmentation, Augmenter, Cmo, Images, Loss, LossInput, Mix, Target};
+use methods::{Augmentation, Augmenter, Batch, Cmo, Images, Loss, LossInput, Mix, Target};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture::Fixture;
@@ -54,11 +54,14 @@ fn cmo_conforms_in_its_boxes_its_classes_and_the_loss_of_a_mixed_batch() {
         let [height, width] = coverage.size()[..] else {
             panic!("a map")
         };
-        let backgrounds = Tensor::full([4, 3, height, width], BACKGROUND, (Kind::Uint8, Device::Cpu));
+        let backgrounds = Batch {
+            images: Tensor::full([4, 3, height, width], BACKGROUND, (Kind::Uint8, Device::Cpu)),
+            labels: Tensor::zeros([4], (Kind::Int64, Device::Cpu)),
+        };
         let (mut pasted, mut drawn) = (coverage.zeros_like(), classes.zeros_like());
         tch::manual_seed(6);
         for _ in 0..BATCHES {
-            let (images, target) = augmenter.apply(&backgrounds, Tensor::zeros([4], (Kind::Int64, Device::Cpu)));
+            let (images, target) = augmenter.apply(&backgrounds);
             let Target::Mixed { second, lambda, .. } = target else {
                 panic!("CMO mixes")
             };

@@ -1,10 +1,11 @@
 //! Six training steps with the neural-collapse regularizer, in f32 and f64. The f64 run is the tight check.
 
-use methods::{Head, Loss, Method, Regularizer, Reweight, Sgd};
-use tch::{Kind, Tensor};
+use datasets::{Normalization, Split};
+use methods::{Augmentation, Augmenter, Batch, Head, Images, Loss, Method, Model, Regularizer, Reweight, Sgd, Step};
+use tch::{Device, Kind, Tensor};
 
 use crate::fixture::{Comparison, Fixture};
-use crate::{batch, head, network};
+use crate::{head, network};
 
 #[test]
 fn golden_trajectory_of_six_steps() {
@@ -27,46 +28,60 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     let (head, classes) = head(fixture, "traj_init");
     let method = method(fixture, head);
     let mut model = network(fixture, "traj_init", &method, classes, kind);
-    let mut nc = model.regularizer.take().expect("the method has a regularizer");
+    let nc = model
+        .training
+        .regularizer
+        .as_mut()
+        .expect("the method has a regularizer");
     nc.set_centres(&fixture.input("centres").to_kind(kind))
         .expect("centres fit");
+    let config = *nc.config();
     let counts = fixture.input("counts").to_kind(kind);
-    let class_weights = method.reweight.and_then(|reweight| reweight.class_weights(0, &counts));
     let mut optimizer = Sgd::new(
         &model.learning_variables(),
         fixture.hyper("traj_momentum"),
         fixture.hyper("traj_wd"),
     );
+    let unchanged = unchanged_images(classes);
+    let step = Step {
+        method: &method,
+        augmenter: Augmenter::new(method.augmentation.clone(), &unchanged, &counts),
+        class_counts: &counts,
+        class_weights: method.reweight.and_then(|reweight| reweight.class_weights(0, &counts)),
+        teacher: None,
+        epoch: 0,
+        learning_rate: fixture.hyper("traj_lr"),
+    };
     let (images, labels) = (fixture.input("x").to_kind(kind), fixture.input("y"));
     let mut steps: Vec<[f64; 5]> = Vec::new();
     let mut seen: Vec<(Tensor, Tensor)> = Vec::new();
 
-    for step in 0..labels.size()[0] {
-        let labels = labels.get(step);
-        let features = model.training_features(&images.get(step));
-        let logits = model.logits(&features);
+    for number in 0..labels.size()[0] {
+        let batch = Batch {
+            images: images.get(number),
+            labels: labels.get(number),
+        };
+        let centres_before = centres(&model).copy();
+        let taken = step.take(&batch, &mut model, &mut optimizer);
+        let weights = step.class_weights.as_ref();
         let supervised = method
             .loss
-            .forward(&batch(&logits, &labels, &counts, class_weights.as_ref()));
-        let loss = &supervised + nc.forward(0, &features, &labels);
-        let config = nc.config();
-        let within = nc::within_class(&features, &labels, nc.centres(), config.within, config.absent_classes);
-        let between = nc::between_class(nc.centres(), config.between);
-        let cosine = nc::largest_cosine(nc.centres());
-        steps.push([&loss, &supervised, &within, &between, &cosine].map(|value| value.double_value(&[])));
-        loss.backward();
-        optimizer.step(fixture.hyper("traj_lr"));
-        nc.step();
-        seen.push((features.detach(), labels));
-        if step == 0 {
-            comparison.check(&format!("{prefix}step1.logits"), &logits);
-            check_state(
-                comparison,
-                &format!("{prefix}step1."),
-                &model.named_tensors(),
-                nc.centres(),
-            );
+            .forward(&crate::batch(&taken.logits, &taken.labels, &counts, weights));
+        let within = nc::within_class(
+            &taken.features,
+            &taken.labels,
+            &centres_before,
+            config.within,
+            config.absent_classes,
+        );
+        let between = nc::between_class(&centres_before, config.between);
+        let cosine = nc::largest_cosine(&centres_before);
+        steps.push([&taken.loss, &supervised, &within, &between, &cosine].map(|value| value.double_value(&[])));
+        if number == 0 {
+            comparison.check(&format!("{prefix}step1.logits"), &taken.logits);
+            check_state(comparison, &format!("{prefix}step1."), &model);
         }
+        seen.push((taken.features, taken.labels));
     }
 
     for (column, name) in ["loss", "sup_loss", "nc1", "nc2", "max_cos"].iter().enumerate() {
@@ -80,7 +95,30 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     comparison.check(&format!("{prefix}official.train_means"), &means);
     // Of the f32 run's end most keys have the role `info`: the rest of it is chaos.
     let prefix = format!("{prefix}final.");
-    check_state(comparison, &prefix, &model.named_tensors(), nc.centres());
+    check_state(comparison, &prefix, &model);
+}
+
+/// Whose batches reach the network as they are: neither cropped nor shifted nor scaled.
+fn unchanged_images(classes: i64) -> Images {
+    let split = Split {
+        images: Tensor::zeros([0, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::zeros([0], (Kind::Int64, Device::Cpu)),
+        classes,
+    };
+    let normalization = Normalization {
+        mean: [0.0; 3],
+        deviation: [1.0 / 255.0; 3],
+    };
+    Images::new(&split, &normalization, Device::Cpu)
+}
+
+fn centres(model: &Model) -> &Tensor {
+    model
+        .training
+        .regularizer
+        .as_ref()
+        .expect("the method has one")
+        .centres()
 }
 
 /// Mean of each class over the features that the steps saw; zero for a class that none of them saw.
@@ -124,13 +162,17 @@ fn method(fixture: &Fixture, head: Head) -> Method {
         head,
         reweight: (fixture.hyper("traj_drw") > 0.0).then_some(reweight),
         regularizer: Some(Regularizer::Nc(config)),
+        augmentation: Augmentation {
+            crop_and_flip: false,
+            ..Augmentation::default()
+        },
         ..Method::default()
     }
 }
 
-fn check_state(comparison: &mut Comparison<'_>, prefix: &str, state: &[(String, Tensor)], centres: &Tensor) {
-    for (name, tensor) in state {
-        comparison.check(&format!("{prefix}{name}"), tensor);
+fn check_state(comparison: &mut Comparison<'_>, prefix: &str, model: &Model) {
+    for (name, tensor) in model.named_tensors() {
+        comparison.check(&format!("{prefix}{name}"), &tensor);
     }
-    comparison.check(&format!("{prefix}centres"), centres);
+    comparison.check(&format!("{prefix}centres"), centres(model));
 }

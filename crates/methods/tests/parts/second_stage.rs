@@ -10,7 +10,7 @@ use crate::tiny;
 pub(crate) fn prepared(second_stage: &SecondStage, stage: &Method, first_stage: &Path) -> Model {
     let mut model = tiny::network(stage, 6);
     let checkpoint = Checkpoint::load(first_stage).expect("a sound one");
-    let restored = checkpoint.expect("it is there").restore_model(&mut model);
+    let restored = checkpoint.expect("it is there").restore(model.state());
     restored.expect("the same network");
     second_stage.prepare(&mut model);
     model

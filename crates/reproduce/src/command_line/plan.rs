@@ -17,8 +17,8 @@ pub(crate) fn plan_text(planned: &[Planned]) -> String {
         first.run.dataset,
         first.run.protocol.name(),
         recipe.backbone.name(),
-        describe::recipe(recipe),
-        describe::augmentation(&first.run.method.augmentation)
+        recipe,
+        first.run.method.augmentation
     );
     let mut lines = vec![["run", "method", "imbalance", "seed", "epochs", "parts"].map(str::to_owned)];
     lines.extend(planned.iter().map(|Planned { run, .. }| {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use methods::ShotSplit;
+use methods::{ShotSplit, require};
 use toml::Spanned;
 
 use super::error::{Fault, Refusal};
@@ -23,35 +23,21 @@ impl GridFile {
         }
         for entry in self.imbalance.get_ref() {
             let ratio = entry.get_ref().ratio();
-            if !(ratio.is_finite() && ratio >= 1.0) {
-                let refusal = Refusal::Setting {
-                    name: "ratio",
-                    value: ratio,
-                    expected: "a finite number, 1 or above",
-                };
-                return Err(Fault::new(entry.span(), refusal));
-            }
+            let holds = ratio.is_finite() && ratio >= 1.0;
+            require("ratio", ratio, holds, "a finite number, 1 or above")
+                .map_err(|error| Fault::new(entry.span(), error.into()))?;
         }
-        if let Some(validation) = &self.validation
-            && validation.get_ref().per_class < 1
-        {
-            let refusal = Refusal::Setting {
-                name: "per_class",
-                value: validation.get_ref().per_class as f64,
-                expected: "1 or more",
-            };
-            return Err(Fault::new(validation.span(), refusal));
+        if let Some(validation) = &self.validation {
+            let per_class = validation.get_ref().per_class;
+            require("per_class", per_class as f64, per_class >= 1, "1 or more")
+                .map_err(|error| Fault::new(validation.span(), error.into()))?;
         }
         if let Some(shots) = &self.shots
             && let ShotSplit::Thresholds { many, few } = *shots.get_ref()
-            && !(0..=many).contains(&few)
         {
-            let refusal = Refusal::Setting {
-                name: "few",
-                value: few as f64,
-                expected: "0 to `many`: the classes between the two thresholds are the medium-shot ones",
-            };
-            return Err(Fault::new(shots.span(), refusal));
+            let expected = "0 to `many`: the classes between the two thresholds are the medium-shot ones";
+            require("few", few as f64, (0..=many).contains(&few), expected)
+                .map_err(|error| Fault::new(shots.span(), error.into()))?;
         }
         let names: Vec<Spanned<String>> = self.method.iter().map(|entry| entry.name.clone()).collect();
         if let Some(name) = names.iter().find(|name| !can_name_a_directory(name.get_ref())) {
@@ -138,20 +124,6 @@ fn check_distinct<T: PartialEq + Display>(what: &'static str, entries: &[Spanned
             },
         )),
     }
-}
-
-/// A training of more epochs is a slip of the fingers.
-const MOST_EPOCHS: i64 = 1_000_000;
-
-/// Refuses a training of no epochs, or of more than anybody waits for, that `name` states.
-pub(super) fn check_epochs(name: &'static str, epochs: i64) -> Result<(), Refusal> {
-    let expected = match epochs {
-        ..1 => "1 or more",
-        1..=MOST_EPOCHS => return Ok(()),
-        _ => "1000000 or less",
-    };
-    let value = epochs as f64;
-    Err(Refusal::Setting { name, value, expected })
 }
 
 /// The first entry that equals one before it.

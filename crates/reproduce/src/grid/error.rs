@@ -77,27 +77,11 @@ pub(crate) enum Refusal {
     )]
     Name(String),
     /// A number out of its range.
-    #[error("`{name}` is {value}; set it to {expected}")]
-    Setting {
-        /// Key or option.
-        name: &'static str,
-        /// As stated.
-        value: f64,
-        /// The range.
-        expected: &'static str,
-    },
-    /// A step of the learning rate that never comes.
-    #[error(
-        "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state earlier steps or more epochs \
-         (or leave both to the protocol and say `--epochs` on the command line, which scales them)",
-        epochs - 1
-    )]
-    LateStep {
-        /// 0-based epoch.
-        step: i64,
-        /// Length of the training.
-        epochs: i64,
-    },
+    #[error(transparent)]
+    Setting(#[from] methods::OutOfRange),
+    /// A recipe that no training has.
+    #[error(transparent)]
+    Recipe(#[from] methods::RecipeError),
     /// A part of a method that never comes into play.
     #[error(
         "`{part}` of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \

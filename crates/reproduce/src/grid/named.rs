@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use methods::{Head, Method, Mix};
+use methods::{Head, Method};
 use models::Backbone;
 
 use super::error::{Fault, Refusal};
@@ -45,16 +45,9 @@ impl Named {
                 return Err(Fault::new(self.span.clone(), refusal));
             }
         }
-        if let Some(mix @ Mix::Cmo(cmo)) = self.method.augmentation.mix
-            && !(0..epochs).any(|epoch| mix.is_active(epoch, epochs))
-        {
-            let refusal = Refusal::Setting {
-                name: "cmo.last_plain_epochs",
-                value: cmo.last_plain_epochs as f64,
-                expected: "fewer than the epochs from `cmo.start_epoch` on, or train for longer",
-            };
-            return Err(Fault::new(self.span.clone(), refusal));
+        match self.method.augmentation.mix.map(|mix| mix.check_room(epochs)) {
+            Some(Err(error)) => Err(Fault::new(self.span.clone(), error.into())),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -60,22 +60,4 @@ impl Overrides {
         let mut stated = keys.iter().filter_map(|&key| self.0.get_key_value(key));
         stated.next().map_or(0..0, |(key, _)| key.span())
     }
-
-    /// Refuses the number at `name` unless it `holds`.
-    pub(super) fn check(
-        &self,
-        name: &'static str,
-        value: f64,
-        holds: bool,
-        expected: &'static str,
-    ) -> Result<(), Fault> {
-        if holds {
-            Ok(())
-        } else {
-            Err(Fault::new(
-                self.span(&[name]),
-                Refusal::Setting { name, value, expected },
-            ))
-        }
-    }
 }

@@ -1,10 +1,8 @@
 //! A grid file under a protocol: every value known, and in its range.
 
 use datasets::Dataset;
-use methods::{LearningRate, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
+use methods::{Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
 
-use super::augmentation::check_augmentation;
-use super::check::check_epochs;
 use super::error::{Fault, Refusal};
 use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
 use super::named::Named;
@@ -15,38 +13,9 @@ impl GridFile {
     pub(super) fn resolve_recipe(&self, protocol: Protocol) -> Result<Recipe, Fault> {
         let stated = &self.recipe;
         let recipe = stated.over(&protocol.recipe())?;
-        let Recipe {
-            epochs,
-            batch_size,
-            momentum,
-            weight_decay,
-            warmup_epochs,
-            ..
-        } = recipe;
-        check_epochs("epochs", epochs).map_err(|refusal| Fault::new(stated.span(&["epochs"]), refusal))?;
-        stated.check("batch_size", batch_size as f64, batch_size >= 1, "1 or more")?;
-        stated.check(
-            "momentum",
-            momentum,
-            (0.0..1.0).contains(&momentum),
-            "0 or more, below 1",
-        )?;
-        stated.check(
-            "weight_decay",
-            weight_decay,
-            is_finite_and_not_negative(weight_decay),
-            "0 or more",
-        )?;
-        if !(0..=epochs).contains(&warmup_epochs) {
-            let (name, value) = ("warmup_epochs", warmup_epochs as f64);
-            let refusal = Refusal::Setting {
-                name,
-                value,
-                expected: "0 or more, at most `epochs`",
-            };
-            return Err(Fault::new(stated.span(&["warmup_epochs", "epochs"]), refusal));
-        }
-        check_learning_rate(stated, &recipe.learning_rate, epochs)?;
+        recipe
+            .check()
+            .map_err(|error| Fault::new(stated.span(&error.keys()), error.into()))?;
         Ok(recipe)
     }
 
@@ -117,7 +86,7 @@ impl GridFile {
             second_stage,
         };
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
-        check_plain_parts(&method).map_err(at_name)?;
+        method.check().map_err(|error| at_name(error.into()))?;
         if self.validation.is_none()
             && method
                 .second_stage
@@ -186,22 +155,11 @@ fn resolve_second_stage(entry: &SecondStageEntry, dataset: Dataset, protocol: Pr
 
 fn resolve_retraining(stated: &Overrides, default: &Retraining) -> Result<Retraining, Fault> {
     let retraining = stated.over(default)?;
-    let Retraining {
-        epochs,
-        learning_rate,
-        weight_decay,
-        sampler,
-        ..
-    } = &retraining;
-    check_epochs("epochs", *epochs).map_err(|refusal| Fault::new(stated.span(&["epochs"]), refusal))?;
-    stated.check(
-        "weight_decay",
-        *weight_decay,
-        is_finite_and_not_negative(*weight_decay),
-        "0 or more",
-    )?;
-    check_learning_rate(stated, learning_rate, *epochs)?;
-    sampler
+    retraining
+        .check_course()
+        .map_err(|error| Fault::new(stated.span(&error.keys()), error.into()))?;
+    retraining
+        .sampler
         .check()
         .map_err(|error| Fault::new(stated.span(&["sampler"]), error.into()))?;
     Ok(retraining)
@@ -212,49 +170,8 @@ fn resolve_sweep(stated: &Overrides) -> Result<Sweep, Fault> {
     if sweep.taus.is_empty() {
         return Err(Fault::new(stated.span(&["taus"]), Refusal::Empty("taus")));
     }
-    for &tau in &sweep.taus {
-        stated.check("taus", tau, is_finite_and_not_negative(tau), "0 or more, each")?;
-    }
+    sweep
+        .check()
+        .map_err(|error| Fault::new(stated.span(&["taus"]), error.into()))?;
     Ok(sweep)
-}
-
-fn check_learning_rate(stated: &Overrides, learning_rate: &LearningRate, epochs: i64) -> Result<(), Fault> {
-    let (LearningRate::MultiStep { initial, .. } | LearningRate::Cosine { initial }) = *learning_rate;
-    let positive = initial.is_finite() && initial > 0.0;
-    stated.check("learning_rate", initial, positive, "an initial rate above 0")?;
-    if let LearningRate::MultiStep {
-        factor, epochs: steps, ..
-    } = learning_rate
-    {
-        let positive = factor.is_finite() && *factor > 0.0;
-        stated.check("learning_rate", *factor, positive, "a factor above 0")?;
-        if let Some(&step) = steps.iter().find(|&&step| step < 0) {
-            stated.check("learning_rate", step as f64, false, "steps at epoch 0 or later")?;
-        }
-        if let Some(&step) = steps.iter().find(|&&step| step >= epochs) {
-            return Err(Fault::new(
-                stated.span(&["learning_rate", "epochs"]),
-                Refusal::LateStep { step, epochs },
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Numbers of the parts that a file states in full.
-fn check_plain_parts(method: &Method) -> Result<(), Refusal> {
-    method.check()?;
-    check_augmentation(&method.augmentation)
-}
-
-pub(super) fn check(name: &'static str, value: f64, holds: bool, expected: &'static str) -> Result<(), Refusal> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Refusal::Setting { name, value, expected })
-    }
-}
-
-pub(super) fn is_finite_and_not_negative(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
 }

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use datasets::{Dataset, Validation};
+use methods::require;
 
 use super::error::Fault;
 use super::{Grid, GridError, Options, Refusal};
@@ -68,15 +69,14 @@ impl Grid {
                 Some(refusal) => Err(self.place(Fault::new(stated.span(), refusal))),
                 None => Ok(Some(*stated.get_ref())),
             },
-            (Some(per_class), _) if per_class < 1 => Err(GridError::option(Refusal::Setting {
-                name: "--validation",
-                value: per_class as f64,
-                expected: "1 or more",
-            })),
-            (Some(per_class), _) => match refused("--validation", per_class) {
-                Some(refusal) => Err(GridError::option(refusal)),
-                None => Ok(Some(Validation { per_class, seed: 0 })),
-            },
+            (Some(per_class), _) => {
+                require("--validation", per_class as f64, per_class >= 1, "1 or more")
+                    .map_err(|error| GridError::option(error.into()))?;
+                match refused("--validation", per_class) {
+                    Some(refusal) => Err(GridError::option(refusal)),
+                    None => Ok(Some(Validation { per_class, seed: 0 })),
+                }
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use methods::ShotSplit;
+use methods::{FEW_BELOW, MANY_ABOVE, ShotSplit};
 
 use crate::grid::Planned;
 use crate::grid::describe::{self, in_words};
@@ -16,7 +16,10 @@ const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1
 /// Which classes many, medium and few are.
 pub(crate) fn groups(shots: ShotSplit) -> String {
     match shots {
-        ShotSplit::Images => groups(ShotSplit::Thresholds { many: 100, few: 20 }),
+        ShotSplit::Images => groups(ShotSplit::Thresholds {
+            many: MANY_ABOVE,
+            few: FEW_BELOW,
+        }),
         ShotSplit::Thresholds { many, few } => {
             format!("the classes with more than {many}, with {few} to {many} and with fewer than {few} training images")
         }
@@ -74,8 +77,8 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         dataset = run.dataset,
         network = run.recipe.backbone.name(),
         parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
-        recipe = describe::recipe(&run.recipe),
-        images = describe::augmentation(usual),
+        recipe = run.recipe,
+        images = usual,
         unless = if others {
             ", where a method does not say otherwise"
         } else {

@@ -190,7 +190,7 @@ fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
             selection: describe::selection(run.selection),
             held_out: run.validation.map_or(0, |validation| validation.per_class),
             shots: provenance::groups(run.shots),
-            augmentation: describe::augmentation(&run.method.augmentation),
+            augmentation: run.method.augmentation.to_string(),
         };
         writer.serialize((outcome, conditions))?;
     }

@@ -21,7 +21,7 @@ pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> an
     if let Some(second_stage) = &run.method.second_stage {
         second_stage.prepare(&mut model); // what it adds is in the checkpoint too
     }
-    checkpoint.restore_model(&mut model)?;
+    checkpoint.restore(model.state())?;
     Ok(model)
 }
 

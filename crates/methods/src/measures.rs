@@ -1,0 +1,4 @@
+//! What is measured of a network.
+
+pub(crate) mod evaluate;
+pub(crate) mod scores;

@@ -1,0 +1,180 @@
+//! Warm starts: a network takes over what a file holds.
+
+use std::path::{Path, PathBuf};
+
+use tch::Tensor;
+
+use crate::files::safetensors::{Safetensors, SafetensorsError};
+use crate::network::model::{IN_CHECKPOINT, Model};
+
+/// Why a network cannot begin with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum InitialError {
+    /// Missing, or not safetensors.
+    #[error(
+        "cannot start from {path}: {reason}; name a run's checkpoint.safetensors, or a state dict saved as safetensors"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system or libtorch said.
+        reason: String,
+    },
+    /// A network of other layers.
+    #[error("cannot start from {path}: it has no `{name}`; name a network of the same backbone")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The backbone's first tensor that is not there.
+        name: String,
+    },
+    /// A network of other widths.
+    #[error(
+        "cannot start from {path}: `{name}` is {found:?}, the backbone needs {expected:?}; name a network of the same backbone"
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The backbone's first tensor of another shape.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<i64>,
+        /// Its shape in the network.
+        expected: Vec<i64>,
+    },
+}
+
+impl Model {
+    /// Copies the backbone out of the file at `path`, and the head if all of it is there in the same shapes; else the head
+    /// stays as it was drawn. Draws nothing.
+    ///
+    /// # Errors
+    /// [`InitialError`]; the network may then be half another's.
+    pub fn start_from(&mut self, path: &Path) -> Result<(), InitialError> {
+        let unread = |error: SafetensorsError| InitialError::Read {
+            path: path.into(),
+            reason: error.to_string(),
+        };
+        let file = Safetensors::open(path).map_err(unread)?;
+        let found = |name: &str| match file.tensor(&format!("{IN_CHECKPOINT}{name}")).map_err(unread)? {
+            None => file.tensor(name).map_err(unread),
+            found => Ok(found),
+        };
+        let (head, backbone): (Vec<_>, Vec<_>) = self
+            .named_tensors()
+            .into_iter()
+            .partition(|(name, _)| Model::is_in_head(name));
+        for (name, variable) in backbone {
+            let path = path.to_owned();
+            let Some(saved) = found(&name)? else {
+                return Err(InitialError::Missing { path, name });
+            };
+            if saved.size() != variable.size() {
+                let (found, expected) = (saved.size(), variable.size());
+                return Err(InitialError::Shape {
+                    path,
+                    name,
+                    found,
+                    expected,
+                });
+            }
+            copy(&saved, &variable);
+        }
+        let mut fitting = Vec::new();
+        for (name, variable) in &head {
+            fitting.extend(
+                found(name)?
+                    .filter(|saved| saved.size() == variable.size())
+                    .zip(Some(variable)),
+            );
+        }
+        if fitting.len() == head.len() {
+            for (saved, variable) in fitting {
+                copy(&saved, variable);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy(saved: &Tensor, variable: &Tensor) {
+    tch::no_grad(|| variable.shallow_clone().copy_(saved));
+}
+
+#[cfg(test)]
+mod tests {
+    use models::Backbone;
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::method::Method;
+
+    fn model(backbone: Backbone, classes: i64) -> Model {
+        Model::new(backbone, &Method::default(), classes, Kind::Float, Device::Cpu)
+    }
+
+    /// A file of the network of three classes that is returned with it.
+    fn saved(folder: &Path) -> (PathBuf, Model) {
+        let (path, model) = (folder.join("checkpoint.safetensors"), model(Backbone::Resnet8, 3));
+        Tensor::write_safetensors(&model.state().collect::<Vec<_>>(), &path).unwrap();
+        (path, model)
+    }
+
+    fn differing(left: &Model, right: &Model) -> Vec<String> {
+        let pairs = left.named_tensors().into_iter().zip(right.named_tensors());
+        pairs
+            .filter(|((_, left), (_, right))| left != right)
+            .map(|((name, _), _)| name)
+            .collect()
+    }
+
+    #[test]
+    fn the_backbone_is_copied_and_the_head_where_it_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, source) = saved(folder.path());
+        let mut same_classes = model(Backbone::Resnet8, 3);
+        assert!(!differing(&same_classes, &source).is_empty());
+        same_classes.start_from(&path).unwrap();
+        assert!(differing(&same_classes, &source).is_empty());
+
+        let mut more_classes = model(Backbone::Resnet8, 5);
+        let drawn = more_classes.classifier().0.copy();
+        more_classes.start_from(&path).unwrap();
+        assert_eq!(differing(&more_classes, &source), ["linear.bias", "linear.weight"]);
+        assert_eq!(more_classes.classifier().0, drawn);
+    }
+
+    #[test]
+    fn a_state_dict_without_prefixes_is_as_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        let source = model(Backbone::Resnet8, 3);
+        Tensor::write_safetensors(&source.named_tensors(), &path).unwrap();
+        let mut started = model(Backbone::Resnet8, 3);
+        started.start_from(&path).unwrap();
+        assert!(differing(&started, &source).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, _) = saved(folder.path());
+        let refusal = |mut model: Model, path: &Path| model.start_from(path).unwrap_err().to_string();
+        let deeper = refusal(model(Backbone::Resnet20, 3), &path);
+        assert!(deeper.contains("it has no `layer1.1.bn1.bias`"), "{deeper}");
+        let missing = refusal(model(Backbone::Resnet8, 3), &folder.path().join("nowhere"));
+        assert!(
+            missing.contains("nowhere") && missing.contains("name a run's checkpoint"),
+            "{missing}"
+        );
+        let narrow = folder.path().join("narrow.safetensors");
+        let mut tensors = model(Backbone::Resnet8, 3).named_tensors();
+        tensors[0].1 = tensors[0].1.narrow(0, 0, 2);
+        Tensor::write_safetensors(&tensors, &narrow).unwrap();
+        let narrow = refusal(model(Backbone::Resnet8, 3), &narrow);
+        assert!(
+            narrow.contains("`bn1.bias` is [2], the backbone needs [16]"),
+            "{narrow}"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Contrastive terms: projected features of a batch's views against each other.
+
+mod balanced;
+mod k_positive;
+mod parametric;
+mod probabilistic;
+mod projection;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tch::nn::Path;
+use tch::{Kind, Tensor};
+
+use crate::parts::loss::{LossInput, prior_adjustment};
+use crate::range::{OutOfRange, positive, require};
+use projection::Projection;
+
+pub use balanced::BalancedContrast;
+use balanced::balanced_contrast;
+pub use k_positive::KPositiveContrast;
+use k_positive::k_positive_contrast;
+pub use parametric::ParametricContrast;
+use parametric::parametric_contrast;
+pub use probabilistic::ProbabilisticContrast;
+use probabilistic::{ClassDistributions, probabilistic_contrast};
+
+/// The closed set of contrastive terms. Each sees more views of every image, augmented like the batch but unmixed, which
+/// pass the network with it, and learns networks of its own, which no prediction needs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Contrast {
+    /// Balanced contrastive learning (BCL), Zhu et al. 2022: a term beside the loss.
+    Balanced(BalancedContrast),
+    /// K-positive contrastive learning (KCL), Kang et al. 2021: it alone teaches the features.
+    KPositive(KPositiveContrast),
+    /// Parametric contrastive learning (`PaCo`), Cui et al. 2021: in place of the loss.
+    Parametric(ParametricContrast),
+    /// Probabilistic contrastive learning (`ProCo`), Du et al. 2024: a term beside the loss.
+    Probabilistic(ProbabilisticContrast),
+}
+
+/// A contrastive term at work: its settings beside what it learns.
+#[derive(Debug)]
+pub(crate) enum ContrastiveBranch {
+    Balanced {
+        settings: BalancedContrast,
+        /// Of features, `[2b, d]` → `[2b, p]`.
+        features: Projection,
+        /// Of the classifier's rows, `[k, d]` → `[k, p]`: the classes' prototypes.
+        classes: Projection,
+    },
+    KPositive {
+        settings: KPositiveContrast,
+        features: Projection,
+    },
+    Parametric {
+        settings: ParametricContrast,
+        features: Projection,
+    },
+    Probabilistic {
+        settings: ProbabilisticContrast,
+        features: Projection,
+        /// Of features, class by class.
+        classes: ClassDistributions,
+    },
+}
+
+impl Contrast {
+    /// Refuses numbers out of range.
+    pub(crate) fn check(self) -> Result<(), OutOfRange> {
+        let (temperature, dimension) = match self {
+            Contrast::Balanced(balanced) => {
+                positive("balanced.weight", balanced.weight)?;
+                (balanced.temperature, balanced.dimension)
+            }
+            Contrast::KPositive(k_positive) => {
+                let (name, positives) = ("k-positive.positives", k_positive.positives);
+                require(name, positives as f64, positives >= 0, "0 or more")?;
+                (k_positive.temperature, k_positive.dimension)
+            }
+            Contrast::Parametric(parametric) => {
+                positive("parametric.alpha", parametric.alpha)?;
+                (parametric.temperature, parametric.dimension)
+            }
+            Contrast::Probabilistic(probabilistic) => {
+                positive("probabilistic.weight", probabilistic.weight)?;
+                let (name, dimension) = ("probabilistic.dimension", probabilistic.dimension);
+                require(name, dimension as f64, dimension >= 16, "16 or more")?;
+                (probabilistic.temperature, dimension)
+            }
+        };
+        positive("contrast.temperature", temperature)?;
+        require("contrast.dimension", dimension as f64, dimension >= 1, "1 or more")
+    }
+
+    /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
+    pub(crate) fn more_views(self) -> usize {
+        match self {
+            Contrast::Balanced(_) | Contrast::Probabilistic(_) => 2,
+            Contrast::KPositive(_) | Contrast::Parametric(_) => 1,
+        }
+    }
+
+    /// Whether it is a term beside the loss, on views of its own; else the batch is one of the views, and features learn by
+    /// the contrast alone.
+    pub(crate) fn is_beside_the_loss(self) -> bool {
+        matches!(self, Contrast::Balanced(_) | Contrast::Probabilistic(_))
+    }
+
+    /// Whether it takes the place of the loss.
+    pub(crate) fn replaces_the_loss(self) -> bool {
+        matches!(self, Contrast::Parametric(_))
+    }
+
+    /// Builds what it learns under `path`, for features of `dimension` and so many `classes`.
+    pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> ContrastiveBranch {
+        let projection = |name, outputs| Projection::new(&(path / name), [dimension, dimension, outputs]);
+        match self {
+            Contrast::Balanced(settings) => ContrastiveBranch::Balanced {
+                settings,
+                features: projection("features", settings.dimension),
+                classes: projection("classes", settings.dimension),
+            },
+            Contrast::KPositive(settings) => ContrastiveBranch::KPositive {
+                settings,
+                features: projection("features", settings.dimension),
+            },
+            Contrast::Parametric(settings) => ContrastiveBranch::Parametric {
+                settings,
+                features: projection("features", settings.dimension),
+            },
+            Contrast::Probabilistic(settings) => {
+                let widths = [dimension, ProbabilisticContrast::HIDDEN, settings.dimension];
+                ContrastiveBranch::Probabilistic {
+                    settings,
+                    features: Projection::new(&(path / "features"), widths),
+                    classes: ClassDistributions::new(&(path / "distributions"), classes, settings.dimension),
+                }
+            }
+        }
+    }
+}
+
+/// What views are compared by, such as `balanced contrastive learning (…)`.
+impl fmt::Display for Contrast {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Contrast::Balanced(balanced) => balanced.fmt(formatter),
+            Contrast::KPositive(k_positive) => k_positive.fmt(formatter),
+            Contrast::Parametric(parametric) => parametric.fmt(formatter),
+            Contrast::Probabilistic(probabilistic) => probabilistic.fmt(formatter),
+        }
+    }
+}
+
+impl ContrastiveBranch {
+    /// Before the first batch of an epoch.
+    pub(crate) fn begin_epoch(&self) {
+        if let ContrastiveBranch::Probabilistic { classes, .. } = self {
+            classes.begin_epoch();
+        }
+    }
+
+    /// Its share of a batch's loss, a scalar: the batch with the labels of its images, unmixed, features of the further
+    /// views `[vb, d]`, all first ones before all second ones, and the classifier's rows `[k, d]`.
+    pub(crate) fn forward(&self, batch: &LossInput<'_>, view_features: &Tensor, rows: &Tensor) -> Tensor {
+        let labels = batch.labels.repeat([2]);
+        let with_batch = || Tensor::cat(&[batch.features, view_features], 0); // [2b, d]
+        match self {
+            ContrastiveBranch::Balanced {
+                settings,
+                features,
+                classes,
+            } => {
+                let (views, prototypes) = (features.forward(view_features), classes.forward(rows));
+                balanced_contrast(&views, &prototypes, &labels, settings.temperature) * settings.weight
+            }
+            ContrastiveBranch::KPositive { settings, features } => {
+                let views = features.forward(&with_batch());
+                k_positive_contrast(&views, &labels, settings.positives, settings.temperature)
+            }
+            ContrastiveBranch::Parametric { settings, features } => {
+                let views = features.forward(&with_batch());
+                let logits = batch.logits + prior_adjustment(batch.class_counts, 1.0);
+                parametric_contrast(&logits, &views, &labels, settings.alpha, settings.temperature)
+            }
+            ContrastiveBranch::Probabilistic {
+                settings,
+                features,
+                classes,
+            } => {
+                let (views, counts) = (features.forward(view_features), batch.class_counts);
+                probabilistic_contrast(&views, classes, batch.labels, counts, settings.temperature) * settings.weight
+            }
+        }
+    }
+
+    /// Whether the classifier learns on features that it has no hand in.
+    pub(crate) fn teaches_alone(&self) -> bool {
+        matches!(self, ContrastiveBranch::KPositive { .. })
+    }
+}
+
+/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij over anchors i and their positives, the keys j of weight w_ij > 0, from the logarithms
+/// of the shares s and the weights, `[n, m]`. → scalar.
+fn negative_log_likelihood(log_shares: &Tensor, weights: &Tensor) -> Tensor {
+    let total = |values: Tensor| values.sum_dim_intlist(1_i64, false, None::<Kind>);
+    let weighted = log_shares.masked_fill(&weights.le(0.0), 0.0) * weights; // of what is no key, −∞ is no number
+    -(total(weighted) / total(weights.shallow_clone())).mean(None::<Kind>)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use models::Backbone;
+use tch::{Device, Kind};
+
+use super::*;
+use crate::method::Method;
+use crate::network::model::Model;
+
+/// Gradients of the loss and of the contrastive term at the features of a batch, summed without sign.
+fn gradients(contrast: Contrast) -> (f64, f64) {
+    tch::manual_seed(4);
+    let method = Method {
+        contrast: Some(contrast),
+        ..Method::default()
+    };
+    let model = Model::new(Backbone::Resnet8, &method, 3, Kind::Double, Device::Cpu);
+    let reaching = |term: &dyn Fn(&LossInput<'_>, &Tensor) -> Tensor| {
+        let features = |images| Tensor::randn([images, 64], (Kind::Double, Device::Cpu)).set_requires_grad(true);
+        let (features, more) = (features(2), features(4).narrow(0, 0, 2 * contrast.more_views() as i64));
+        let logits = model.training_logits(&features);
+        let batch = LossInput {
+            logits: &logits,
+            labels: &Tensor::from_slice(&[0_i64, 2]),
+            features: &features,
+            class_counts: &Tensor::from_slice(&[5.0, 3.0, 2.0]),
+            class_weights: None,
+            labels_seen: None,
+            epoch: 0,
+        };
+        let value = term(&batch, &more) + (&features + 0.0).sum(Kind::Double) * 0.0; // so that there is a gradient
+        value.backward();
+        features.grad().abs().sum(Kind::Double).double_value(&[])
+    };
+    let of_loss = reaching(&|batch, _| method.objective(batch));
+    let of_contrast = reaching(&|batch, more| model.contrastive_loss(batch, Some(more)).unwrap());
+    (of_loss, of_contrast)
+}
+
+#[test]
+fn features_learn_by_the_loss_or_by_the_contrast_or_by_both_of_their_views() {
+    for beside in [
+        Contrast::Balanced(BalancedContrast::default()),
+        Contrast::Probabilistic(ProbabilisticContrast::default()),
+    ] {
+        let (of_loss, of_contrast) = gradients(beside);
+        assert!(beside.is_beside_the_loss());
+        assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
+    }
+    for alone in [
+        Contrast::KPositive(KPositiveContrast::default()),
+        Contrast::Parametric(ParametricContrast::default()),
+    ] {
+        let (of_loss, of_contrast) = gradients(alone);
+        assert!(!alone.is_beside_the_loss());
+        assert!(
+            of_loss < 1e-12 && of_contrast > 1e-6,
+            "{alone:?}: {of_loss} {of_contrast}"
+        );
+    }
+}

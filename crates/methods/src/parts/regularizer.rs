@@ -1,0 +1,44 @@
+//! Regularizers: features against labels.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The closed set of feature regularizers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Regularizer {
+    /// Induced neural collapse, Liu et al. 2023.
+    Nc(nc::Config),
+}
+
+impl Regularizer {
+    /// First 0-based epoch in which it moves its centres.
+    pub(crate) fn start_epoch_mut(&mut self) -> &mut i64 {
+        let Regularizer::Nc(config) = self;
+        &mut config.start_epoch
+    }
+}
+
+/// Such as `NC from epoch 0 (λ₁ 0.01, λ₂ 0.1)`.
+impl fmt::Display for Regularizer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Regularizer::Nc(nc::Config {
+            lambda_1,
+            lambda_2,
+            start_epoch,
+            within,
+            ..
+        }) = self;
+        let within = match within {
+            nc::WithinClass::MeanOverClasses => "",
+            nc::WithinClass::SumOverClasses => ", summed over classes",
+            nc::WithinClass::SquaredCounts => ", squared counts",
+            nc::WithinClass::CenterLoss => ", center loss",
+        };
+        write!(
+            formatter,
+            "NC from epoch {start_epoch} (λ₁ {lambda_1}, λ₂ {lambda_2}{within})"
+        )
+    }
+}

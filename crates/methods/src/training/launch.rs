@@ -1,0 +1,164 @@
+//! Launch: how a step's kernels reach the device.
+
+use serde::{Deserialize, Serialize};
+use tch::{Cuda, Device};
+use torch_shim::{CudaGraph, GraphError};
+
+use crate::images::Batch;
+use crate::training::step::Seen;
+
+/// Kernel by kernel, or recorded once and launched as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Launch {
+    /// Each kernel by a call of its own.
+    #[default]
+    Eager,
+    /// The first full step of an epoch as ever, the second recorded as a CUDA graph, the others replays of it: for
+    /// networks so small that the GPU would wait for the next launch. Recorded anew in each epoch, in the memory of the one
+    /// before, since learning rate, class weights and augmentation may change between epochs but not within one.
+    Graph,
+}
+
+impl Launch {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Launch::Eager => "eager",
+            Launch::Graph => "graph",
+        }
+    }
+
+    /// Prepares this thread for steps on `device`: on a GPU, cuDNN tries its algorithms on the first batch of each shape and
+    /// keeps the fastest, and f32 is f32. Once, before anything is computed there.
+    ///
+    /// # Errors
+    /// Of [`Launch::Graph`], if `device` is not a GPU that libtorch reaches.
+    pub fn prepare(self, device: Device) -> Result<(), GraphError> {
+        if device.is_cuda() {
+            Cuda::cudnn_set_benchmark(true);
+            torch_shim::compute_float32_in_full();
+        }
+        match (self, device) {
+            (Launch::Eager, _) => Ok(()),
+            (Launch::Graph, Device::Cuda(index)) => CudaGraph::prepare(index),
+            (Launch::Graph, _) => Err(GraphError("it takes a GPU".into())),
+        }
+    }
+}
+
+/// Steps on their way to the device.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    launch: Launch,
+    /// The epoch before's graph, for its memory.
+    previous: Option<CudaGraph>,
+    /// Shape of the images that can be replayed: that of the first batch.
+    shape: Option<Vec<i64>>,
+    recorded: Option<Recorded>,
+}
+
+/// A step that has been recorded, between its input and its output, which lie at the same place in every replay.
+#[derive(Debug)]
+struct Recorded {
+    graph: CudaGraph,
+    batch: Batch,
+    seen: Seen,
+}
+
+impl Steps {
+    pub(crate) fn new(launch: Launch) -> Steps {
+        Steps {
+            launch,
+            previous: None,
+            shape: None,
+            recorded: None,
+        }
+    }
+
+    /// From now on steps differ from those before.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.previous = self.recorded.take().map(|recorded| recorded.graph);
+        self.shape = None;
+    }
+
+    /// Runs `work` on `batch`, by itself or as a replay of what it did before. `work` must be the same at every call, and must
+    /// change tensors only in place. After a replay its output lies where every other replay writes its own.
+    ///
+    /// # Errors
+    /// If the step cannot be recorded or replayed.
+    pub(crate) fn run(&mut self, batch: &Batch, work: impl FnOnce(&Batch) -> Seen) -> Result<Seen, GraphError> {
+        match (self.launch, &mut self.recorded, &self.shape) {
+            (Launch::Eager, ..) => Ok(work(batch)),
+            (Launch::Graph, _, None) => {
+                self.shape = Some(batch.images.size());
+                Ok(work(batch)) // libraries are set up, convolutions chosen, gradients exist
+            }
+            (Launch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
+            (Launch::Graph, Some(recorded), _) => recorded.replay(batch),
+            (Launch::Graph, None, _) => {
+                let batch = batch.copy();
+                let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&batch))?;
+                self.recorded.insert(Recorded { graph, batch, seen }).replay_recorded()
+            }
+        }
+    }
+}
+
+impl Recorded {
+    fn replay(&mut self, batch: &Batch) -> Result<Seen, GraphError> {
+        self.batch.overwrite(batch);
+        self.replay_recorded()
+    }
+
+    fn replay_recorded(&mut self) -> Result<Seen, GraphError> {
+        self.graph.replay()?;
+        Ok(self.seen.shallow_clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn the_second_full_batch_is_the_one_that_is_recorded() {
+        let batch = |count: i64| Batch {
+            images: Tensor::zeros([count, 3, 2, 2], (Kind::Uint8, Device::Cpu)),
+            labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),
+        };
+        let work = |batch: &Batch| Seen {
+            loss: Tensor::from(0.0),
+            features: batch.images.shallow_clone(),
+            logits: batch.images.shallow_clone(),
+            labels: batch.labels.shallow_clone(),
+        };
+        let labels = |steps: &mut Steps, count| steps.run(&batch(count), work).map(|seen| seen.labels);
+        let mut eager = Steps::new(Launch::Eager);
+        let mut graph = Steps::new(Launch::Graph);
+        for count in [4, 4, 3] {
+            assert_eq!(
+                labels(&mut eager, count),
+                Ok(batch(count).labels),
+                "nothing is recorded"
+            );
+        }
+        assert_eq!(labels(&mut graph, 4), Ok(batch(4).labels), "the first is not recorded");
+        assert_eq!(labels(&mut graph, 3), Ok(batch(3).labels), "nor is a smaller one");
+        if !tch::Cuda::is_available() {
+            labels(&mut graph, 4).expect_err("recording takes a GPU");
+        }
+    }
+
+    #[test]
+    fn graphs_are_refused_on_the_cpu() {
+        let error = Launch::Graph
+            .prepare(Device::Cpu)
+            .expect_err("there is no graph of the CPU")
+            .to_string();
+        assert!(error.contains("it takes a GPU; leave out --launch graph"), "{error}");
+        Launch::Eager.prepare(Device::Cpu).expect("nothing to prepare");
+    }
+}

@@ -1,0 +1,120 @@
+//! A training step: a batch's whole life, top to bottom.
+
+use tch::Tensor;
+
+use crate::images::Batch;
+use crate::method::Method;
+use crate::network::model::Model;
+use crate::parts::augment::{Augmenter, Target};
+use crate::parts::experts::mean_feature;
+use crate::parts::loss::LossInput;
+use crate::training::optimizer::Sgd;
+
+/// What the steps of an epoch have in common. Nothing in it changes from one step to the next, so a step can be replayed.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// What is trained.
+    pub method: &'a Method,
+    /// The epoch's augmentation.
+    pub augmenter: Augmenter<'a>,
+    /// Samples of each class in the training split, `[k]` in the kind of the logits.
+    pub class_counts: &'a Tensor,
+    /// Weights of the epoch, `[k]`; `None` while all classes weigh 1.
+    pub class_weights: Option<Tensor>,
+    /// The finished network that [`Method::distillation`] learns from.
+    pub teacher: Option<&'a Model>,
+    /// 0-based.
+    pub epoch: i64,
+    /// Of the epoch, warm-up included.
+    pub learning_rate: f64,
+}
+
+/// What a step leaves behind, without gradients: the batch as the network saw it before it learnt from it.
+#[derive(Debug)]
+pub struct Seen {
+    /// Loss of the batch, regularizer included: a scalar.
+    pub loss: Tensor,
+    /// Of the augmented images, `[b, d]`; of experts `[b, e, d]`.
+    pub features: Tensor,
+    /// Of those features, `[b, k]`; of experts `[b, e, k]`.
+    pub logits: Tensor,
+    /// Labels of the images, of mixed ones the first, `[b]`.
+    pub labels: Tensor,
+}
+
+impl Step<'_> {
+    /// Trains `model` on one batch: augmentation, forward pass, loss, backward pass, update. Draws from libtorch's generator
+    /// and never waits for the device.
+    ///
+    /// A second pass over the same images at other weights (SAM) would go from `features` to `backward` twice, and an average of
+    /// the weights (EMA) would be a line after the update.
+    ///
+    /// # Panics
+    /// If the method distils and there is no teacher: a bug of the caller.
+    pub fn take(&self, batch: &Batch, model: &mut Model, optimizer: &mut Sgd) -> Seen {
+        let Step { method, augmenter, .. } = self;
+        let (images, target) = augmenter.apply(batch); // [b, 3, h, w] f32; of two branches [2b, …], likewise below
+        let (images, target) = method.pose(images, target); // a pretext task's, where there is one
+        let views = method
+            .contrast
+            .map(|contrast| augmenter.views(&batch.images, contrast.more_views())); // [vb, 3, h, w]
+        let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
+        let (features, target) = augmenter.mix_features(features, target); // manifold mixup
+        let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
+        model.training.count_labels(target.first());
+
+        let loss_input = LossInput {
+            logits: &logits,
+            labels: &batch.labels,
+            features: &features,
+            class_counts: self.class_counts,
+            class_weights: self.class_weights.as_ref(),
+            labels_seen: model.training.labels_seen.as_ref(),
+            epoch: self.epoch,
+        };
+        let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input })); // a scalar
+        if let Some(distillation) = &method.distillation {
+            let teacher = self.teacher.expect("a method that distils is given its teacher");
+            loss = distillation.blend(&loss, &(&logits * model.logit_scale), &teacher.answers(&images));
+        }
+        if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
+            loss += contrast;
+        }
+        if let Some(nc) = &model.training.regularizer {
+            loss += regularization(nc, self.epoch, &mean_feature(&features), &target);
+        }
+
+        loss.backward();
+        optimizer.step(self.learning_rate); // also clears the gradients
+        model.keep_norms();
+        if let Some(nc) = &mut model.training.regularizer {
+            nc.step();
+        }
+        Seen {
+            loss: loss.detach(),
+            features: features.detach(),
+            logits: logits.detach(),
+            labels: target.first().shallow_clone(),
+        }
+    }
+}
+
+impl Seen {
+    /// The same tensors.
+    pub(crate) fn shallow_clone(&self) -> Seen {
+        Seen {
+            loss: self.loss.shallow_clone(),
+            features: self.features.shallow_clone(),
+            logits: self.logits.shallow_clone(),
+            labels: self.labels.shallow_clone(),
+        }
+    }
+}
+
+/// The regularizer's share of a batch's loss, a scalar.
+fn regularization(nc: &nc::Regularizer, epoch: i64, features: &Tensor, target: &Target) -> Tensor {
+    match target {
+        Target::Labels(labels) => nc.forward(epoch, features, labels),
+        Target::Mixed { first, second, lambda } => nc.forward_mixed(epoch, features, first, second, lambda),
+    }
+}
