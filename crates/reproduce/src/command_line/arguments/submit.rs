@@ -44,7 +44,7 @@ impl SubmitArguments {
             name: format!("longtail-{name}"),
             runs,
             runs_per_task: self.runs_per_task.into(),
-            gpus: self.gpus.unwrap_or(if on_cpu { 0 } else { 1 }),
+            gpus: self.gpus.unwrap_or(u16::from(!on_cpu)),
             cores: self.cores,
             time: self.time.clone(),
             options: self.sbatch.clone(),
