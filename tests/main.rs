@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod contrast;
 mod damaged_results;
+mod documents;
 mod durability;
 mod ensembles;
 mod failed_run;

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn readme_has_the_catalogue_that_the_program_prints() {
-        let readme = std::fs::read_to_string(repository("README.md")).expect("README.md");
+        let readme = std::fs::read_to_string(repository("docs/methods.md")).expect("docs/methods.md");
         let (_, after) = readme
             .split_once("<!-- methods -->\n")
             .expect("its beginning is marked");
@@ -157,7 +157,7 @@ mod tests {
         let printed = catalogue(&repository("benchmarks")).expect("sound grids");
         assert_eq!(
             table, printed,
-            "put what `just methods` prints between README's markers"
+            "put what `just methods` prints between the markers of docs/methods.md"
         );
     }
 
