@@ -36,30 +36,30 @@ analyze *options: _libtorch
 methods: _libtorch
     @cargo run --release -p longtail-reproduce -- methods
 
-# Run all tests: just test resume
+# Run all tests, each in a process of its own: just test resume
 test *filter: _libtorch
-    OMP_NUM_THREADS=1 cargo test --workspace "$@"
+    OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace "$@"
+    {{ if filter == "" { "OMP_NUM_THREADS=1 cargo test --workspace --doc" } else { "" } }}
 
 # Run the end-to-end tests and the embedded grid in other arithmetics: bf16, and kernels for AVX2 alone.
 test-arithmetics: _libtorch
     #!/usr/bin/env bash
     set -euo pipefail
-    end_to_end() { OMP_NUM_THREADS=1 cargo test --workspace --test end-to-end -- --skip storm; }
-    LONGTAIL_TEST_PRECISION=bf16 end_to_end & bf16=$!
-    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end & avx2=$!
-    wait "$bf16"
-    wait "$avx2"
+    end_to_end() { OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace --test end-to-end -E 'not test(storm)'; }
+    LONGTAIL_TEST_PRECISION=bf16 end_to_end
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end
     scripts/embedded-grid --seeds 0 bf16 avx2
 
 # Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
 storm kills="100" seed="0": _libtorch
-    STORM_KILLS="$1" STORM_SEED="$2" cargo test --workspace --test end-to-end storm
+    STORM_KILLS="$1" STORM_SEED="$2" scripts/cargo-tool nextest run --workspace --test end-to-end storm
 
 # Check format, lints and documentation.
 lint: _libtorch
     cargo fmt --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    scripts/cargo-tool deny --offline --workspace check licenses bans sources
 
 # Everything that CI runs, but for the other arithmetics.
 check: lint test
