@@ -4,27 +4,38 @@ use tch::{Device, Kind, Tensor};
 
 use crate::processor::processor_multiplies_bf16_fast;
 
-/// Maps `[b, in, h, w]` by a `kernel [out, in, side, side]` of odd side, cast to their kind, and a bias `[out]`: maps
-/// `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
+/// Maps `[b, in, h, w]` by a `kernel [out, in/groups, side, side]` of odd side, cast to their kind, and a bias `[out]`:
+/// maps `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
 ///
 /// bf16 instructions multiply exactly into f32, add there and round once. A processor without them convolves bf16 at a
 /// fifteenth of f32's speed or less, one with slow ones at half of it; so there the same is said in f32 operations, at about f32's
 /// speed. Autograd rounds the gradients of maps and kernels in the same places.
-pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64) -> Tensor {
+pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, groups: i64) -> Tensor {
     let kind = maps.kind();
-    let padding = kernel.size()[2] / 2;
     let of_kind = |tensor: &Tensor| tensor.to_kind(kind);
     let (kernel, bias) = (of_kind(kernel), bias.map(of_kind));
     if kind == Kind::BFloat16 && maps.device() == Device::Cpu && !processor_multiplies_bf16_fast() {
-        return in_float_operations(maps, &kernel, bias.as_ref(), stride, padding);
+        return in_float_operations(maps, &kernel, bias.as_ref(), stride, groups);
     }
-    maps.conv2d(&kernel, bias.as_ref(), stride, padding, 1, 1)
+    maps.conv2d(&kernel, bias.as_ref(), stride, padding(&kernel), 1, groups)
+}
+
+/// Pixels added on each side, so that a kernel of stride 1 keeps the size of its maps.
+fn padding(kernel: &Tensor) -> i64 {
+    kernel.size()[2] / 2
 }
 
 /// The same of a kind that f32 holds exactly, rounded to it once.
-fn in_float_operations(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, padding: i64) -> Tensor {
+fn in_float_operations(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, groups: i64) -> Tensor {
     let in_float = |tensor: &Tensor| tensor.to_kind(Kind::Float);
-    let convolved = in_float(maps).conv2d(&in_float(kernel), bias.map(in_float), stride, padding, 1, 1);
+    let convolved = in_float(maps).conv2d(
+        &in_float(kernel),
+        bias.map(in_float),
+        stride,
+        padding(kernel),
+        1,
+        groups,
+    );
     convolved.to_kind(maps.kind())
 }
 
@@ -37,16 +48,16 @@ mod tests {
         tch::manual_seed(0);
         let options = (Kind::Float, Device::Cpu);
         let maps = Tensor::randn([4, 16, 9, 9], options).to_kind(Kind::BFloat16);
-        let kernel = Tensor::randn([24, 16, 3, 3], options) * 0.1;
+        let kernel = Tensor::randn([24, 8, 3, 3], options) * 0.1;
         let bias = Tensor::randn([24], options);
         let answers = [true, false].map(|ours| {
             let [maps, kernel, bias] =
                 [&maps, &kernel, &bias].map(|tensor| tensor.detach().copy().set_requires_grad(true));
             let [kernel_used, bias_used] = [&kernel, &bias].map(|tensor| tensor.to_kind(Kind::BFloat16));
             let convolved = if ours {
-                in_float_operations(&maps, &kernel_used, Some(&bias_used), 2, 1)
+                in_float_operations(&maps, &kernel_used, Some(&bias_used), 2, 2)
             } else {
-                maps.conv2d(&kernel_used, Some(&bias_used), 2, 1, 1, 1)
+                maps.conv2d(&kernel_used, Some(&bias_used), 2, 1, 1, 2)
             };
             (convolved.to_kind(Kind::Float) * convolved.detach())
                 .sum(Kind::Float)

@@ -18,12 +18,34 @@ pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
     )
 }
 
-/// PyTorch's default weight of a convolution: U(−1/√fan-in, 1/√fan-in), as `kaiming_uniform_` with a = √5 comes to. Shape
-/// `[out, in, height, width]`, fan-in = product of all but `out`.
-pub(crate) fn pytorch_convolution(path: &Path, name: &str, shape: &[i64]) -> Tensor {
-    let fan_in: i64 = shape[1..].iter().product();
-    let bound = 1.0 / (fan_in as f64).sqrt();
-    path.var(name, shape, Init::Uniform { lo: -bound, up: bound })
+/// How the kernels of a network's convolutions start, shape `[out, in / groups, side, side]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KernelInit {
+    /// N(0, 2 / fan-in), see [`kaiming_normal`]: the public CIFAR ResNets.
+    KaimingFanIn,
+    /// N(0, 2 / fan-out), fan-out = out · side²: torchvision's ResNets (He et al. 2015, Eq. 14, backward case).
+    KaimingFanOut,
+    /// U(−1/√fan-in, 1/√fan-in), as `kaiming_uniform_` with a = √5 comes to: PyTorch's own default, of code that
+    /// initialises nothing itself.
+    Pytorch,
+}
+
+impl KernelInit {
+    /// Draws the kernel `name` under `path`.
+    pub(crate) fn draw(self, path: &Path, name: &str, shape: &[i64]) -> Tensor {
+        let area: i64 = shape[2..].iter().product();
+        match self {
+            KernelInit::KaimingFanIn => kaiming_normal(path, name, shape),
+            KernelInit::KaimingFanOut => {
+                let stdev = (2.0 / (shape[0] * area) as f64).sqrt();
+                path.var(name, shape, Init::Randn { mean: 0.0, stdev })
+            }
+            KernelInit::Pytorch => {
+                let bound = 1.0 / ((shape[1] * area) as f64).sqrt();
+                path.var(name, shape, Init::Uniform { lo: -bound, up: bound })
+            }
+        }
+    }
 }
 
 /// PyTorch's default bias of a linear layer: U(−1/√in, 1/√in), shape `[out]`.

@@ -6,11 +6,12 @@
 
 mod convolution;
 mod init;
+mod layers;
 mod processor;
-mod resnet_18;
-mod resnet_cifar;
+mod resnet;
 mod side_by_side;
 
+use resnet::Layout;
 use serde::{Deserialize, Serialize};
 use side_by_side::SideBySide;
 use tch::nn::{ModuleT, Path};
@@ -22,32 +23,55 @@ pub use processor::processor_multiplies_bf16_fast;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backbone {
-    /// CIFAR ResNet with one block a stage: for smoke tests and the embedded data set.
+    /// For 32×32 images, with one block a stage: for smoke tests and the embedded data set.
     Resnet8,
-    /// CIFAR ResNet with three blocks a stage.
+    /// For 224×224 images: basic blocks, one a stage, as networks for ImageNet-LT have (Liu et al. 2019).
+    Resnet10,
+    /// ResNet-18 with the stem of CIFAR's networks, for 32×32 images: 24 times the parameters of ResNet-32, and no
+    /// ensembles of it.
+    Resnet18,
+    /// For 32×32 images, with three blocks a stage.
     Resnet20,
-    /// CIFAR ResNet with five blocks a stage (He et al. 2016, §4.2), option-A shortcuts: the field's "ResNet-32".
+    /// For 32×32 images, with five blocks a stage (He et al. 2016, §4.2), option-A shortcuts: the field's "ResNet-32".
     #[default]
     Resnet32,
-    /// ResNet-18 with the stem of CIFAR's networks: 24 times the parameters of ResNet-32, and no ensembles of it.
-    Resnet18,
+    /// For 224×224 images: bottleneck blocks (He et al. 2016, Table 1).
+    Resnet50,
+    /// ResNeXt-50 (32x4d), for 224×224 images: ResNet-50 with 32 groups of channels in each block (Xie et al. 2017).
+    Resnext50,
+    /// For 224×224 images: bottleneck blocks (He et al. 2016, Table 1), as networks for Places-LT have (Liu et al. 2019).
+    Resnet152,
 }
 
 impl Backbone {
     /// From few layers to many.
-    pub const ALL: [Backbone; 4] = [
+    pub const ALL: [Backbone; 8] = [
         Backbone::Resnet8,
+        Backbone::Resnet10,
         Backbone::Resnet18,
         Backbone::Resnet20,
         Backbone::Resnet32,
+        Backbone::Resnet50,
+        Backbone::Resnext50,
+        Backbone::Resnet152,
     ];
+
+    fn layout(self) -> &'static Layout {
+        match self {
+            Backbone::Resnet8 => &resnet::RESNET_8,
+            Backbone::Resnet10 => &resnet::RESNET_10,
+            Backbone::Resnet18 => &resnet::RESNET_18,
+            Backbone::Resnet20 => &resnet::RESNET_20,
+            Backbone::Resnet32 => &resnet::RESNET_32,
+            Backbone::Resnet50 => &resnet::RESNET_50,
+            Backbone::Resnext50 => &resnet::RESNEXT_50,
+            Backbone::Resnet152 => &resnet::RESNET_152,
+        }
+    }
 
     /// Builds the network's parameters under `path`, named as in the public PyTorch code (`layer1.0.conv1.weight`).
     pub fn build(self, path: &Path) -> Box<dyn ModuleT> {
-        match self.blocks() {
-            Some(blocks) => Box::new(resnet_cifar::resnet(path, blocks)),
-            None => Box::new(resnet_18::resnet_18(path)),
-        }
+        Box::new(self.layout().build(path))
     }
 
     /// Builds `experts` networks that share the stem and the first stage: images `[b, 3, h, w]` → features
@@ -57,8 +81,7 @@ impl Backbone {
     /// # Panics
     /// If the backbone [has no experts](Backbone::has_experts).
     pub fn build_experts(self, path: &Path, experts: i64) -> Box<dyn ModuleT> {
-        let blocks = self.blocks().expect("whoever names experts checks the backbone");
-        Box::new(resnet_cifar::experts(path, blocks, experts))
+        Box::new(resnet::experts(path, self.blocks_of_experts(), experts))
     }
 
     /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
@@ -68,8 +91,7 @@ impl Backbone {
     /// # Panics
     /// If the backbone [has no experts](Backbone::has_experts).
     pub fn build_branches(self, path: &Path, branches: i64) -> Box<dyn ModuleT> {
-        let blocks = self.blocks().expect("whoever names experts checks the backbone");
-        Box::new(resnet_cifar::branches(path, blocks, branches))
+        Box::new(resnet::branches(path, self.blocks_of_experts(), branches))
     }
 
     /// Builds `networks` whole networks under `path`, which share nothing: images `[b, 3, h, w]` → features `[b, networks,
@@ -81,39 +103,36 @@ impl Backbone {
 
     /// Whether there is a version of it for [several experts](Backbone::build_experts).
     pub fn has_experts(self) -> bool {
-        self.blocks().is_some()
+        matches!(self, Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32)
     }
 
-    /// Blocks of a stage, of CIFAR's own networks.
-    fn blocks(self) -> Option<i64> {
-        match self {
-            Backbone::Resnet8 => Some(1),
-            Backbone::Resnet20 => Some(3),
-            Backbone::Resnet32 => Some(5),
-            Backbone::Resnet18 => None,
-        }
+    /// Blocks of a stage of an expert: as many as of the network alone.
+    fn blocks_of_experts(self) -> i64 {
+        assert!(self.has_experts(), "whoever names experts checks the backbone");
+        self.layout().depths[0]
     }
 
     /// Width d of the features.
     pub fn dimension(self) -> i64 {
-        match self {
-            Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32 => resnet_cifar::WIDTHS[2],
-            Backbone::Resnet18 => resnet_18::WIDTHS[3],
-        }
+        self.layout().dimension()
     }
 
     /// Width d of the features of each of several experts, where the backbone [has them](Backbone::has_experts).
     pub fn expert_dimension(self) -> i64 {
-        resnet_cifar::EXPERT_WIDTHS[2]
+        resnet::EXPERT_WIDTHS[2]
     }
 
     /// Name as papers print it.
     pub fn name(self) -> &'static str {
         match self {
             Backbone::Resnet8 => "ResNet-8",
+            Backbone::Resnet10 => "ResNet-10",
+            Backbone::Resnet18 => "ResNet-18",
             Backbone::Resnet20 => "ResNet-20",
             Backbone::Resnet32 => "ResNet-32",
-            Backbone::Resnet18 => "ResNet-18",
+            Backbone::Resnet50 => "ResNet-50",
+            Backbone::Resnext50 => "ResNeXt-50",
+            Backbone::Resnet152 => "ResNet-152",
         }
     }
 }
@@ -128,6 +147,7 @@ mod tests {
     fn resnet_parameter_counts_are_those_of_the_public_code() {
         for (backbone, parameters) in [
             (Backbone::Resnet8, 74_640),
+            (Backbone::Resnet20, 269_072), // 269,722 with its classifier of ten classes
             (Backbone::Resnet32, 463_504),
             (Backbone::Resnet18, 11_168_832), // 11,173,962 with its classifier of ten classes
         ] {

@@ -24,7 +24,7 @@ pub(crate) struct GridArguments {
     #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
     dataset: Option<Dataset>,
     /// Another network than the grid's
-    #[arg(long, value_parser = backbone, value_name = "resnet8|resnet18|resnet20|resnet32")]
+    #[arg(long, value_parser = backbone, value_name = "resnet8|resnet10|resnet18|resnet20|resnet32|resnet50|resnext50|resnet152")]
     backbone: Option<Backbone>,
     /// Length of training in epochs: every schedule and start epoch scales with it
     #[arg(long, value_parser = whole_number)]

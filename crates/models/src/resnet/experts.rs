@@ -3,7 +3,9 @@
 use tch::Tensor;
 use tch::nn::{ModuleT, Path};
 
-use super::{NormalizedConvolution, Stage, WIDTHS, pooled};
+use super::block::Stage;
+use super::{Begin, CIFAR_BLOCKS, CIFAR_WIDTHS, Stem};
+use crate::layers::pooled;
 
 /// The first stage is everybody's; the later ones are three quarters as wide as in one network alone, so that experts
 /// cost less (`reduce_dimension` in the public code of Wang et al. 2021).
@@ -15,13 +17,13 @@ pub(crate) fn experts(path: &Path, blocks: i64, experts: i64) -> ResnetExperts {
     let [first, second, third] = EXPERT_WIDTHS;
     let expert = |expert| {
         vec![
-            Stage::new(&(path / "layer2s" / expert), blocks, first, second, 2),
-            Stage::new(&(path / "layer3s" / expert), blocks, second, third, 2),
+            cifar_stage(&(path / "layer2s" / expert), blocks, first, second, 2),
+            cifar_stage(&(path / "layer3s" / expert), blocks, second, third, 2),
         ]
     };
     ResnetExperts {
-        stem: NormalizedConvolution::new(path, 1, 3, first, 1),
-        shared: vec![Stage::new(&(path / "layer1"), blocks, first, first, 1)],
+        stem: cifar_stem(path, first),
+        shared: vec![cifar_stage(&(path / "layer1"), blocks, first, first, 1)],
         experts: (0..experts).map(expert).collect(),
         learn_on: LearnOn::AllImages,
     }
@@ -32,25 +34,33 @@ pub(crate) fn experts(path: &Path, blocks: i64, experts: i64) -> ResnetExperts {
 /// equal size, one after the other; each passes the network on its own and ends in its own branch, whose features stand
 /// for those of the other branches.
 pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts {
-    let [first, second, third] = WIDTHS;
+    let [first, second, third] = CIFAR_WIDTHS;
     let (inputs, stride) = if blocks == 1 { (second, 2) } else { (third, 1) }; // of the last block
-    let branch = |branch| vec![Stage::new(&(path / "branches" / branch), 1, inputs, third, stride)];
+    let branch = |branch| vec![cifar_stage(&(path / "branches" / branch), 1, inputs, third, stride)];
     ResnetExperts {
-        stem: NormalizedConvolution::new(path, 1, 3, first, 1),
+        stem: cifar_stem(path, first),
         shared: vec![
-            Stage::new(&(path / "layer1"), blocks, first, first, 1),
-            Stage::new(&(path / "layer2"), blocks, first, second, 2),
-            Stage::new(&(path / "layer3"), blocks - 1, second, third, 2),
+            cifar_stage(&(path / "layer1"), blocks, first, first, 1),
+            cifar_stage(&(path / "layer2"), blocks, first, second, 2),
+            cifar_stage(&(path / "layer3"), blocks - 1, second, third, 2),
         ],
         experts: (0..branches).map(branch).collect(),
         learn_on: LearnOn::OwnPart,
     }
 }
 
+fn cifar_stem(path: &Path, width: i64) -> Begin {
+    Begin::new(path, Stem::Small, width, CIFAR_BLOCKS.init)
+}
+
+fn cifar_stage(path: &Path, blocks: i64, inputs: i64, width: i64, stride: i64) -> Stage {
+    Stage::new(path, CIFAR_BLOCKS, blocks, [inputs, width], stride)
+}
+
 /// See [`experts`] and [`branches`].
 #[derive(Debug)]
 pub(crate) struct ResnetExperts {
-    stem: NormalizedConvolution,
+    stem: Begin,
     shared: Vec<Stage>,
     experts: Vec<Vec<Stage>>,
     learn_on: LearnOn,
@@ -67,7 +77,7 @@ enum LearnOn {
 impl ModuleT for ResnetExperts {
     fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
         let through = |stages: &[Stage], maps| stages.iter().fold(maps, |maps, stage| stage.forward(maps, train));
-        let shared = |images: &Tensor| through(&self.shared, self.stem.forward(images, train).relu_());
+        let shared = |images: &Tensor| through(&self.shared, self.stem.forward(images, train));
         let count = self.experts.len() as i64;
         if train && self.learn_on == LearnOn::OwnPart {
             let parts = images.chunk(count, 0).into_iter().zip(&self.experts);

@@ -1,0 +1,173 @@
+//! Blocks: a few convolutions, and a way around them.
+
+use tch::Tensor;
+use tch::nn::Path;
+
+use crate::init::KernelInit;
+use crate::layers::{Convolution, NormalizedConvolution};
+
+/// What the blocks of a network have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) inside: Inside,
+    pub(crate) shortcut: Shortcut,
+    pub(crate) init: KernelInit,
+}
+
+/// Convolutions of a block, each with its batch norm, and ReLU between them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Inside {
+    /// Two of 3×3 (He et al. 2016, Fig. 5, left).
+    Basic,
+    /// 1×1 to fewer channels, 3×3, and 1×1 to four times the stage's width (He et al. 2016, Fig. 5, right). The stride is
+    /// in the 3×3 convolution, as in torchvision and in the public code of Xie et al. 2017; He et al. have it in the first.
+    Bottleneck {
+        /// Parts of the channels of the 3×3 convolution: 1 is a ResNet, more a ResNeXt (Xie et al. 2017, Fig. 3c).
+        groups: i64,
+        /// Channels of a group in the stage of width 64; in later stages as many more as the stage is wider.
+        group_width: i64,
+    },
+}
+
+impl Inside {
+    /// Channels after a block of a stage of `width`.
+    pub(crate) const fn outputs(self, width: i64) -> i64 {
+        match self {
+            Inside::Basic => width,
+            Inside::Bottleneck { .. } => 4 * width,
+        }
+    }
+
+    /// The convolutions of a block that takes `inputs` channels and every `stride`-th pixel.
+    fn convolutions(self, inputs: i64, width: i64, stride: i64) -> Vec<Convolution> {
+        let outputs = self.outputs(width);
+        match self {
+            Inside::Basic => vec![
+                Convolution {
+                    stride,
+                    ..Convolution::plain(3, inputs, width)
+                },
+                Convolution::plain(3, width, outputs),
+            ],
+            Inside::Bottleneck { groups, group_width } => {
+                let inner = groups * group_width * width / 64;
+                vec![
+                    Convolution::plain(1, inputs, inner),
+                    Convolution {
+                        stride,
+                        groups,
+                        ..Convolution::plain(3, inner, inner)
+                    },
+                    Convolution::plain(1, inner, outputs),
+                ]
+            }
+        }
+    }
+}
+
+/// What goes around a block that changes the shape of its maps (He et al. 2016, §3.3); around others go the maps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shortcut {
+    /// Option A, without parameters: every second pixel in both axes, zero channels before and after.
+    Padding,
+    /// Option B: a 1×1 convolution with batch norm.
+    Projection {
+        /// Of the parameters: `<name>.0` is the convolution, `<name>.1` its batch norm.
+        name: &'static str,
+    },
+}
+
+/// Blocks of one width, one after the other.
+#[derive(Debug)]
+pub(crate) struct Stage(Vec<Block>);
+
+impl Stage {
+    /// `depth` blocks of `width` under `path`, the first of which takes `inputs` channels and every `stride`-th pixel.
+    pub(crate) fn new(path: &Path, blocks: Blocks, depth: i64, [inputs, width]: [i64; 2], stride: i64) -> Stage {
+        let block = |block| {
+            let (inputs, stride) = if block == 0 {
+                (inputs, stride)
+            } else {
+                (blocks.inside.outputs(width), 1)
+            };
+            Block::new(&(path / block), blocks, [inputs, width], stride)
+        };
+        Stage((0..depth).map(block).collect())
+    }
+
+    pub(crate) fn forward(&self, maps: Tensor, train: bool) -> Tensor {
+        self.0.iter().fold(maps, |maps, block| block.forward(&maps, train))
+    }
+}
+
+/// `relu(inside x + around x)`, where the last convolution inside has no ReLU of its own.
+#[derive(Debug)]
+struct Block {
+    inside: Vec<NormalizedConvolution>,
+    around: Around,
+}
+
+/// See [`Shortcut`].
+#[derive(Debug)]
+enum Around {
+    Maps,
+    Padded { channels_each_side: i64 },
+    Projected(NormalizedConvolution),
+}
+
+impl Block {
+    fn new(path: &Path, blocks: Blocks, [inputs, width]: [i64; 2], stride: i64) -> Block {
+        let convolutions = blocks.inside.convolutions(inputs, width, stride);
+        let inside = (1..).zip(convolutions).map(|(number, convolution)| {
+            let (kernel, norm) = (path / format!("conv{number}"), path / format!("bn{number}"));
+            NormalizedConvolution::new(&kernel, &norm, convolution, blocks.init)
+        });
+        Block {
+            inside: inside.collect(),
+            around: Around::new(path, blocks, [inputs, blocks.inside.outputs(width)], stride),
+        }
+    }
+
+    fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
+        let (last, others) = self.inside.split_last().expect("a block has two or three");
+        let inner = others
+            .iter()
+            .fold(maps.shallow_clone(), |maps, layer| layer.forward(&maps, train).relu_());
+        let mut outer = last.forward(&inner, train);
+        outer += self.around.forward(maps, train);
+        outer.relu_()
+    }
+}
+
+impl Around {
+    fn new(path: &Path, blocks: Blocks, [inputs, outputs]: [i64; 2], stride: i64) -> Around {
+        if inputs == outputs {
+            return Around::Maps;
+        }
+        match blocks.shortcut {
+            Shortcut::Padding => Around::Padded {
+                channels_each_side: (outputs - inputs) / 2,
+            },
+            Shortcut::Projection { name } => {
+                let path = path / name;
+                let convolution = Convolution {
+                    stride,
+                    ..Convolution::plain(1, inputs, outputs)
+                };
+                let projection = NormalizedConvolution::new(&(&path / 0), &(&path / 1), convolution, blocks.init);
+                Around::Projected(projection)
+            }
+        }
+    }
+
+    fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
+        match self {
+            Around::Maps => maps.shallow_clone(),
+            Around::Padded { channels_each_side } => {
+                let halved = maps.slice(2, None, None, 2).slice(3, None, None, 2);
+                halved.constant_pad_nd([0, 0, 0, 0, *channels_each_side, *channels_each_side])
+            }
+            Around::Projected(projection) => projection.forward(maps, train),
+        }
+    }
+}
