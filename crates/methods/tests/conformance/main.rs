@@ -2,6 +2,7 @@
 //! and gradients of `tests/fixtures/conformance`, which `scripts/conformance` derives without this workspace.
 
 mod augmentation;
+mod backbones;
 mod comparison;
 mod contrast;
 mod experts;
