@@ -9,7 +9,7 @@ use tch::nn::{ModuleT, Path};
 
 use crate::init::KernelInit;
 use crate::layers::{Convolution, NormalizedConvolution, pooled};
-use block::{Blocks, Inside, Shortcut, Stage};
+use block::{Blocks, Residual, Shortcut, Stage};
 
 pub(crate) use experts::{EXPERT_WIDTHS, branches, experts};
 
@@ -38,7 +38,7 @@ enum Stem {
 const CIFAR_WIDTHS: [i64; 3] = [16, 32, 64];
 
 const CIFAR_BLOCKS: Blocks = Blocks {
-    inside: Inside::Basic,
+    residual: Residual::Basic,
     shortcut: Shortcut::Padding,
     init: KernelInit::KaimingFanIn,
 };
@@ -70,7 +70,7 @@ pub(crate) const RESNET_18: Layout = Layout {
     stem: Stem::Small,
     stem_is_drawn_last: true,
     blocks: Blocks {
-        inside: Inside::Basic,
+        residual: Residual::Basic,
         shortcut: Shortcut::Projection { name: "shortcut" },
         init: KernelInit::Pytorch,
     },
@@ -84,7 +84,7 @@ pub(crate) const RESNET_10: Layout = Layout {
     stem: Stem::Large,
     stem_is_drawn_last: false,
     blocks: Blocks {
-        inside: Inside::Basic,
+        residual: Residual::Basic,
         shortcut: Shortcut::Projection { name: "downsample" },
         init: KernelInit::KaimingFanOut,
     },
@@ -95,7 +95,7 @@ pub(crate) const RESNET_10: Layout = Layout {
 /// For 224×224 images (He et al. 2016, Table 1), as torchvision's `resnet50`.
 pub(crate) const RESNET_50: Layout = Layout {
     blocks: Blocks {
-        inside: Inside::Bottleneck {
+        residual: Residual::Bottleneck {
             groups: 1,
             group_width: 64,
         },
@@ -114,7 +114,7 @@ pub(crate) const RESNET_152: Layout = Layout {
 /// For 224×224 images: 32 groups of 4 channels (Xie et al. 2017, Table 1), as torchvision's `resnext50_32x4d`.
 pub(crate) const RESNEXT_50: Layout = Layout {
     blocks: Blocks {
-        inside: Inside::Bottleneck {
+        residual: Residual::Bottleneck {
             groups: 32,
             group_width: 4,
         },
@@ -126,19 +126,19 @@ pub(crate) const RESNEXT_50: Layout = Layout {
 impl Layout {
     /// Width d of the features.
     pub(crate) const fn dimension(&self) -> i64 {
-        self.blocks.inside.outputs(self.widths[self.widths.len() - 1])
+        self.blocks.residual.outputs(self.widths[self.widths.len() - 1])
     }
 
     /// Builds the network under `path`, its parameters named as in torchvision (`layer1.0.conv1.weight`).
     pub(crate) fn build(&self, path: &Path) -> Resnet {
-        let stem = || Begin::new(path, self.stem, self.widths[0], self.blocks.init);
+        let stem = || StemLayer::new(path, self.stem, self.widths[0], self.blocks.init);
         let stages = || {
             let mut inputs = self.widths[0];
             let stages = (1..).zip(self.widths.iter().zip(self.depths));
             let stages = stages.map(|(number, (&width, &depth))| {
                 let (path, stride) = (path / format!("layer{number}"), if number == 1 { 1 } else { 2 });
                 let stage = Stage::new(&path, self.blocks, depth, [inputs, width], stride);
-                inputs = self.blocks.inside.outputs(width);
+                inputs = self.blocks.residual.outputs(width);
                 stage
             });
             stages.collect()
@@ -157,7 +157,7 @@ impl Layout {
 /// Images `[b, 3, h, w]` → features `[b, d]`, d the [`Layout::dimension`].
 #[derive(Debug)]
 pub(crate) struct Resnet {
-    stem: Begin,
+    stem: StemLayer,
     stages: Vec<Stage>,
 }
 
@@ -171,14 +171,14 @@ impl ModuleT for Resnet {
 
 /// See [`Stem`].
 #[derive(Debug)]
-struct Begin {
+struct StemLayer {
     convolution: NormalizedConvolution,
     stem: Stem,
 }
 
-impl Begin {
+impl StemLayer {
     /// With parameters `conv1.*` and `bn1.*` under `path`.
-    fn new(path: &Path, stem: Stem, width: i64, init: KernelInit) -> Begin {
+    fn new(path: &Path, stem: Stem, width: i64, init: KernelInit) -> StemLayer {
         let convolution = match stem {
             Stem::Small => Convolution::plain(3, 3, width),
             Stem::Large => Convolution {
@@ -186,7 +186,7 @@ impl Begin {
                 ..Convolution::plain(7, 3, width)
             },
         };
-        Begin {
+        StemLayer {
             convolution: NormalizedConvolution::new(&(path / "conv1"), &(path / "bn1"), convolution, init),
             stem,
         }

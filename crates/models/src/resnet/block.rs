@@ -1,4 +1,4 @@
-//! Blocks: a few convolutions, and a way around them.
+//! Residual blocks: a few convolutions, and a shortcut around them.
 
 use tch::Tensor;
 use tch::nn::Path;
@@ -9,14 +9,14 @@ use crate::layers::{Convolution, NormalizedConvolution};
 /// What the blocks of a network have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {
-    pub(crate) inside: Inside,
+    pub(crate) residual: Residual,
     pub(crate) shortcut: Shortcut,
     pub(crate) init: KernelInit,
 }
 
 /// Convolutions of a block, each with its batch norm, and ReLU between them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Inside {
+pub(crate) enum Residual {
     /// Two of 3×3 (He et al. 2016, Fig. 5, left).
     Basic,
     /// 1×1 to fewer channels, 3×3, and 1×1 to four times the stage's width (He et al. 2016, Fig. 5, right). The stride is
@@ -29,12 +29,12 @@ pub(crate) enum Inside {
     },
 }
 
-impl Inside {
+impl Residual {
     /// Channels after a block of a stage of `width`.
     pub(crate) const fn outputs(self, width: i64) -> i64 {
         match self {
-            Inside::Basic => width,
-            Inside::Bottleneck { .. } => 4 * width,
+            Residual::Basic => width,
+            Residual::Bottleneck { .. } => 4 * width,
         }
     }
 
@@ -42,14 +42,14 @@ impl Inside {
     fn convolutions(self, inputs: i64, width: i64, stride: i64) -> Vec<Convolution> {
         let outputs = self.outputs(width);
         match self {
-            Inside::Basic => vec![
+            Residual::Basic => vec![
                 Convolution {
                     stride,
                     ..Convolution::plain(3, inputs, width)
                 },
                 Convolution::plain(3, width, outputs),
             ],
-            Inside::Bottleneck { groups, group_width } => {
+            Residual::Bottleneck { groups, group_width } => {
                 let inner = groups * group_width * width / 64;
                 vec![
                     Convolution::plain(1, inputs, inner),
@@ -65,7 +65,7 @@ impl Inside {
     }
 }
 
-/// What goes around a block that changes the shape of its maps (He et al. 2016, §3.3); around others go the maps.
+/// Shortcut of a block that changes the shape of its maps (He et al. 2016, §3.3); of others it is the identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shortcut {
     /// Option A, without parameters: every second pixel in both axes, zero channels before and after.
@@ -88,7 +88,7 @@ impl Stage {
             let (inputs, stride) = if block == 0 {
                 (inputs, stride)
             } else {
-                (blocks.inside.outputs(width), 1)
+                (blocks.residual.outputs(width), 1)
             };
             Block::new(&(path / block), blocks, [inputs, width], stride)
         };
@@ -100,52 +100,52 @@ impl Stage {
     }
 }
 
-/// `relu(inside x + around x)`, where the last convolution inside has no ReLU of its own.
+/// `relu(residual x + shortcut x)`, where the last convolution of the residual has no ReLU of its own.
 #[derive(Debug)]
 struct Block {
-    inside: Vec<NormalizedConvolution>,
-    around: Around,
+    residual: Vec<NormalizedConvolution>,
+    shortcut: ShortcutLayer,
 }
 
 /// See [`Shortcut`].
 #[derive(Debug)]
-enum Around {
-    Maps,
+enum ShortcutLayer {
+    Identity,
     Padded { channels_each_side: i64 },
     Projected(NormalizedConvolution),
 }
 
 impl Block {
     fn new(path: &Path, blocks: Blocks, [inputs, width]: [i64; 2], stride: i64) -> Block {
-        let convolutions = blocks.inside.convolutions(inputs, width, stride);
-        let inside = (1..).zip(convolutions).map(|(number, convolution)| {
+        let convolutions = blocks.residual.convolutions(inputs, width, stride);
+        let residual = (1..).zip(convolutions).map(|(number, convolution)| {
             let (kernel, norm) = (path / format!("conv{number}"), path / format!("bn{number}"));
             NormalizedConvolution::new(&kernel, &norm, convolution, blocks.init)
         });
         Block {
-            inside: inside.collect(),
-            around: Around::new(path, blocks, [inputs, blocks.inside.outputs(width)], stride),
+            residual: residual.collect(),
+            shortcut: ShortcutLayer::new(path, blocks, [inputs, blocks.residual.outputs(width)], stride),
         }
     }
 
     fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
-        let (last, others) = self.inside.split_last().expect("a block has two or three");
+        let (last, others) = self.residual.split_last().expect("a block has two or three");
         let inner = others
             .iter()
             .fold(maps.shallow_clone(), |maps, layer| layer.forward(&maps, train).relu_());
         let mut outer = last.forward(&inner, train);
-        outer += self.around.forward(maps, train);
+        outer += self.shortcut.forward(maps, train);
         outer.relu_()
     }
 }
 
-impl Around {
-    fn new(path: &Path, blocks: Blocks, [inputs, outputs]: [i64; 2], stride: i64) -> Around {
+impl ShortcutLayer {
+    fn new(path: &Path, blocks: Blocks, [inputs, outputs]: [i64; 2], stride: i64) -> ShortcutLayer {
         if inputs == outputs {
-            return Around::Maps;
+            return ShortcutLayer::Identity;
         }
         match blocks.shortcut {
-            Shortcut::Padding => Around::Padded {
+            Shortcut::Padding => ShortcutLayer::Padded {
                 channels_each_side: (outputs - inputs) / 2,
             },
             Shortcut::Projection { name } => {
@@ -155,19 +155,19 @@ impl Around {
                     ..Convolution::plain(1, inputs, outputs)
                 };
                 let projection = NormalizedConvolution::new(&(&path / 0), &(&path / 1), convolution, blocks.init);
-                Around::Projected(projection)
+                ShortcutLayer::Projected(projection)
             }
         }
     }
 
     fn forward(&self, maps: &Tensor, train: bool) -> Tensor {
         match self {
-            Around::Maps => maps.shallow_clone(),
-            Around::Padded { channels_each_side } => {
+            ShortcutLayer::Identity => maps.shallow_clone(),
+            ShortcutLayer::Padded { channels_each_side } => {
                 let halved = maps.slice(2, None, None, 2).slice(3, None, None, 2);
                 halved.constant_pad_nd([0, 0, 0, 0, *channels_each_side, *channels_each_side])
             }
-            Around::Projected(projection) => projection.forward(maps, train),
+            ShortcutLayer::Projected(projection) => projection.forward(maps, train),
         }
     }
 }

@@ -4,7 +4,7 @@ use tch::Tensor;
 use tch::nn::{ModuleT, Path};
 
 use super::block::Stage;
-use super::{Begin, CIFAR_BLOCKS, CIFAR_WIDTHS, Stem};
+use super::{CIFAR_BLOCKS, CIFAR_WIDTHS, Stem, StemLayer};
 use crate::layers::pooled;
 
 /// The first stage is everybody's; the later ones are three quarters as wide as in one network alone, so that experts
@@ -49,8 +49,8 @@ pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts
     }
 }
 
-fn cifar_stem(path: &Path, width: i64) -> Begin {
-    Begin::new(path, Stem::Small, width, CIFAR_BLOCKS.init)
+fn cifar_stem(path: &Path, width: i64) -> StemLayer {
+    StemLayer::new(path, Stem::Small, width, CIFAR_BLOCKS.init)
 }
 
 fn cifar_stage(path: &Path, blocks: i64, inputs: i64, width: i64, stride: i64) -> Stage {
@@ -60,7 +60,7 @@ fn cifar_stage(path: &Path, blocks: i64, inputs: i64, width: i64, stride: i64) -
 /// See [`experts`] and [`branches`].
 #[derive(Debug)]
 pub(crate) struct ResnetExperts {
-    stem: Begin,
+    stem: StemLayer,
     shared: Vec<Stage>,
     experts: Vec<Vec<Stage>>,
     learn_on: LearnOn,
