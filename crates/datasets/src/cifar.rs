@@ -1,8 +1,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{IMAGE_BYTES, Records};
-use crate::{DataError, Loaded, cifar_pickle};
+use crate::download::{self, Archive, Progress};
+use crate::records::{IMAGE_BYTES, Loaded, Records};
+use crate::{DataError, cifar_pickle};
 
 /// CIFAR-10 or CIFAR-100 and the two layouts its files come in.
 pub(crate) struct Cifar {
@@ -14,10 +15,7 @@ pub(crate) struct Cifar {
 
 /// How a data set lies in files.
 pub(crate) struct Layout {
-    pub(crate) folder: &'static str,
-    /// File name of the official archive.
-    pub(crate) archive: &'static str,
-    pub(crate) archive_md5: &'static str,
+    pub(crate) archive: Archive,
     format: Format,
     train: Files,
     test: Files,
@@ -43,9 +41,12 @@ pub(crate) const CIFAR10: Cifar = Cifar {
     classes: 10,
     layouts: [
         Layout {
-            folder: "cifar-10-batches-bin",
-            archive: "cifar-10-binary.tar.gz",
-            archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
+            archive: Archive {
+                name: "cifar-10-binary.tar.gz",
+                md5: "c32a1d4ab5d03f1284b67883e8d87530",
+                folder: "cifar-10-batches-bin",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            },
             format: Format::Binary { label_bytes: 1 },
             train: Files {
                 split: "train",
@@ -65,9 +66,12 @@ pub(crate) const CIFAR10: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "cifar-10-batches-py",
-            archive: "cifar-10-python.tar.gz",
-            archive_md5: "c58f30108f718f92721af3b95e74349a",
+            archive: Archive {
+                name: "cifar-10-python.tar.gz",
+                md5: "c58f30108f718f92721af3b95e74349a",
+                folder: "cifar-10-batches-py",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            },
             format: Format::Pickle { label_key: "labels" },
             train: Files {
                 split: "train",
@@ -94,9 +98,12 @@ pub(crate) const CIFAR100: Cifar = Cifar {
     classes: 100,
     layouts: [
         Layout {
-            folder: "cifar-100-binary",
-            archive: "cifar-100-binary.tar.gz",
-            archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
+            archive: Archive {
+                name: "cifar-100-binary.tar.gz",
+                md5: "03b5dce01913d631647c71ecec9e9cb8",
+                folder: "cifar-100-binary",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+            },
             format: Format::Binary { label_bytes: 2 }, // the coarse label, then the fine one
             train: Files {
                 split: "train",
@@ -110,9 +117,12 @@ pub(crate) const CIFAR100: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "cifar-100-python",
-            archive: "cifar-100-python.tar.gz",
-            archive_md5: "eb9058c3a382ffc7106e4002c42a8d85",
+            archive: Archive {
+                name: "cifar-100-python.tar.gz",
+                md5: "eb9058c3a382ffc7106e4002c42a8d85",
+                folder: "cifar-100-python",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            },
             format: Format::Pickle {
                 label_key: "fine_labels",
             },
@@ -136,26 +146,41 @@ impl Cifar {
         let below = self
             .layouts
             .iter()
-            .map(|layout| (data_root.join(layout.folder), layout));
+            .map(|layout| (data_root.join(layout.archive.folder), layout));
         let itself = self.layouts.iter().map(|layout| (data_root.to_owned(), layout));
         below
             .chain(itself)
             .find(|(folder, layout)| layout.names().any(|name| folder.join(name).is_file()))
     }
 
-    /// The archive under `data_root` that somebody put there, and its layout.
-    pub(crate) fn archive_in(&self, data_root: &Path) -> Option<(PathBuf, &Layout)> {
-        let mut archives = self
-            .layouts
-            .iter()
-            .map(|layout| (data_root.join(layout.archive), layout));
-        archives.find(|(path, _)| path.is_file())
+    /// The archive of either layout that somebody put under `data_root`.
+    pub(crate) fn archive_in(&self, data_root: &Path) -> Option<&Archive> {
+        let mut archives = self.layouts.iter().map(|layout| &layout.archive);
+        archives.find(|archive| data_root.join(archive.name).is_file())
+    }
+
+    /// Makes sure that the files lie under `data_root`: does nothing if they do; unpacks an archive of either layout that
+    /// lies there; else downloads that of the first layout.
+    pub(crate) fn fetch(&self, data_root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+        let is_there = || self.locate(data_root).is_some();
+        if is_there() {
+            return Ok(());
+        }
+        if data_root.is_file() {
+            return Err(DataError::NotAFolder {
+                path: data_root.to_owned(),
+            });
+        }
+        match self.archive_in(data_root) {
+            Some(archive) => archive.unpack_from(&data_root.join(archive.name), data_root),
+            None => download::fetch(self.name, &self.layouts[0].archive, data_root, &is_there, progress),
+        }
     }
 
     /// Reads and checks both splits.
     pub(crate) fn read(&self, data_root: &Path) -> Result<Loaded, DataError> {
         // An archive without any of its files would bring us here without a folder; reading names the first one.
-        let unpacked = || (data_root.join(self.layouts[0].folder), &self.layouts[0]);
+        let unpacked = || (data_root.join(self.layouts[0].archive.folder), &self.layouts[0]);
         let (folder, layout) = self.locate(data_root).unwrap_or_else(unpacked);
         let split = |files| self.read_split(&folder, layout, files);
         let (train, test) = (split(&layout.train)?, split(&layout.test)?);
@@ -259,9 +284,12 @@ pub(crate) const TINY: Cifar = Cifar {
     classes: 2,
     layouts: [
         Layout {
-            folder: "tiny-bin",
-            archive: "tiny.tar.gz",
-            archive_md5: "not of any file",
+            archive: Archive {
+                name: "tiny.tar.gz",
+                md5: "not of any file",
+                folder: "tiny-bin",
+                url: "http://127.0.0.1:1/tiny.tar.gz",
+            },
             format: Format::Binary { label_bytes: 2 },
             train: Files {
                 split: "train",
@@ -275,9 +303,12 @@ pub(crate) const TINY: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "tiny-py",
-            archive: "tiny-python.tar.gz",
-            archive_md5: "not of any file",
+            archive: Archive {
+                name: "tiny-python.tar.gz",
+                md5: "not of any file",
+                folder: "tiny-py",
+                url: "http://127.0.0.1:1/tiny-python.tar.gz",
+            },
             format: Format::Pickle {
                 label_key: "fine_labels",
             },

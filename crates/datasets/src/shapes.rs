@@ -18,9 +18,8 @@
 //! exponential split of ratio 100 within 15 epochs; no method against imbalance was tried on them. The number of images was
 //! chosen so that the accuracy of cross-entropy differs little between seeds.
 
-use crate::Loaded;
-use crate::dataset::{IMAGE_BYTES, Records, SIDE};
 use crate::mersenne_twister::MersenneTwister;
+use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
 
 pub(crate) const CLASSES: i64 = 10;
 pub(crate) const TRAIN_IMAGES_PER_CLASS: u32 = 1000;
