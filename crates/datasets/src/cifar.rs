@@ -2,8 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::download::{self, Archive, Progress};
-use crate::records::{IMAGE_BYTES, Loaded, Records};
-use crate::{DataError, cifar_pickle};
+use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
+use crate::{DataError, Facts, Normalization, cifar_pickle};
 
 /// CIFAR-10 or CIFAR-100 and the two layouts its files come in.
 pub(crate) struct Cifar {
@@ -141,6 +141,18 @@ pub(crate) const CIFAR100: Cifar = Cifar {
 };
 
 impl Cifar {
+    /// Both data sets are balanced: every class has as many images as every other.
+    pub(crate) fn facts(&self) -> Facts {
+        let Layout { train, test, .. } = &self.layouts[0];
+        let of_each_class = |files: &Files| vec![files.images() as i64 / self.classes; self.classes as usize];
+        Facts {
+            train: of_each_class(train),
+            test: of_each_class(test),
+            side: SIDE as i64,
+            normalization: Normalization::CIFAR,
+        }
+    }
+
     /// The folder under `data_root` with the files, or `data_root` itself, and their layout.
     pub(crate) fn locate(&self, data_root: &Path) -> Option<(PathBuf, &Layout)> {
         let below = self
@@ -182,13 +194,21 @@ impl Cifar {
         // An archive without any of its files would bring us here without a folder; reading names the first one.
         let unpacked = || (data_root.join(self.layouts[0].archive.folder), &self.layouts[0]);
         let (folder, layout) = self.locate(data_root).unwrap_or_else(unpacked);
-        let split = |files| self.read_split(&folder, layout, files);
-        let (train, test) = (split(&layout.train)?, split(&layout.test)?);
+        let facts = self.facts();
+        let split = |files, expected: &[i64]| self.read_split(&folder, layout, files, expected);
+        let (train, test) = (split(&layout.train, &facts.train)?, split(&layout.test, &facts.test)?);
         Ok(Loaded::new(train, test, self.classes, folder.display().to_string()))
     }
 
-    fn read_split(&self, folder: &Path, layout: &Layout, files: &Files) -> Result<Records, DataError> {
-        let total = files.records * files.names.len();
+    /// Reads a split, which has `expected` images of each class.
+    fn read_split(
+        &self,
+        folder: &Path,
+        layout: &Layout,
+        files: &Files,
+        expected: &[i64],
+    ) -> Result<Records, DataError> {
+        let total = files.images();
         let mut records = Records {
             labels: Vec::with_capacity(total),
             pixels: Vec::with_capacity(total * IMAGE_BYTES),
@@ -196,11 +216,10 @@ impl Cifar {
         for name in files.names {
             self.read_file(&folder.join(name), layout.format, files.records, &mut records)?;
         }
-        // Both data sets are balanced, which finds files that are whole and yet not what they should be.
-        let expected = (total as i64) / self.classes;
-        let mut counts = vec![0; self.classes as usize];
+        // This finds files that are whole and yet not what they should be.
+        let mut counts = vec![0; expected.len()];
         records.labels.iter().for_each(|&label| counts[label as usize] += 1);
-        match counts.iter().position(|&count| count != expected) {
+        match (0..counts.len()).find(|&class| counts[class] != expected[class]) {
             None => Ok(records),
             Some(class) => Err(DataError::WrongClassCount {
                 folder: folder.to_owned(),
@@ -208,7 +227,7 @@ impl Cifar {
                 split: files.split,
                 class,
                 found: counts[class],
-                expected,
+                expected: expected[class],
             }),
         }
     }
@@ -274,6 +293,13 @@ impl Cifar {
 impl Layout {
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.train.names.iter().chain(self.test.names).copied()
+    }
+}
+
+impl Files {
+    /// Images of all files together.
+    fn images(&self) -> usize {
+        self.records * self.names.len()
     }
 }
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cifar::{CIFAR10, CIFAR100, Cifar};
 use crate::records::Loaded;
-use crate::{DataError, Normalization, Progress, shapes};
+use crate::{DataError, Facts, Progress, shapes};
 
-/// A balanced data set with a training and a test split.
+/// A data set with a training and a test split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dataset {
@@ -32,29 +32,12 @@ impl Dataset {
         }
     }
 
-    /// Number of classes.
-    pub fn classes(self) -> i64 {
+    /// What is known of it without reading its files.
+    pub fn facts(self) -> Facts {
         match self {
-            Dataset::Cifar10 => 10,
-            Dataset::Cifar100 => 100,
-            Dataset::Shapes => shapes::CLASSES,
-        }
-    }
-
-    /// Training images of every class.
-    pub fn images_per_class(self) -> i64 {
-        match self {
-            Dataset::Cifar10 => 5000,
-            Dataset::Cifar100 => 500,
-            Dataset::Shapes => shapes::TRAIN_IMAGES_PER_CLASS.into(),
-        }
-    }
-
-    /// The constants its images are normalised with.
-    pub fn normalization(self) -> Normalization {
-        match self {
-            Dataset::Cifar10 | Dataset::Cifar100 => Normalization::CIFAR,
-            Dataset::Shapes => Normalization::SHAPES,
+            Dataset::Cifar10 => CIFAR10.facts(),
+            Dataset::Cifar100 => CIFAR100.facts(),
+            Dataset::Shapes => shapes::facts(),
         }
     }
 
@@ -130,6 +113,30 @@ mod tests {
             assert_eq!(toml::from_str::<Grid>(&text).unwrap(), Grid { dataset });
         }
         assert!(toml::from_str::<Grid>("dataset = 'cifar-10'").is_err());
+    }
+
+    #[test]
+    fn facts_are_those_of_the_loaded_images() {
+        let (facts, loaded) = (Dataset::Shapes.facts(), Dataset::Shapes.load(None).unwrap());
+        assert_eq!(facts.train, loaded.train.class_counts());
+        assert_eq!(facts.test, loaded.test.class_counts());
+        assert_eq!(
+            loaded.train.images.size()[1..],
+            [3, facts.side, facts.side],
+            "height and width"
+        );
+    }
+
+    #[test]
+    fn facts_of_cifar_are_the_published_ones() {
+        for (dataset, classes, train, test) in [(Dataset::Cifar10, 10, 5000, 1000), (Dataset::Cifar100, 100, 500, 100)]
+        {
+            let facts = dataset.facts();
+            assert_eq!(
+                (facts.train, facts.test, facts.side),
+                (vec![train; classes], vec![test; classes], 32)
+            );
+        }
     }
 
     #[test]

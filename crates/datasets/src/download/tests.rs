@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 use tar::EntryType;
 
 use super::*;
-use crate::cifar::{Cifar, TINY};
 use crate::cifar::tests::{tiny_files, tiny_pickles};
+use crate::cifar::{Cifar, TINY};
 use crate::unpack::tests::archive_of;
 
 /// What the server does with one request.
@@ -205,9 +205,7 @@ fn archive_put_there_by_hand_is_checked_unpacked_and_kept() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("tiny.tar.gz");
     fs::write(&path, &archive[1..]).unwrap();
-    let message = cifar.fetch(root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("{}: MD5 is ", path.display())),
         "{message}"
@@ -224,9 +222,7 @@ fn an_archive_of_pickles_put_there_by_hand_is_used_as_well() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("tiny-python.tar.gz");
     fs::write(&path, &archive[1..]).unwrap();
-    let message = cifar.fetch(root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("{}: MD5 is ", path.display())),
         "{message}"
@@ -243,9 +239,7 @@ fn a_file_in_place_of_the_folder_is_named_with_the_folder_it_lies_in() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("tiny.tar.gz");
     fs::write(&path, archive).unwrap();
-    let message = cifar.fetch(&path, &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(&path, &mut |_| {}).unwrap_err().to_string();
     let expected = format!(
         "{}: a file, not a folder; name the folder that has the data set, such as {}, with `--data` or LONGTAIL_DATA",
         path.display(),
@@ -258,9 +252,7 @@ fn a_file_in_place_of_the_folder_is_named_with_the_folder_it_lies_in() {
 fn without_a_server_the_error_says_what_to_put_where() {
     let (cifar, _) = tiny();
     let root = tempfile::tempdir().unwrap();
-    let message = cifar.fetch(root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     let folder = root.path().display();
     let start = format!("tiny: no files in {folder} and cannot download http://127.0.0.1:1/tiny.tar.gz (");
     assert!(message.starts_with(&start), "{message}");

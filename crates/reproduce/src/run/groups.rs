@@ -40,7 +40,7 @@ impl GroupsByIndex {
             let accuracies: Vec<f64> = group.iter().filter_map(accuracy).collect();
             (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
         };
-        let Shots { many, medium, few } = Shots::by_index(run.dataset.classes() as usize);
+        let Shots { many, medium, few } = Shots::by_index(run.dataset.facts().classes() as usize);
         Ok(GroupsByIndex {
             many: mean_over(many),
             medium: mean_over(medium),
@@ -54,7 +54,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::grid::{Grid, Options};
+    use crate::grid::{Grid, Options, Ratio};
     use crate::results::find;
     use crate::tables::collect::tests::outcome;
 
@@ -62,7 +62,11 @@ mod tests {
     fn a_run_of_an_older_version_gets_its_groups_from_its_confusion_matrix() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml");
         let grid = Grid::load(&path).expect("a sound grid");
-        let (methods, seeds, imbalance) = (Some(vec!["ce".to_owned()]), Some(vec![0, 1]), Some(vec![100.0]));
+        let (methods, seeds, imbalance) = (
+            Some(vec!["ce".to_owned()]),
+            Some(vec![0, 1]),
+            Some(vec![Ratio::Number(100.0)]),
+        );
         let options = Options {
             seeds,
             methods,

@@ -46,7 +46,7 @@ impl Finished<'_> {
             method: run.name.clone(),
             dataset: run.dataset.name().into(),
             protocol: run.protocol.name().into(),
-            imbalance: run.imbalance.to_string().split(' ').next().unwrap_or_default().into(),
+            imbalance: run.imbalance.kind().into(),
             ratio: run.imbalance.ratio(),
             seed: run.seed,
             backbone: run.recipe.backbone.name().into(),
