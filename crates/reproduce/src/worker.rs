@@ -19,7 +19,6 @@ use tch::Kind;
 
 use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
-use crate::run::groups::GroupsByIndex;
 use crate::run::message::Message;
 use crate::run::metrics;
 use crate::run::settings::Asked;
@@ -129,7 +128,6 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let finished = Finished {
         model: &model,
         measured,
-        groups: GroupsByIndex::of(&run, &run_dir)?,
         scores,
         train: &evaluated(train),
         data: &data,
