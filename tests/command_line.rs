@@ -215,7 +215,10 @@ fn misspelt_verbs_and_numbers_out_of_range_are_refused_with_the_remedy() {
             "grid grid has no imbalance of ratio `NaN`; it has 400",
         ),
         ("--imbalance -1", "grid grid has no imbalance of ratio `-1`; it has 400"),
-        ("--imbalance many", "`many` is no ratio; say a number such as 100"),
+        (
+            "--imbalance many",
+            "`many` is no ratio; say a number such as 100, or natural",
+        ),
         (
             "--methods nc-dwr",
             "it has ce, nc-drw, nc-drw-crt; did you mean `nc-drw`?",

@@ -20,6 +20,38 @@ pub(crate) fn outcome(sandbox: &Sandbox, run_dir: &str) -> serde_json::Value {
 }
 
 #[test]
+fn a_data_set_as_it_is_has_no_ratio_in_outcome_and_tables() {
+    let sandbox = Sandbox::with(
+        "imbalance = [{ exponential = { ratio = 400 } }]",
+        "imbalance = [\"natural\"]",
+    );
+    // All but 20 images of each class are held out, for time.
+    let options = ["--methods", "ce", "--imbalance", "natural", "--validation", "980"];
+    sandbox.run(&options).succeeded();
+    let [run_dir] = &entries(&sandbox.path("out/runs"))[..] else {
+        panic!("one run")
+    };
+    assert!(run_dir.starts_with("ce.natural.s0."), "{run_dir}");
+    let outcome = outcome(&sandbox, &format!("out/runs/{run_dir}"));
+    assert_eq!(
+        (&outcome["imbalance"], &outcome["ratio"]),
+        (&"natural".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(outcome["train_images"], 200);
+    let command = outcome["command"].as_str().expect("a text");
+    assert!(command.contains(" --imbalance natural "), "{command}");
+    assert!(
+        sandbox.read("out/summary.csv").contains("\nce,natural,,"),
+        "an empty field"
+    );
+    let summary = sandbox.read("out/summary.md");
+    assert!(
+        summary.contains("Training splits: natural (200 images, split `"),
+        "{summary}"
+    );
+}
+
+#[test]
 fn a_grid_runs_once_and_ends_in_tables_that_can_be_made_again() {
     let sandbox = Sandbox::new(TINY);
     let first = sandbox.run(&[]).succeeded();

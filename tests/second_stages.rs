@@ -87,6 +87,10 @@ fn every_finished_run_is_scored_beside_accuracy() {
     let cells = || [("label"), ("prediction"), ("samples")].map(|name| column(&confusion, name));
     let [labels, predictions, samples] = cells();
     let samples: Vec<f64> = samples.iter().map(|value| value.parse().expect("a number")).collect();
+    assert!(
+        samples.iter().all(|&samples| samples > 0.0),
+        "only cells that hold samples"
+    );
     let correct: f64 = (0..samples.len())
         .filter(|&cell| labels[cell] == predictions[cell])
         .map(|cell| samples[cell])

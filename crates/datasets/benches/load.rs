@@ -36,7 +36,7 @@ fn main() -> std::io::Result<()> {
     criterion.bench_function("select-cifar10-lt", |bencher| {
         bencher.iter(|| {
             let counts = Imbalance::Exponential { ratio: 100.0 }
-                .class_counts(5000, 10)
+                .class_counts(&train.class_counts())
                 .expect("no class is empty");
             let indices = Selection::default().select(&labels, &counts).expect("enough images");
             black_box(train.select(&indices))

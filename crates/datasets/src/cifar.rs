@@ -1,8 +1,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{IMAGE_BYTES, Records};
-use crate::{DataError, Loaded, cifar_pickle};
+use crate::download::{self, Archive, Progress};
+use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
+use crate::{DataError, Facts, Normalization, cifar_pickle};
 
 /// CIFAR-10 or CIFAR-100 and the two layouts its files come in.
 pub(crate) struct Cifar {
@@ -14,10 +15,7 @@ pub(crate) struct Cifar {
 
 /// How a data set lies in files.
 pub(crate) struct Layout {
-    pub(crate) folder: &'static str,
-    /// File name of the official archive.
-    pub(crate) archive: &'static str,
-    pub(crate) archive_md5: &'static str,
+    pub(crate) archive: Archive,
     format: Format,
     train: Files,
     test: Files,
@@ -43,9 +41,12 @@ pub(crate) const CIFAR10: Cifar = Cifar {
     classes: 10,
     layouts: [
         Layout {
-            folder: "cifar-10-batches-bin",
-            archive: "cifar-10-binary.tar.gz",
-            archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
+            archive: Archive {
+                name: "cifar-10-binary.tar.gz",
+                md5: "c32a1d4ab5d03f1284b67883e8d87530",
+                folder: "cifar-10-batches-bin",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            },
             format: Format::Binary { label_bytes: 1 },
             train: Files {
                 split: "train",
@@ -65,9 +66,12 @@ pub(crate) const CIFAR10: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "cifar-10-batches-py",
-            archive: "cifar-10-python.tar.gz",
-            archive_md5: "c58f30108f718f92721af3b95e74349a",
+            archive: Archive {
+                name: "cifar-10-python.tar.gz",
+                md5: "c58f30108f718f92721af3b95e74349a",
+                folder: "cifar-10-batches-py",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            },
             format: Format::Pickle { label_key: "labels" },
             train: Files {
                 split: "train",
@@ -94,9 +98,12 @@ pub(crate) const CIFAR100: Cifar = Cifar {
     classes: 100,
     layouts: [
         Layout {
-            folder: "cifar-100-binary",
-            archive: "cifar-100-binary.tar.gz",
-            archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
+            archive: Archive {
+                name: "cifar-100-binary.tar.gz",
+                md5: "03b5dce01913d631647c71ecec9e9cb8",
+                folder: "cifar-100-binary",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+            },
             format: Format::Binary { label_bytes: 2 }, // the coarse label, then the fine one
             train: Files {
                 split: "train",
@@ -110,9 +117,12 @@ pub(crate) const CIFAR100: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "cifar-100-python",
-            archive: "cifar-100-python.tar.gz",
-            archive_md5: "eb9058c3a382ffc7106e4002c42a8d85",
+            archive: Archive {
+                name: "cifar-100-python.tar.gz",
+                md5: "eb9058c3a382ffc7106e4002c42a8d85",
+                folder: "cifar-100-python",
+                url: "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            },
             format: Format::Pickle {
                 label_key: "fine_labels",
             },
@@ -131,39 +141,74 @@ pub(crate) const CIFAR100: Cifar = Cifar {
 };
 
 impl Cifar {
+    /// Both data sets are balanced: every class has as many images as every other.
+    pub(crate) fn facts(&self) -> Facts {
+        let Layout { train, test, .. } = &self.layouts[0];
+        let of_each_class = |files: &Files| vec![files.images() as i64 / self.classes; self.classes as usize];
+        Facts {
+            train: of_each_class(train),
+            test: of_each_class(test),
+            side: SIDE as i64,
+            normalization: Normalization::CIFAR,
+        }
+    }
+
     /// The folder under `data_root` with the files, or `data_root` itself, and their layout.
     pub(crate) fn locate(&self, data_root: &Path) -> Option<(PathBuf, &Layout)> {
         let below = self
             .layouts
             .iter()
-            .map(|layout| (data_root.join(layout.folder), layout));
+            .map(|layout| (data_root.join(layout.archive.folder), layout));
         let itself = self.layouts.iter().map(|layout| (data_root.to_owned(), layout));
         below
             .chain(itself)
             .find(|(folder, layout)| layout.names().any(|name| folder.join(name).is_file()))
     }
 
-    /// The archive under `data_root` that somebody put there, and its layout.
-    pub(crate) fn archive_in(&self, data_root: &Path) -> Option<(PathBuf, &Layout)> {
-        let mut archives = self
-            .layouts
-            .iter()
-            .map(|layout| (data_root.join(layout.archive), layout));
-        archives.find(|(path, _)| path.is_file())
+    /// The archive of either layout that somebody put under `data_root`.
+    pub(crate) fn archive_in(&self, data_root: &Path) -> Option<&Archive> {
+        let mut archives = self.layouts.iter().map(|layout| &layout.archive);
+        archives.find(|archive| data_root.join(archive.name).is_file())
+    }
+
+    /// Makes sure that the files lie under `data_root`: does nothing if they do; unpacks an archive of either layout that
+    /// lies there; else downloads that of the first layout.
+    pub(crate) fn fetch(&self, data_root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+        let is_there = || self.locate(data_root).is_some();
+        if is_there() {
+            return Ok(());
+        }
+        if data_root.is_file() {
+            return Err(DataError::NotAFolder {
+                path: data_root.to_owned(),
+            });
+        }
+        match self.archive_in(data_root) {
+            Some(archive) => archive.unpack_from(&data_root.join(archive.name), data_root),
+            None => download::fetch(self.name, &self.layouts[0].archive, data_root, &is_there, progress),
+        }
     }
 
     /// Reads and checks both splits.
     pub(crate) fn read(&self, data_root: &Path) -> Result<Loaded, DataError> {
         // An archive without any of its files would bring us here without a folder; reading names the first one.
-        let unpacked = || (data_root.join(self.layouts[0].folder), &self.layouts[0]);
+        let unpacked = || (data_root.join(self.layouts[0].archive.folder), &self.layouts[0]);
         let (folder, layout) = self.locate(data_root).unwrap_or_else(unpacked);
-        let split = |files| self.read_split(&folder, layout, files);
-        let (train, test) = (split(&layout.train)?, split(&layout.test)?);
+        let facts = self.facts();
+        let split = |files, expected: &[i64]| self.read_split(&folder, layout, files, expected);
+        let (train, test) = (split(&layout.train, &facts.train)?, split(&layout.test, &facts.test)?);
         Ok(Loaded::new(train, test, self.classes, folder.display().to_string()))
     }
 
-    fn read_split(&self, folder: &Path, layout: &Layout, files: &Files) -> Result<Records, DataError> {
-        let total = files.records * files.names.len();
+    /// Reads a split, which has `expected` images of each class.
+    fn read_split(
+        &self,
+        folder: &Path,
+        layout: &Layout,
+        files: &Files,
+        expected: &[i64],
+    ) -> Result<Records, DataError> {
+        let total = files.images();
         let mut records = Records {
             labels: Vec::with_capacity(total),
             pixels: Vec::with_capacity(total * IMAGE_BYTES),
@@ -171,11 +216,10 @@ impl Cifar {
         for name in files.names {
             self.read_file(&folder.join(name), layout.format, files.records, &mut records)?;
         }
-        // Both data sets are balanced, which finds files that are whole and yet not what they should be.
-        let expected = (total as i64) / self.classes;
-        let mut counts = vec![0; self.classes as usize];
+        // This finds files that are whole and yet not what they should be.
+        let mut counts = vec![0; expected.len()];
         records.labels.iter().for_each(|&label| counts[label as usize] += 1);
-        match counts.iter().position(|&count| count != expected) {
+        match (0..counts.len()).find(|&class| counts[class] != expected[class]) {
             None => Ok(records),
             Some(class) => Err(DataError::WrongClassCount {
                 folder: folder.to_owned(),
@@ -183,7 +227,7 @@ impl Cifar {
                 split: files.split,
                 class,
                 found: counts[class],
-                expected,
+                expected: expected[class],
             }),
         }
     }
@@ -252,6 +296,13 @@ impl Layout {
     }
 }
 
+impl Files {
+    /// Images of all files together.
+    fn images(&self) -> usize {
+        self.records * self.names.len()
+    }
+}
+
 /// Two classes; two training files of two records, one test file of two.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) const TINY: Cifar = Cifar {
@@ -259,9 +310,12 @@ pub(crate) const TINY: Cifar = Cifar {
     classes: 2,
     layouts: [
         Layout {
-            folder: "tiny-bin",
-            archive: "tiny.tar.gz",
-            archive_md5: "not of any file",
+            archive: Archive {
+                name: "tiny.tar.gz",
+                md5: "not of any file",
+                folder: "tiny-bin",
+                url: "http://127.0.0.1:1/tiny.tar.gz",
+            },
             format: Format::Binary { label_bytes: 2 },
             train: Files {
                 split: "train",
@@ -275,9 +329,12 @@ pub(crate) const TINY: Cifar = Cifar {
             },
         },
         Layout {
-            folder: "tiny-py",
-            archive: "tiny-python.tar.gz",
-            archive_md5: "not of any file",
+            archive: Archive {
+                name: "tiny-python.tar.gz",
+                md5: "not of any file",
+                folder: "tiny-py",
+                url: "http://127.0.0.1:1/tiny-python.tar.gz",
+            },
             format: Format::Pickle {
                 label_key: "fine_labels",
             },

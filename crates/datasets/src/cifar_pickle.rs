@@ -1,5 +1,5 @@
-use crate::dataset::{IMAGE_BYTES, Records};
 use crate::pickle::{Pickle, Value};
+use crate::records::{IMAGE_BYTES, Records};
 
 /// Reads one batch of the Python layout: a pickled dictionary with a list of labels and a NumPy array of images.
 ///

@@ -2,13 +2,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use tch::Tensor;
 
 use crate::cifar::{CIFAR10, CIFAR100, Cifar};
-use crate::{DataError, Normalization, Progress, Split, download, shapes};
+use crate::records::Loaded;
+use crate::{DataError, Facts, Progress, shapes};
 
-/// A balanced data set with a training and a test split.
+/// A data set with a training and a test split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dataset {
@@ -18,21 +17,6 @@ pub enum Dataset {
     Cifar100,
     /// Procedural images made in the process: 1000 + 200 images of 32×32 in each of 10 classes.
     Shapes,
-}
-
-/// A data set in memory.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The balanced training split, in the order of its files.
-    pub train: Split,
-    /// The test split.
-    pub test: Split,
-    /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of images and
-    /// the labels as 64-bit little-endian integers, and the pixels. The layout of the files does not enter: the same
-    /// images in the same order have the same digest.
-    pub digest: String,
-    /// Where the images come from, for people to read.
-    pub source: String,
 }
 
 impl Dataset {
@@ -48,27 +32,13 @@ impl Dataset {
         }
     }
 
-    /// Number of classes.
-    pub fn classes(self) -> i64 {
+    /// What is known of it without reading its files.
+    pub fn facts(self) -> Facts {
         match self {
-            Dataset::Cifar10 => 10,
-            Dataset::Cifar100 => 100,
-            Dataset::Shapes => shapes::CLASSES,
+            Dataset::Cifar10 => CIFAR10.facts(),
+            Dataset::Cifar100 => CIFAR100.facts(),
+            Dataset::Shapes => shapes::facts(),
         }
-    }
-
-    /// Training images of every class.
-    pub fn images_per_class(self) -> i64 {
-        match self {
-            Dataset::Cifar10 => 5000,
-            Dataset::Cifar100 => 500,
-            Dataset::Shapes => shapes::TRAIN_IMAGES_PER_CLASS.into(),
-        }
-    }
-
-    /// The constants its images are normalised with.
-    pub fn normalization(self) -> Normalization {
-        Normalization::of(self)
     }
 
     /// Makes sure that the data set's files are there, downloading the official archive if they are not.
@@ -80,7 +50,7 @@ impl Dataset {
     /// If the archive cannot be downloaded, is not the official one, or cannot be unpacked.
     pub fn fetch(self, data_root: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
         match self.cifar() {
-            Some(cifar) => download::fetch(cifar, download::OFFICIAL, &data_folder(data_root), progress),
+            Some(cifar) => cifar.fetch(&data_folder(data_root), progress),
             None => Ok(()),
         }
     }
@@ -127,56 +97,6 @@ pub(crate) fn data_folder(asked: Option<&Path>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("data"))
 }
 
-/// Images of one size as plain bytes, on their way from a file or a generator to a [`Split`].
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Records {
-    /// Class numbers, `[n]`.
-    pub(crate) labels: Vec<i64>,
-    /// Pixels, `[n, 3, SIDE, SIDE]`.
-    pub(crate) pixels: Vec<u8>,
-}
-
-/// Height and width of every image so far.
-pub(crate) const SIDE: usize = 32;
-/// Bytes of an image: a plane of bytes for each colour.
-pub(crate) const IMAGE_BYTES: usize = 3 * SIDE * SIDE;
-
-impl Records {
-    fn add_to(&self, digest: &mut Sha256) {
-        digest.update((self.labels.len() as u64).to_le_bytes());
-        digest.update(
-            self.labels
-                .iter()
-                .flat_map(|label| label.to_le_bytes())
-                .collect::<Vec<u8>>(),
-        );
-        digest.update(&self.pixels);
-    }
-
-    fn into_split(self, classes: i64) -> Split {
-        let side = SIDE as i64;
-        Split {
-            images: Tensor::from_slice(&self.pixels).view([-1, 3, side, side]),
-            labels: Tensor::from_slice(&self.labels),
-            classes,
-        }
-    }
-}
-
-impl Loaded {
-    pub(crate) fn new(train: Records, test: Records, classes: i64, source: String) -> Self {
-        let mut digest = Sha256::new();
-        train.add_to(&mut digest);
-        test.add_to(&mut digest);
-        Loaded {
-            train: train.into_split(classes),
-            test: test.into_split(classes),
-            digest: format!("{:x}", digest.finalize()),
-            source,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,21 +116,27 @@ mod tests {
     }
 
     #[test]
-    fn order_of_images_and_place_of_the_split_enter_the_digest() {
-        let record = |label, pixel| Records {
-            labels: vec![label],
-            pixels: vec![pixel; IMAGE_BYTES],
-        };
-        let both = |first: Records, second: Records| Records {
-            labels: [first.labels, second.labels].concat(),
-            pixels: [first.pixels, second.pixels].concat(),
-        };
-        let digest = |train, test| Loaded::new(train, test, 2, String::new()).digest;
-        let forth = digest(both(record(0, 1), record(0, 2)), record(1, 3));
-        let back = digest(both(record(0, 2), record(0, 1)), record(1, 3));
-        let elsewhere = digest(record(0, 1), both(record(0, 2), record(1, 3)));
-        assert_ne!(forth, back);
-        assert_ne!(forth, elsewhere);
+    fn facts_are_those_of_the_loaded_images() {
+        let (facts, loaded) = (Dataset::Shapes.facts(), Dataset::Shapes.load(None).unwrap());
+        assert_eq!(facts.train, loaded.train.class_counts());
+        assert_eq!(facts.test, loaded.test.class_counts());
+        assert_eq!(
+            loaded.train.images.size()[1..],
+            [3, facts.side, facts.side],
+            "height and width"
+        );
+    }
+
+    #[test]
+    fn facts_of_cifar_are_the_published_ones() {
+        for (dataset, classes, train, test) in [(Dataset::Cifar10, 10, 5000, 1000), (Dataset::Cifar100, 100, 500, 100)]
+        {
+            let facts = dataset.facts();
+            assert_eq!(
+                (facts.train, facts.test, facts.side),
+                (vec![train; classes], vec![test; classes], 32)
+            );
+        }
     }
 
     #[test]

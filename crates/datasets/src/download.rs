@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,11 +7,7 @@ use md5::{Digest, Md5};
 use ureq::http::{Response, StatusCode, header};
 
 use crate::DataError;
-use crate::cifar::{Cifar, Layout};
 use crate::unpack::unpack;
-
-/// Where the official archives lie.
-pub(crate) const OFFICIAL: &str = "https://www.cs.toronto.edu/~kriz/";
 
 /// No official archive is larger than 171 MB.
 const LARGEST_ARCHIVE: u64 = 256 << 20;
@@ -27,32 +23,55 @@ pub struct Progress<'a> {
     pub total: Option<u64>,
 }
 
-/// Makes sure that the files of `cifar` lie under `data_root`: nothing is done if they do; an archive of either layout lying there
-/// is unpacked; else that of the first layout is downloaded from below `base_url`, going on where an earlier attempt was interrupted.
+/// An archive that a data set is published in.
+pub(crate) struct Archive {
+    /// File name.
+    pub(crate) name: &'static str,
+    /// MD5 of the file, in lowercase hexadecimal.
+    pub(crate) md5: &'static str,
+    /// The folder that all its entries lie in.
+    pub(crate) folder: &'static str,
+    /// Where the file is downloaded from.
+    pub(crate) url: &'static str,
+}
+
+impl Archive {
+    /// Checks the file at `path` and unpacks it below `data_root`.
+    pub(crate) fn unpack_from(&self, path: &Path, data_root: &Path) -> Result<(), DataError> {
+        let mut file = File::open(path).map_err(DataError::read(path))?;
+        self.verify(&mut file, path)?;
+        unpack(&mut file, path, data_root, self.folder)
+    }
+
+    /// Checks the MD5 of `file` and rewinds it.
+    fn verify(&self, file: &mut File, path: &Path) -> Result<(), DataError> {
+        let mut digest = Md5::new();
+        file.rewind().map_err(DataError::read(path))?;
+        io::copy(file, &mut digest).map_err(DataError::read(path))?;
+        let found = format!("{:x}", digest.finalize());
+        if found != self.md5 {
+            return Err(DataError::WrongDigest {
+                path: path.to_owned(),
+                found,
+                expected: self.md5,
+            });
+        }
+        file.rewind().map_err(DataError::read(path))
+    }
+}
+
+/// Downloads the `archive` of `dataset` and unpacks it below `data_root`, going on where an earlier attempt was interrupted.
 ///
-/// Of several processes that fetch at once, one downloads and the others wait for it.
+/// Of several processes that fetch at once, one downloads and the others wait for it, and then find that it `is_there`.
 pub(crate) fn fetch(
-    cifar: &Cifar,
-    base_url: &str,
+    dataset: &'static str,
+    archive: &Archive,
     data_root: &Path,
+    is_there: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), DataError> {
-    if cifar.locate(data_root).is_some() {
-        return Ok(());
-    }
-    if data_root.is_file() {
-        return Err(DataError::NotAFolder {
-            path: data_root.to_owned(),
-        });
-    }
-    if let Some((path, layout)) = cifar.archive_in(data_root) {
-        let mut archive = File::open(&path).map_err(DataError::read(&path))?;
-        verify(layout, &mut archive, &path)?;
-        return unpack(&mut archive, &path, data_root, layout.folder);
-    }
-    let layout = &cifar.layouts[0];
     fs::create_dir_all(data_root).map_err(DataError::write(data_root))?;
-    let part = data_root.join(format!("{}.part", layout.archive));
+    let part = data_root.join(format!("{}.part", archive.name));
     let mut file = File::options()
         .read(true)
         .append(true)
@@ -60,17 +79,16 @@ pub(crate) fn fetch(
         .open(&part)
         .map_err(DataError::write(&part))?;
     file.lock().map_err(DataError::write(&part))?;
-    if cifar.locate(data_root).is_none() {
+    if !is_there() {
         let transfer = Transfer {
-            dataset: cifar.name,
-            archive: layout.archive,
+            dataset,
+            archive,
             data_root,
             part: &part,
-            url: format!("{base_url}{}", layout.archive),
         };
         transfer
             .run(&mut file, progress)
-            .and_then(|()| verify(layout, &mut file, &part))
+            .and_then(|()| archive.verify(&mut file, &part))
             .inspect_err(|error| {
                 let empty = file.metadata().is_ok_and(|part| part.len() == 0);
                 if empty || matches!(error, DataError::WrongDigest { .. }) {
@@ -78,7 +96,7 @@ pub(crate) fn fetch(
                     fs::remove_file(&part).ok();
                 }
             })?;
-        unpack(&mut file, &part, data_root, layout.folder)?;
+        unpack(&mut file, &part, data_root, archive.folder)?;
     }
     match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::write(&part)(error)),
@@ -89,10 +107,9 @@ pub(crate) fn fetch(
 /// One archive on its way into a partial file.
 struct Transfer<'a> {
     dataset: &'static str,
-    archive: &'static str,
+    archive: &'a Archive,
     data_root: &'a Path,
     part: &'a Path,
-    url: String,
 }
 
 /// What the server is about to send.
@@ -115,7 +132,7 @@ impl Transfer<'_> {
     /// Asks for what `file` lacks; nothing if it is whole already, which its digest will show.
     fn start(&self, file: &mut File) -> Result<Option<Remainder>, DataError> {
         let received = file.metadata().map_err(DataError::read(self.part))?.len();
-        let response = request(&self.url, received).map_err(|error| self.unreachable(error.to_string()))?;
+        let response = request(self.archive.url, received).map_err(|error| self.unreachable(error.to_string()))?;
         let (received, total) = match response.status() {
             StatusCode::PARTIAL_CONTENT => match content_range(&response) {
                 Some((Some(start), total)) if start == received => (received, total),
@@ -148,7 +165,7 @@ impl Transfer<'_> {
             total,
         } = remainder;
         let interrupted = |received, reason: String| DataError::Interrupted {
-            url: self.url.clone(),
+            url: self.archive.url.to_owned(),
             received,
             total,
             reason,
@@ -156,7 +173,7 @@ impl Transfer<'_> {
         let mut block = vec![0; 1 << 16];
         loop {
             progress(Progress {
-                url: &self.url,
+                url: self.archive.url,
                 received,
                 total,
             });
@@ -182,8 +199,8 @@ impl Transfer<'_> {
         DataError::Unreachable {
             dataset: self.dataset,
             data_root: self.data_root.to_owned(),
-            archive: self.archive,
-            url: self.url.clone(),
+            archive: self.archive.name,
+            url: self.archive.url.to_owned(),
             reason,
         }
     }
@@ -212,23 +229,6 @@ fn content_range(response: &Response<ureq::Body>) -> Option<(Option<u64>, Option
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let start = range.split_once('-').and_then(|(start, _)| start.parse().ok());
     Some((start, total.parse().ok()))
-}
-
-/// Checks the MD5 of a layout's archive and rewinds it.
-fn verify(layout: &Layout, archive: &mut File, path: &Path) -> Result<(), DataError> {
-    let mut digest = Md5::new();
-    archive.rewind().map_err(DataError::read(path))?;
-    io::copy(archive, &mut digest).map_err(DataError::read(path))?;
-    let found = format!("{:x}", digest.finalize());
-    if found != layout.archive_md5 {
-        return Err(DataError::WrongDigest {
-            path: path.to_owned(),
-            found,
-            expected: layout.archive_md5,
-        });
-    }
-    archive.seek(SeekFrom::Start(0)).map_err(DataError::read(path))?;
-    Ok(())
 }
 
 #[cfg(test)]

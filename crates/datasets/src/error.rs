@@ -186,6 +186,14 @@ pub enum DataError {
         /// Images of the largest class.
         largest: i64,
     },
+    /// A class of a data set that is used as it is has no images.
+    #[error(
+        "class {class} has no training images; leave it out of the data set, or hold out fewer images for validation"
+    )]
+    AbsentClass {
+        /// The first such class.
+        class: usize,
+    },
     /// More images of a class are asked for than there are.
     #[error("class {class} has {found} images, {asked} were asked for; ask for at most {found}")]
     TooFewImages {

@@ -28,5 +28,5 @@ pub fn cifar_pickle(bytes: &[u8]) -> Result<usize, String> {
 /// # Errors
 /// With whatever is wrong with the archive.
 pub fn archive(bytes: &[u8], data_root: &Path) -> Result<(), DataError> {
-    unpack(bytes, Path::new(TINY.layouts[0].archive), data_root, "tiny-bin")
+    unpack(bytes, Path::new(TINY.layouts[0].archive.name), data_root, "tiny-bin")
 }

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
-/// How the number of training images falls over the classes; class 0 is the largest.
+/// How the number of training images falls over the classes. All but the natural one are cut out of a data set: class 0 is
+/// the largest, with the m images that every class of the data set has.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Imbalance {
-    /// Class c of k has `m · (1/ratio)^(c / (k−1))` of m images.
+    /// Class c of k has `m · (1/ratio)^(c / (k−1))` images.
     Exponential {
         /// Images of the largest class / images of the smallest, at least 1.
         ratio: f64,
@@ -20,69 +21,88 @@ pub enum Imbalance {
         ratio: f64,
     },
     /// Every class has as many images, and all together about as many as under an exponential imbalance: what a long tail is
-    /// compared with (the balanced set of Zhang et al. 2023, §4.1).
+    /// compared with (the balanced set of Zhang et al. 2023, §4.1). The images beyond that are left out.
     Balanced {
         /// That imbalance's ratio, at least 1.
         ratio: f64,
     },
+    /// The data set as it is, with all its images: its own long tail where it has one, and where it has none, as CIFAR, the
+    /// whole balanced training set.
+    Natural,
 }
 
 impl Imbalance {
     /// Images of the largest class / images of the smallest; of a balanced set, those of the long tail that it stands beside.
-    pub fn ratio(self) -> f64 {
+    /// `None` for the natural imbalance, which nothing is chosen for.
+    pub fn ratio(self) -> Option<f64> {
         match self {
-            Imbalance::Exponential { ratio } | Imbalance::Step { ratio } | Imbalance::Balanced { ratio } => ratio,
+            Imbalance::Exponential { ratio } | Imbalance::Step { ratio } | Imbalance::Balanced { ratio } => Some(ratio),
+            Imbalance::Natural => None,
         }
     }
 
-    /// Images of each class, `[classes]`, when the largest class has `largest`.
+    /// Its name without its ratio, such as `exponential`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Imbalance::Exponential { .. } => "exponential",
+            Imbalance::Step { .. } => "step",
+            Imbalance::Balanced { .. } => "balanced",
+            Imbalance::Natural => "natural",
+        }
+    }
+
+    /// Images of each class, `[k]`, that are kept of the `available` ones, `[k]`. The m images of the largest class are those of
+    /// the smallest class that is available.
     ///
     /// Truncated towards zero, in the order of evaluation of Cao et al. (2019), `imbalance_cifar.py`, so that the counts
     /// are theirs to the image. Their step imbalance forgets the last of an odd number of classes; here it is a small one.
     ///
     /// # Errors
     /// If the ratio is not a number from 1 on, there are fewer than 2 classes, or a class would be left empty.
-    pub fn class_counts(self, largest: i64, classes: i64) -> Result<Vec<i64>, DataError> {
-        if !(self.ratio().is_finite() && self.ratio() >= 1.0) {
-            return Err(DataError::Ratio { ratio: self.ratio() });
-        }
+    pub fn class_counts(self, available: &[i64]) -> Result<Vec<i64>, DataError> {
+        let classes = available.len() as i64;
         if classes < 2 {
             return Err(DataError::TooFewClasses {
                 imbalance: self.to_string(),
                 classes,
             });
         }
-        let (m, factor) = (largest as f64, 1.0 / self.ratio());
+        let Some(ratio) = self.ratio() else {
+            return match available.iter().position(|&count| count < 1) {
+                Some(class) => Err(DataError::AbsentClass { class }),
+                None => Ok(available.to_vec()),
+            };
+        };
+        if !(ratio.is_finite() && ratio >= 1.0) {
+            return Err(DataError::Ratio { ratio });
+        }
+        let largest = available.iter().copied().min().unwrap_or(0);
+        let (m, factor) = (largest as f64, 1.0 / ratio);
         let count = |class: i64| match self {
-            Imbalance::Exponential { .. } | Imbalance::Balanced { .. } => {
-                m * factor.powf(class as f64 / (classes as f64 - 1.0))
-            }
             Imbalance::Step { .. } if class < classes / 2 => m,
             Imbalance::Step { .. } => m * factor,
+            _ => m * factor.powf(class as f64 / (classes as f64 - 1.0)),
         };
         let counts: Vec<i64> = (0..classes).map(|class| count(class) as i64).collect();
-        match counts.iter().position(|&count| count < 1) {
-            Some(class) => Err(DataError::EmptyClass {
+        if let Some(class) = counts.iter().position(|&count| count < 1) {
+            return Err(DataError::EmptyClass {
                 imbalance: self.to_string(),
                 class,
                 largest,
-            }),
-            None => Ok(match self {
-                Imbalance::Balanced { .. } => vec![counts.iter().sum::<i64>() / classes; counts.len()],
-                Imbalance::Exponential { .. } | Imbalance::Step { .. } => counts,
-            }),
+            });
         }
+        Ok(match self {
+            Imbalance::Balanced { .. } => vec![counts.iter().sum::<i64>() / classes; counts.len()],
+            _ => counts,
+        })
     }
 }
 
-/// `exponential 100`, as used in messages and tables.
+/// `exponential 100` or `natural`, as used in messages and tables.
 impl fmt::Display for Imbalance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Imbalance::Exponential { ratio } => write!(formatter, "exponential {ratio}"),
-            Imbalance::Step { ratio } => write!(formatter, "step {ratio}"),
-            Imbalance::Balanced { ratio } => write!(formatter, "balanced {ratio}"),
-        }
+        formatter.write_str(self.kind())?;
+        self.ratio().map_or(Ok(()), |ratio| write!(formatter, " {ratio}"))
     }
 }
 
@@ -94,12 +114,14 @@ mod tests {
 
     use super::*;
 
-    fn exponential(ratio: f64, largest: i64, classes: i64) -> Vec<i64> {
-        Imbalance::Exponential { ratio }.class_counts(largest, classes).unwrap()
+    fn exponential(ratio: f64, largest: i64, classes: usize) -> Vec<i64> {
+        Imbalance::Exponential { ratio }
+            .class_counts(&vec![largest; classes])
+            .unwrap()
     }
 
-    fn step(ratio: f64, largest: i64, classes: i64) -> Vec<i64> {
-        Imbalance::Step { ratio }.class_counts(largest, classes).unwrap()
+    fn step(ratio: f64, largest: i64, classes: usize) -> Vec<i64> {
+        Imbalance::Step { ratio }.class_counts(&vec![largest; classes]).unwrap()
     }
 
     // The counts of int(m * f**(k / (K - 1.0))) in Python, f the decimal 0.1, 0.05, 0.02, 0.01, 0.005.
@@ -125,13 +147,33 @@ mod tests {
 
     #[test]
     fn a_balanced_set_has_the_images_of_a_long_tail_shared_out_alike() {
-        let counts = Imbalance::Balanced { ratio: 100.0 }.class_counts(5000, 10).unwrap();
+        let counts = Imbalance::Balanced { ratio: 100.0 }.class_counts(&[5000; 10]).unwrap();
         assert_eq!(counts, [1240; 10]); // of 12,406
     }
 
     #[test]
+    fn a_natural_set_is_used_as_it_is_and_a_balanced_one_is_not() {
+        let available = [1280, 7, 256];
+        assert_eq!(Imbalance::Natural.class_counts(&available).unwrap(), available);
+        let balanced = Imbalance::Balanced { ratio: 1.0 };
+        assert_eq!(balanced.class_counts(&available).unwrap(), [7; 3]);
+        let error = Imbalance::Natural.class_counts(&[1280, 0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "class 1 has no training images; leave it out of the data set, or hold out fewer images for validation"
+        );
+    }
+
+    #[test]
+    fn no_class_is_asked_for_more_than_it_has() {
+        let available = [90, 100, 110];
+        let counts = Imbalance::Step { ratio: 2.0 }.class_counts(&available).unwrap();
+        assert_eq!(counts, [90, 45, 45]);
+    }
+
+    #[test]
     fn totals_are_those_of_cao_et_al() {
-        let totals = |counts: fn(f64, i64, i64) -> Vec<i64>, largest, classes| -> Vec<i64> {
+        let totals = |counts: fn(f64, i64, usize) -> Vec<i64>, largest, classes| -> Vec<i64> {
             let of_ratio = |ratio| counts(ratio, largest, classes).iter().sum();
             [10.0, 20.0, 50.0, 100.0, 200.0].map(of_ratio).to_vec()
         };
@@ -207,7 +249,7 @@ mod tests {
     #[test]
     fn leaving_a_class_empty_is_an_error() {
         let error = Imbalance::Exponential { ratio: 600.0 }
-            .class_counts(500, 10)
+            .class_counts(&[500; 10])
             .unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -219,7 +261,7 @@ mod tests {
     #[test]
     fn ratio_below_one_is_an_error() {
         for ratio in [0.99, -2.0, f64::NAN, f64::INFINITY] {
-            let error = Imbalance::Step { ratio }.class_counts(500, 10).unwrap_err();
+            let error = Imbalance::Step { ratio }.class_counts(&[500; 10]).unwrap_err();
             assert!(
                 error
                     .to_string()
@@ -231,7 +273,7 @@ mod tests {
 
     #[test]
     fn one_class_is_an_error() {
-        let error = Imbalance::Exponential { ratio: 2.0 }.class_counts(500, 1).unwrap_err();
+        let error = Imbalance::Exponential { ratio: 2.0 }.class_counts(&[500]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "imbalance exponential 2 over 1 classes: expected at least 2 classes"
@@ -247,6 +289,11 @@ mod tests {
         let grid: Grid = toml::from_str("imbalance = { exponential = { ratio = 100 } }").unwrap();
         assert_eq!(grid.imbalance, Imbalance::Exponential { ratio: 100.0 });
         assert_eq!(grid.imbalance.to_string(), "exponential 100");
+        let natural: Grid = toml::from_str("imbalance = \"natural\"").unwrap();
+        assert_eq!(
+            (natural.imbalance.to_string(), natural.imbalance.ratio()),
+            ("natural".to_owned(), None)
+        );
         assert!(toml::from_str::<Grid>("imbalance = { step = { ratio = 10, seed = 1 } }").is_err());
     }
 }

@@ -1,7 +1,6 @@
 use std::path::Path;
 
 use crate::dataset::data_folder;
-use crate::download::OFFICIAL;
 use crate::{DataError, Dataset};
 
 /// What is there of one data set.
@@ -53,15 +52,18 @@ fn availability(dataset: Dataset, data_root: &Path) -> Availability {
             let path = data_root.to_owned();
             return Availability::Broken(DataError::NotAFolder { path });
         }
-        if let Some((path, _)) = cifar.archive_in(data_root) {
+        if let Some(archive) = cifar.archive_in(data_root) {
+            let path = data_root.join(archive.name);
             let remedy = format!("only {}, which is unpacked when first needed", path.display());
             return Availability::Missing { remedy };
         }
-        let [binary, python] = cifar.layouts.each_ref().map(|layout| layout.folder);
+        let [binary, python] = cifar.layouts.each_ref().map(|layout| &layout.archive);
         let remedy = format!(
-            "neither {binary} nor {python} in {}; downloaded when first needed, or put {OFFICIAL}{} there",
+            "neither {} nor {} in {}; downloaded when first needed, or put {} there",
+            binary.folder,
+            python.folder,
             data_root.display(),
-            cifar.layouts[0].archive
+            binary.url
         );
         return Availability::Missing { remedy };
     }

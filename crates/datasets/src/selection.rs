@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn ldam_selection_is_that_of_numpy_at_the_size_of_cifar10() {
-        let class_counts = Imbalance::Exponential { ratio: 100.0 }.class_counts(5000, 10).unwrap();
+        let class_counts = Imbalance::Exponential { ratio: 100.0 }
+            .class_counts(&[5000; 10])
+            .unwrap();
         let kept = Selection::default()
             .select(&labels_like_cifar10(), &class_counts)
             .unwrap();

@@ -18,12 +18,12 @@
 //! exponential split of ratio 100 within 15 epochs; no method against imbalance was tried on them. The number of images was
 //! chosen so that the accuracy of cross-entropy differs little between seeds.
 
-use crate::Loaded;
-use crate::dataset::{IMAGE_BYTES, Records, SIDE};
 use crate::mersenne_twister::MersenneTwister;
+use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
+use crate::{Facts, Normalization};
 
-pub(crate) const CLASSES: i64 = 10;
-pub(crate) const TRAIN_IMAGES_PER_CLASS: u32 = 1000;
+const CLASSES: i64 = 10;
+const TRAIN_IMAGES_PER_CLASS: u32 = 1000;
 const TEST_IMAGES_PER_CLASS: u32 = 200;
 const TEST_SEED: u32 = 1 << 31;
 const CLUTTER: usize = 4;
@@ -35,6 +35,17 @@ type Colour = [f32; 3];
 const DARK: (f32, f32) = (0.0, 120.0);
 const BRIGHT: (f32, f32) = (110.0, 255.0);
 const ANY: (f32, f32) = (0.0, 255.0);
+
+/// What both splits have.
+pub(crate) fn facts() -> Facts {
+    let of_each_class = |images: u32| vec![i64::from(images); CLASSES as usize];
+    Facts {
+        train: of_each_class(TRAIN_IMAGES_PER_CLASS),
+        test: of_each_class(TEST_IMAGES_PER_CLASS),
+        side: SIDE as i64,
+        normalization: Normalization::SHAPES,
+    }
+}
 
 /// Makes both splits.
 pub(crate) fn load() -> Loaded {
@@ -236,7 +247,7 @@ fn tilt(generator: &mut MersenneTwister) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Dataset, Imbalance};
+    use crate::Imbalance;
 
     #[test]
     fn images_are_the_same_on_every_machine() {
@@ -252,7 +263,7 @@ mod tests {
         assert_eq!(loaded.train.class_counts(), [1000; 10]);
         assert_eq!(loaded.test.class_counts(), [200; 10]);
         let class_counts = Imbalance::Exponential { ratio: 100.0 }
-            .class_counts(1000, CLASSES)
+            .class_counts(&facts().train)
             .unwrap();
         assert_eq!(class_counts, [1000, 599, 359, 215, 129, 77, 46, 27, 16, 10]);
     }
@@ -299,7 +310,7 @@ mod tests {
         let dimensions: &[i64] = &[0, 2, 3];
         let mean = Vec::<f64>::try_from(images.mean_dim(dimensions, false, tch::Kind::Double)).unwrap();
         let deviation = Vec::<f64>::try_from(images.std_dim(dimensions, false, false)).unwrap();
-        let constants = Dataset::Shapes.normalization();
+        let constants = facts().normalization;
         for channel in 0..3 {
             assert!((mean[channel] - constants.mean[channel]).abs() < 5e-5, "{mean:?}");
             assert!(

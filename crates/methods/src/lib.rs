@@ -26,9 +26,8 @@ pub use files::element::{Element, ElementError};
 pub use files::remedy::{remedy_for_reading, remedy_for_writing};
 pub use files::safetensors::{Safetensors, SafetensorsError};
 pub use images::{Batch, Images};
-pub use measures::evaluate::{
-    Evaluation, FEW_BELOW, MANY_ABOVE, ShotSplit, Shots, evaluate, features_of, noisy_features_of, view_features_of,
-};
+pub use measures::evaluate::{Evaluation, evaluate, features_of, noisy_features_of, view_features_of};
+pub use measures::groups::{FEW_BELOW, Groups, MANY_ABOVE, ShotSplit, Shots};
 pub use measures::scores::{Calibration, CalibrationBin, TestPrior, confusion, top_accuracy};
 pub use method::{Method, MethodError};
 pub use network::class_means::ClassMeans;

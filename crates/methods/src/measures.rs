@@ -1,4 +1,5 @@
 //! What is measured of a network.
 
 pub(crate) mod evaluate;
+pub(crate) mod groups;
 pub(crate) mod scores;

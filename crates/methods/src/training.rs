@@ -16,7 +16,8 @@ use torch_shim::GraphError;
 
 use crate::files::remedy::remedy_for_writing;
 use crate::images::Images;
-use crate::measures::evaluate::{Evaluation, Shots, evaluate, features_of};
+use crate::measures::evaluate::{Evaluation, evaluate, features_of};
+use crate::measures::groups::Shots;
 use crate::method::Method;
 use crate::network::model::Model;
 use crate::parts::augment::Augmenter;

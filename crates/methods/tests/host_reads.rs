@@ -22,7 +22,7 @@ fn images(steps: i64) -> Images {
         labels: Tensor::from_slice(&labels),
         classes: 3,
     };
-    Images::new(&split, &Dataset::Shapes.normalization(), Device::Cpu)
+    Images::new(&split, &Dataset::Shapes.facts().normalization, Device::Cpu)
 }
 
 /// Host reads of one epoch of `steps` steps, with all that comes before and after them.

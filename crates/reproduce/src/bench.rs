@@ -132,7 +132,7 @@ impl Bench {
             labels: Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(self.classes),
             classes: self.classes,
         };
-        Images::new(&split, &Dataset::Cifar10.normalization(), self.device)
+        Images::new(&split, &Dataset::Cifar10.facts().normalization, self.device)
     }
 }
 

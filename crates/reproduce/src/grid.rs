@@ -13,6 +13,7 @@ mod named;
 mod needs;
 mod overrides;
 pub(crate) mod published;
+mod ratio;
 mod resolve;
 pub(crate) mod select;
 pub(crate) mod spelling;
@@ -36,6 +37,7 @@ pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
 use named::Named;
 use needs::Planner;
+pub(crate) use ratio::Ratio;
 
 /// A grid file that has been read and checked.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ pub(crate) struct Options {
     /// Those of the grid's, by name.
     pub(crate) methods: Option<Vec<String>>,
     /// Those of the grid's, by ratio.
-    pub(crate) imbalance: Option<Vec<f64>>,
+    pub(crate) imbalance: Option<Vec<Ratio>>,
     /// Images of each class that are held out.
     pub(crate) validation: Option<i64>,
 }
@@ -186,7 +188,7 @@ impl Grid {
         })?;
         let ratios = options.imbalance.as_deref();
         let imbalances = self.choose("imbalance of ratio", ratios, self.file.imbalance.get_ref(), |entry| {
-            entry.get_ref().ratio()
+            Ratio::of(*entry.get_ref())
         })?;
         let seeds = match &options.seeds {
             None => self.file.seeds.get_ref().iter().map(|seed| *seed.get_ref()).collect(),
@@ -237,7 +239,7 @@ impl Grid {
     fn check_class_counts(&self, run: &Run, named: &Named, imbalance: &Spanned<Imbalance>) -> Result<(), GridError> {
         let class_counts = run.class_counts().map_err(|error| {
             let held_out = run.validation.map(|validation| {
-                let (held_out, all) = (validation.per_class, run.dataset.images_per_class());
+                let (held_out, all) = (validation.per_class, run.dataset.facts().smallest_class());
                 format!(", or hold out fewer than {held_out} of the {all} images of a class for validation")
             });
             let refusal = Refusal::Imbalance(error.to_string() + &held_out.unwrap_or_default());

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 use crate::files;
 use crate::grid::{Grid, Planned};
 use crate::run::directory::RunDir;
-use crate::run::groups::GroupsByIndex;
+use crate::run::groups::by_index_from_confusion;
 use crate::run::{Outcome, Run};
 use crate::schedule::{Failure, tasks};
 
@@ -151,7 +151,7 @@ fn outcome(out: &Path, run: &Run) -> anyhow::Result<Option<Outcome>> {
         return Ok(None);
     };
     if outcome.few_by_index.is_none() {
-        let groups = GroupsByIndex::of(run, &run_dir)?; // older versions did not write them down
+        let groups = by_index_from_confusion(run, &run_dir)?; // older versions did not write them down
         outcome.many_by_index = groups.many;
         outcome.medium_by_index = groups.medium;
         outcome.few_by_index = groups.few;

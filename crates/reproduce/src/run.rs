@@ -70,7 +70,7 @@ impl Run {
     }
 
     /// Readable name plus digest of the config, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance
-    /// reads `step100`, a balanced set `balanced100`.
+    /// reads `step100`, a balanced set `balanced100`, a natural one `natural`.
     pub(crate) fn id(&self) -> String {
         self.id.0.get_or_init(|| self.digested()).clone()
     }
@@ -80,6 +80,7 @@ impl Run {
             Imbalance::Exponential { ratio } => format!("r{ratio}"),
             Imbalance::Step { ratio } => format!("step{ratio}"),
             Imbalance::Balanced { ratio } => format!("balanced{ratio}"),
+            Imbalance::Natural => "natural".to_owned(),
         };
         let digest = Sha256::digest(self.config());
         let digest = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
@@ -89,7 +90,7 @@ impl Run {
     /// Name of the method in a run's [`Run::id`].
     pub(crate) fn method_of(id: &str) -> &str {
         let (before_seed, _) = id.rsplit_once(".s").unwrap_or((id, ""));
-        let imbalance = [".r", ".step", ".balanced"].map(|kind| before_seed.rfind(kind));
+        let imbalance = [".r", ".step", ".balanced", ".natural"].map(|kind| before_seed.rfind(kind));
         imbalance
             .into_iter()
             .max()
@@ -111,8 +112,9 @@ impl Run {
     /// If a class would keep none.
     pub(crate) fn class_counts(&self) -> Result<Vec<i64>, DataError> {
         let held_out = self.validation.map_or(0, |validation| validation.per_class);
-        let largest = self.dataset.images_per_class() - held_out;
-        self.imbalance.class_counts(largest, self.dataset.classes())
+        let available = self.dataset.facts().train.into_iter();
+        let available: Vec<i64> = available.map(|images| images - held_out).collect();
+        self.imbalance.class_counts(&available)
     }
 
     /// Epochs this run trains itself: those of its second stage, if it has one.
@@ -139,10 +141,10 @@ pub(crate) struct Outcome {
     pub(crate) dataset: String,
     /// `paper` or `code`.
     pub(crate) protocol: String,
-    /// `exponential`, `step` or `balanced`.
+    /// `exponential`, `step`, `balanced` or `natural`.
     pub(crate) imbalance: String,
-    /// Largest class over smallest.
-    pub(crate) ratio: f64,
+    /// Largest class over smallest; missing where the imbalance is natural.
+    pub(crate) ratio: Option<f64>,
     /// Seed.
     pub(crate) seed: i64,
     /// Network, as papers print it.

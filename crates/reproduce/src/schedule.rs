@@ -154,7 +154,7 @@ pub(crate) fn schedule(
     leave_others: bool,
     launcher: &dyn Launcher,
 ) -> Vec<Failure> {
-    tasks.sort_by_key(|task| std::cmp::Reverse((task.run.epochs(), images(&task.run)))); // stable: grid order otherwise
+    tasks.sort_by_cached_key(|task| std::cmp::Reverse((task.run.epochs(), images(&task.run)))); // stable: grid order otherwise
     let queue = Mutex::new(Queue {
         waiting: tasks,
         running: HashSet::new(),
@@ -197,9 +197,9 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: 
     state.open_slots -= 1;
 }
 
-/// A run's cost next to another's of the same length: milder imbalance means more images.
+/// A run's cost next to another's of the same length: its training images.
 fn images(run: &Run) -> i64 {
-    (1e6 / run.imbalance.ratio()) as i64
+    run.class_counts().map_or(0, |class_counts| class_counts.iter().sum())
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use tch::Kind;
 
 use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
-use crate::run::groups::GroupsByIndex;
 use crate::run::message::Message;
 use crate::run::metrics;
 use crate::run::settings::Asked;
@@ -47,7 +46,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         return Ok(()); // somebody else finished it just now
     }
     let (recipe, method) = run.stage();
-    let classes = method.classes(run.dataset.classes());
+    let classes = method.classes(run.dataset.facts().classes());
     let Session {
         data,
         splits,
@@ -55,7 +54,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         environment,
         record,
     } = Session::open(job, &run, &run_dir, classes as usize)?;
-    let images = |split| Images::new(split, &run.dataset.normalization(), job.device);
+    let normalization = run.dataset.facts().normalization;
+    let images = |split| Images::new(split, &normalization, job.device);
     let evaluated = |images: Images| match method.pretext {
         None => images,
         Some(pretext) => images.posed(pretext),
@@ -128,7 +128,6 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let finished = Finished {
         model: &model,
         measured,
-        groups: GroupsByIndex::of(&run, &run_dir)?,
         scores,
         train: &evaluated(train),
         data: &data,
@@ -190,7 +189,7 @@ impl Session {
 /// The network as its training finds it: of random weights, another's, or the finished first stage's.
 fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Model> {
     tch::manual_seed(epoch_seed(run.seed, -1));
-    let classes = method.classes(run.dataset.classes());
+    let classes = method.classes(run.dataset.facts().classes());
     let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device);
     if let Some(second_stage) = &run.method.second_stage {
         let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;

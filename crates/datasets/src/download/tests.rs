@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 use tar::EntryType;
 
 use super::*;
-use crate::cifar::TINY;
 use crate::cifar::tests::{tiny_files, tiny_pickles};
+use crate::cifar::{Cifar, TINY};
 use crate::unpack::tests::archive_of;
 
 /// What the server does with one request.
@@ -78,7 +78,7 @@ fn tiny() -> (Cifar, Vec<u8>) {
 /// The archive of one of its layouts, of these files.
 fn tiny_of(layout: usize, files: &[(&str, Vec<u8>)]) -> (Cifar, Vec<u8>) {
     let mut cifar = TINY;
-    let folder = cifar.layouts[layout].folder;
+    let folder = cifar.layouts[layout].archive.folder;
     let files: Vec<(String, &[u8])> = files
         .iter()
         .map(|(name, bytes)| (format!("{folder}/{name}"), &bytes[..]))
@@ -88,8 +88,15 @@ fn tiny_of(layout: usize, files: &[(&str, Vec<u8>)]) -> (Cifar, Vec<u8>) {
         .map(|(name, bytes)| (&name[..], EntryType::Regular, *bytes))
         .collect();
     let archive = archive_of(&entries);
-    cifar.layouts[layout].archive_md5 = format!("{:x}", Md5::digest(&archive)).leak();
+    cifar.layouts[layout].archive.md5 = format!("{:x}", Md5::digest(&archive)).leak();
     (cifar, archive)
+}
+
+/// The same data set, whose archive lies below `base_url`.
+fn at(base_url: &str, mut cifar: Cifar) -> Cifar {
+    let archive = &mut cifar.layouts[0].archive;
+    archive.url = format!("{base_url}{}", archive.name).leak();
+    cifar
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -106,18 +113,19 @@ fn archive_is_fetched_and_unpacked_with_its_progress() {
     let (cifar, archive) = tiny();
     let size = archive.len() as u64;
     let (url, server) = serve(archive, vec![Answer::Whole]);
+    let cifar = at(&url, cifar);
     let root = tempfile::tempdir().unwrap();
     let data_root = root.path().join("made/on/the/way");
     let mut seen = Vec::new();
     let mut watch = |progress: Progress| seen.push((progress.url.to_owned(), progress.received, progress.total));
-    fetch(&cifar, &url, &data_root, &mut watch).unwrap();
+    cifar.fetch(&data_root, &mut watch).unwrap();
     assert_eq!(server.join().unwrap(), [None]);
     assert_eq!(seen[0], (format!("{url}tiny.tar.gz"), 0, Some(size)));
     assert_eq!(seen.last().unwrap().1, size);
     assert_eq!(names_in(&data_root), ["tiny-bin"]);
     assert_eq!(cifar.read(&data_root).unwrap().train.label_list(), [0, 1, 1, 0]);
     // The server is gone: what is there is not fetched again.
-    fetch(&cifar, &url, &data_root, &mut |_| panic!("nothing to do")).unwrap();
+    cifar.fetch(&data_root, &mut |_| panic!("nothing to do")).unwrap();
 }
 
 #[test]
@@ -125,8 +133,9 @@ fn interrupted_download_goes_on_where_it_stopped() {
     let (cifar, archive) = tiny();
     let size = archive.len();
     let (url, server) = serve(archive, vec![Answer::Cut(100), Answer::Cut(50), Answer::Whole]);
+    let cifar = at(&url, cifar);
     let root = tempfile::tempdir().unwrap();
-    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("{url}tiny.tar.gz: stopped after 100 of {size} bytes (")),
         "{message}"
@@ -136,12 +145,12 @@ fn interrupted_download_goes_on_where_it_stopped() {
         "{message}"
     );
     assert_eq!(fs::metadata(root.path().join("tiny.tar.gz.part")).unwrap().len(), 100);
-    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.contains(&format!("stopped after 150 of {size} bytes")),
         "{message}"
     );
-    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    cifar.fetch(root.path(), &mut |_| {}).unwrap();
     assert_eq!(server.join().unwrap(), [None, Some(100), Some(150)]);
     assert_eq!(names_in(root.path()), ["tiny-bin"]);
 }
@@ -152,7 +161,8 @@ fn whole_part_file_needs_no_byte_more() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("tiny.tar.gz.part"), &archive).unwrap();
     let (url, server) = serve(archive.clone(), vec![Answer::Whole]);
-    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    let cifar = at(&url, cifar);
+    cifar.fetch(root.path(), &mut |_| {}).unwrap();
     assert_eq!(server.join().unwrap(), [Some(archive.len())]);
     assert_eq!(names_in(root.path()), ["tiny-bin"]);
 }
@@ -163,7 +173,8 @@ fn server_without_ranges_starts_again() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("tiny.tar.gz.part"), b"something else").unwrap();
     let (url, server) = serve(archive, vec![Answer::WithoutRanges]);
-    fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap();
+    let cifar = at(&url, cifar);
+    cifar.fetch(root.path(), &mut |_| {}).unwrap();
     assert_eq!(server.join().unwrap(), [Some(14)]);
     assert_eq!(names_in(root.path()), ["tiny-bin"]);
 }
@@ -174,14 +185,15 @@ fn wrong_digest_is_named_and_not_kept() {
     archive[40] ^= 1;
     let found = format!("{:x}", Md5::digest(&archive));
     let (url, server) = serve(archive, vec![Answer::Whole]);
+    let cifar = at(&url, cifar);
     let root = tempfile::tempdir().unwrap();
-    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     server.join().unwrap();
     let part = root.path().join("tiny.tar.gz.part");
     let wanted = format!(
         "{}: MD5 is {found}, expected {}; the file is damaged",
         part.display(),
-        cifar.layouts[0].archive_md5
+        cifar.layouts[0].archive.md5
     );
     assert!(message.starts_with(&wanted), "{message}");
     assert_eq!(names_in(root.path()), Vec::<String>::new());
@@ -193,17 +205,14 @@ fn archive_put_there_by_hand_is_checked_unpacked_and_kept() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("tiny.tar.gz");
     fs::write(&path, &archive[1..]).unwrap();
-    let nowhere = "http://127.0.0.1:1/";
-    let message = fetch(&cifar, nowhere, root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("{}: MD5 is ", path.display())),
         "{message}"
     );
     assert!(path.exists(), "a file of the user is not deleted");
     fs::write(&path, &archive).unwrap();
-    fetch(&cifar, nowhere, root.path(), &mut |_| {}).unwrap();
+    cifar.fetch(root.path(), &mut |_| {}).unwrap();
     assert_eq!(names_in(root.path()), ["tiny-bin", "tiny.tar.gz"]);
 }
 
@@ -211,18 +220,15 @@ fn archive_put_there_by_hand_is_checked_unpacked_and_kept() {
 fn an_archive_of_pickles_put_there_by_hand_is_used_as_well() {
     let (cifar, archive) = tiny_of(1, &tiny_pickles());
     let root = tempfile::tempdir().unwrap();
-    let nowhere = "http://127.0.0.1:1/";
     let path = root.path().join("tiny-python.tar.gz");
     fs::write(&path, &archive[1..]).unwrap();
-    let message = fetch(&cifar, nowhere, root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("{}: MD5 is ", path.display())),
         "{message}"
     );
     fs::write(&path, &archive).unwrap();
-    fetch(&cifar, nowhere, root.path(), &mut |_| {}).unwrap();
+    cifar.fetch(root.path(), &mut |_| {}).unwrap();
     assert_eq!(names_in(root.path()), ["tiny-py", "tiny-python.tar.gz"]);
     assert_eq!(cifar.read(root.path()).unwrap().train.label_list(), [0, 1, 1, 0]);
 }
@@ -233,9 +239,7 @@ fn a_file_in_place_of_the_folder_is_named_with_the_folder_it_lies_in() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("tiny.tar.gz");
     fs::write(&path, archive).unwrap();
-    let message = fetch(&cifar, "http://127.0.0.1:1/", &path, &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(&path, &mut |_| {}).unwrap_err().to_string();
     let expected = format!(
         "{}: a file, not a folder; name the folder that has the data set, such as {}, with `--data` or LONGTAIL_DATA",
         path.display(),
@@ -248,9 +252,7 @@ fn a_file_in_place_of_the_folder_is_named_with_the_folder_it_lies_in() {
 fn without_a_server_the_error_says_what_to_put_where() {
     let (cifar, _) = tiny();
     let root = tempfile::tempdir().unwrap();
-    let message = fetch(&cifar, "http://127.0.0.1:1/", root.path(), &mut |_| {})
-        .unwrap_err()
-        .to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     let folder = root.path().display();
     let start = format!("tiny: no files in {folder} and cannot download http://127.0.0.1:1/tiny.tar.gz (");
     assert!(message.starts_with(&start), "{message}");
@@ -266,8 +268,9 @@ fn without_a_server_the_error_says_what_to_put_where() {
 fn answer_of_the_server_is_told() {
     let (cifar, archive) = tiny();
     let (url, server) = serve(archive, vec![Answer::NotFound]);
+    let cifar = at(&url, cifar);
     let root = tempfile::tempdir().unwrap();
-    let message = fetch(&cifar, &url, root.path(), &mut |_| {}).unwrap_err().to_string();
+    let message = cifar.fetch(root.path(), &mut |_| {}).unwrap_err().to_string();
     server.join().unwrap();
     assert!(message.contains("(the server answered 404 Not Found)"), "{message}");
 }
@@ -276,9 +279,10 @@ fn answer_of_the_server_is_told() {
 fn one_of_several_fetches_downloads_and_the_others_wait() {
     let (cifar, archive) = tiny();
     let (url, server) = serve(archive, vec![Answer::Whole]); // a second request would be refused
+    let cifar = at(&url, cifar);
     let root = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
-        let fetches = [0, 1, 2].map(|_| scope.spawn(|| fetch(&cifar, &url, root.path(), &mut |_| {})));
+        let fetches = [0, 1, 2].map(|_| scope.spawn(|| cifar.fetch(root.path(), &mut |_| {})));
         for fetched in fetches {
             fetched.join().unwrap().unwrap();
         }

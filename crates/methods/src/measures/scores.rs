@@ -126,7 +126,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::measures::evaluate::Shots;
+    use crate::measures::groups::Shots;
     use crate::method::Method;
     use crate::network::model::Model;
     use crate::parts::experts::{Bilateral, Experts};

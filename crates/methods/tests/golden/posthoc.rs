@@ -3,7 +3,7 @@
 use std::fs;
 
 use methods::{
-    ClassMeans, Classifier, Evaluation, FeatureTransform, Nearness, ShotSplit, logit_adjusted, tau_normalized,
+    ClassMeans, Classifier, Evaluation, Groups, FeatureTransform, Nearness, ShotSplit, logit_adjusted, tau_normalized,
 };
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -128,9 +128,7 @@ fn check(comparison: &mut Comparison<'_>, name: &str, classifier: &Classifier) {
     let Evaluation {
         accuracy,
         per_class,
-        many,
-        medium,
-        few,
+        groups: Groups { many, medium, few },
     } = evaluation;
     let or_zero = |values: &[Option<f64>]| -> Vec<f64> { values.iter().map(|value| value.unwrap_or(0.0)).collect() };
     comparison.check(&format!("{name}.logits"), &logits);

@@ -20,7 +20,7 @@ pub(crate) fn images(class_counts: [i64; 3]) -> Images {
         labels: Tensor::from_slice(&labels),
         classes: 3,
     };
-    Images::new(&split, &Dataset::Shapes.normalization(), Device::Cpu)
+    Images::new(&split, &Dataset::Shapes.facts().normalization, Device::Cpu)
 }
 
 pub(crate) fn recipe(epochs: i64, batch_size: i64, weight_decay: f64) -> Recipe {

@@ -93,7 +93,7 @@ impl Trained {
             Split::Test => &data.test,
             Split::Train => &train,
         };
-        let images = Images::new(images, &run.dataset.normalization(), device);
+        let images = Images::new(images, &run.dataset.facts().normalization, device);
         let (images, class_counts) = match run.method.pretext {
             None => (images, Some(train.class_counts())),
             Some(pretext) => (images.posed(pretext), None),

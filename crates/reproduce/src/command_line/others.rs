@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::command_line::arguments::GridArguments;
 use crate::grid::select::Select;
-use crate::grid::{Grid, Options, Planned};
+use crate::grid::{Grid, Options, Planned, Ratio};
 use crate::results::finished_besides;
 use crate::run::Run;
 use crate::schedule::tasks;
@@ -81,8 +81,8 @@ fn together(
         .chain(others.iter().copied())
         .collect();
     let methods: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let all_ratios = distinct(everything.iter().map(|run| run.imbalance.ratio()));
-    let has_ratio = |ratio: &f64| runs.iter().any(|run| run.imbalance.ratio().total_cmp(ratio).is_eq());
+    let all_ratios = distinct(everything.iter().map(|run| Ratio::of(run.imbalance)));
+    let has_ratio = |ratio: &Ratio| runs.iter().any(|run| Ratio::of(run.imbalance) == *ratio);
     let mut together = asked.clone();
     together.seeds = Some(sorted(runs.iter().map(|run| run.seed)));
     together.methods = part_of(all_methods, |method| methods.contains(method.as_str()));

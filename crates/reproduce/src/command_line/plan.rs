@@ -100,7 +100,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::grid::{Grid, Options};
+    use crate::grid::{Grid, Options, Ratio};
 
     #[test]
     fn plan_lists_every_run_its_parts_and_its_first_stage() {
@@ -108,7 +108,7 @@ mod tests {
         let methods = Some(vec!["ce".to_owned(), "ce-crt".to_owned(), "nc-drw-crt".to_owned()]);
         let options = Options {
             methods,
-            imbalance: Some(vec![10.0]),
+            imbalance: Some(vec![Ratio::Number(10.0)]),
             seeds: Some(vec![0]),
             ..Options::default()
         };

@@ -22,10 +22,11 @@ impl GridFile {
             return Err(Fault::new(span, Refusal::Empty(what)));
         }
         for entry in self.imbalance.get_ref() {
-            let ratio = entry.get_ref().ratio();
-            let holds = ratio.is_finite() && ratio >= 1.0;
-            require("ratio", ratio, holds, "a finite number, 1 or above")
-                .map_err(|error| Fault::new(entry.span(), error.into()))?;
+            if let Some(ratio) = entry.get_ref().ratio() {
+                let holds = ratio.is_finite() && ratio >= 1.0;
+                require("ratio", ratio, holds, "a finite number, 1 or above")
+                    .map_err(|error| Fault::new(entry.span(), error.into()))?;
+            }
         }
         if let Some(validation) = &self.validation {
             let per_class = validation.get_ref().per_class;

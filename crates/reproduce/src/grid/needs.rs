@@ -80,7 +80,7 @@ impl Planner<'_> {
         }
         let run = (self.run)(&named.name, method);
         named.check_starts(run.recipe.epochs)?;
-        named.check_network(run.dataset.classes(), run.recipe.backbone)?;
+        named.check_network(run.dataset.facts().classes(), run.recipe.backbone)?;
         Ok(Planned { run, needs })
     }
 

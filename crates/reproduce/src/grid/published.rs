@@ -72,6 +72,7 @@ fn find(
         Imbalance::Exponential { ratio } | Imbalance::Step { ratio } if ratio <= 1.0 => ("balanced", "none"),
         Imbalance::Exponential { .. } => ("LT", "exp"),
         Imbalance::Step { .. } => ("LT", "step"),
+        Imbalance::Natural => ("balanced", "none"), // as CIFAR is, which alone comes further down
         Imbalance::Balanced { .. } => return None,
     };
     let dataset = match dataset {
@@ -80,7 +81,7 @@ fn find(
         Dataset::Shapes => return None,
     };
     let names = [format!("{dataset}-{form}"), format!("{dataset} {form}")];
-    let factor = imbalance.ratio().to_string();
+    let factor = imbalance.ratio().unwrap_or(1.0).to_string();
     let mut rows: Vec<&Published> = ROWS
         .iter()
         .filter(|row| row.source == source && names.contains(&row.dataset))
@@ -200,13 +201,26 @@ mod tests {
     }
 
     #[test]
-    fn ratio_one_is_the_balanced_data_set_and_a_remark_after_a_ratio_is_no_part_of_it() {
+    fn ratio_one_and_no_ratio_are_the_balanced_data_set_and_a_remark_after_a_ratio_is_no_part_of_it() {
         let accuracy = |table: &str, method, dataset, ratio| {
             let (source, imbalance) = (TABLE_3.replace("table 3", table), Imbalance::Exponential { ratio });
             find(&source, method, dataset, imbalance, Backbone::Resnet32, 200).map(Published::accuracy)
         };
         assert_eq!(accuracy("table 2", "MSE + NC", Dataset::Cifar100, 1.0), Some(0.719));
         assert_eq!(accuracy("table 2", "MSE + NC", Dataset::Cifar100, 10.0), None);
+        let source = TABLE_3.replace("table 3", "table 2");
+        let find_of = |imbalance| {
+            find(
+                &source,
+                "MSE + NC",
+                Dataset::Cifar100,
+                imbalance,
+                Backbone::Resnet32,
+                200,
+            )
+        };
+        assert_eq!(find_of(Imbalance::Natural).map(Published::accuracy), Some(0.719));
+        assert!(find_of(Imbalance::Balanced { ratio: 1.0 }).is_none());
         assert_eq!(accuracy("table 5", "LDAM-DRW", Dataset::Cifar10, 100.0), Some(0.77));
     }
 

@@ -54,7 +54,7 @@ impl Grid {
 
     /// The validation split of `dataset`: of `per_class` images if the command line says so, else the grid's.
     pub(super) fn held_out(&self, per_class: Option<i64>, dataset: Dataset) -> Result<Option<Validation>, GridError> {
-        let images = dataset.images_per_class();
+        let images = dataset.facts().smallest_class();
         let refused = |option, per_class| {
             (per_class >= images).then_some(Refusal::HeldOut {
                 option,

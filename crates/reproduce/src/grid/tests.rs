@@ -4,6 +4,7 @@ use methods::{LearningRate, Regularizer, Reweight, SecondStage};
 
 use super::*;
 
+mod natural;
 mod other_files;
 mod refusals;
 mod shots;
@@ -62,7 +63,7 @@ fn runs_are_in_the_order_of_the_file_seeds_fastest() {
     let planned = runs(GRID, &Options::default());
     let order: Vec<(&str, f64, i64)> = planned
         .iter()
-        .map(|Planned { run, .. }| (run.name.as_str(), run.imbalance.ratio(), run.seed))
+        .map(|Planned { run, .. }| (run.name.as_str(), run.imbalance.ratio().unwrap_or(0.0), run.seed))
         .collect();
     assert_eq!(
         order[..5],
@@ -150,7 +151,7 @@ fn recipe_states_only_what_differs() {
 fn plug_in_runs_every_method_again_right_after_itself() {
     let text = GRID.replace("seeds =", "plug_in = { nc = { lambda_2 = 0.3 } }\nseeds =");
     let options = Options {
-        imbalance: Some(vec![100.0]),
+        imbalance: Some(vec![Ratio::Number(100.0)]),
         seeds: Some(vec![7]),
         ..Options::default()
     };
@@ -197,7 +198,7 @@ fn first_stage_that_no_method_is_is_shared_by_the_methods_that_need_it() {
     let planned = runs(
         &text,
         &Options {
-            imbalance: Some(vec![10.0]),
+            imbalance: Some(vec![Ratio::Number(10.0)]),
             ..Options::default()
         },
     );

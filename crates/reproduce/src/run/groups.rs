@@ -1,52 +1,43 @@
-//! Groups: accuracies of many-, medium- and few-shot classes by index, of runs of any version that has a confusion matrix.
+//! Groups: accuracies of many-, medium- and few-shot classes by index, whatever a grid groups by.
 
-use methods::Shots;
+use methods::{Groups, Shots};
 
 use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::metrics::read;
 use crate::run::scores::ConfusionRow;
 
-/// Mean class accuracies on the test split at a run's end, in 0..1.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct GroupsByIndex {
-    /// Of the first 36 % of classes, from the largest to the smallest.
-    pub(crate) many: Option<f64>,
-    /// Of the next 35 %.
-    pub(crate) medium: Option<f64>,
-    /// Of the last 29 %.
-    pub(crate) few: Option<f64>,
+/// Mean test accuracies, in 0..1, of the classes of `run` by index, from those of each class. All are missing where the classes
+/// are not the data set's, as in pre-training.
+pub(crate) fn by_index(run: &Run, per_class: &[Option<f64>]) -> Groups<Option<f64>> {
+    match run.method.pretext {
+        None => Shots::by_index(per_class.len()).means(per_class),
+        Some(_) => Groups::default(),
+    }
 }
 
-impl GroupsByIndex {
-    /// From `confusion.csv` of the finished `run`. All are missing where there is no such file, and where the classes are
-    /// not the data set's, as in pre-training.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is damaged.
-    pub(crate) fn of(run: &Run, run_dir: &RunDir) -> anyhow::Result<GroupsByIndex> {
-        let path = run_dir.path().join("confusion.csv");
-        if run.method.pretext.is_some() || !path.exists() {
-            return Ok(GroupsByIndex::default());
-        }
-        let rows: Vec<ConfusionRow> = read(&path)?;
-        let accuracy = |class: &usize| {
-            let of_class = rows.iter().filter(|row| row.label == *class as i64);
-            let samples: i64 = of_class.clone().map(|row| row.samples).sum();
-            let hits = of_class.filter(|row| row.prediction == row.label);
-            (samples > 0).then(|| hits.map(|row| row.samples).sum::<i64>() as f64 / samples as f64)
-        };
-        let mean_over = |group: Vec<usize>| {
-            let accuracies: Vec<f64> = group.iter().filter_map(accuracy).collect();
-            (!accuracies.is_empty()).then(|| accuracies.iter().sum::<f64>() / accuracies.len() as f64)
-        };
-        let Shots { many, medium, few } = Shots::by_index(run.dataset.classes() as usize);
-        Ok(GroupsByIndex {
-            many: mean_over(many),
-            medium: mean_over(medium),
-            few: mean_over(few),
-        })
+/// As [`by_index`], from `confusion.csv` of a run that an older version finished: it kept these accuracies nowhere else. All are
+/// missing where there is no such file. Cells without samples may be left out, as they are since.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub(crate) fn by_index_from_confusion(run: &Run, run_dir: &RunDir) -> anyhow::Result<Groups<Option<f64>>> {
+    let path = run_dir.path().join("confusion.csv");
+    if !path.exists() {
+        return Ok(Groups::default());
     }
+    let classes = run.dataset.facts().classes() as usize;
+    let (mut samples, mut hits) = (vec![0; classes], vec![0; classes]);
+    for row in read::<ConfusionRow>(&path)? {
+        let class = usize::try_from(row.label).ok().filter(|&class| class < classes);
+        if let Some(class) = class {
+            samples[class] += row.samples;
+            hits[class] += if row.prediction == row.label { row.samples } else { 0 };
+        }
+    }
+    let accuracy = |class: usize| (samples[class] > 0).then(|| hits[class] as f64 / samples[class] as f64);
+    let per_class: Vec<Option<f64>> = (0..classes).map(accuracy).collect();
+    Ok(by_index(run, &per_class))
 }
 
 #[cfg(test)]
@@ -54,7 +45,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::grid::{Grid, Options};
+    use crate::grid::{Grid, Options, Ratio};
     use crate::results::find;
     use crate::tables::collect::tests::outcome;
 
@@ -62,7 +53,11 @@ mod tests {
     fn a_run_of_an_older_version_gets_its_groups_from_its_confusion_matrix() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml");
         let grid = Grid::load(&path).expect("a sound grid");
-        let (methods, seeds, imbalance) = (Some(vec!["ce".to_owned()]), Some(vec![0, 1]), Some(vec![100.0]));
+        let (methods, seeds, imbalance) = (
+            Some(vec!["ce".to_owned()]),
+            Some(vec![0, 1]),
+            Some(vec![Ratio::Number(100.0)]),
+        );
         let options = Options {
             seeds,
             methods,

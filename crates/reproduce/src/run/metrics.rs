@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use methods::EpochRow;
+use methods::{EpochRow, Groups};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,17 @@ pub(crate) struct ValidationRow {
     pub(crate) accuracy: f64,
 }
 
+impl MetricsRow {
+    /// Mean class accuracies of many-, medium- and few-shot classes.
+    pub(crate) fn groups(&self) -> Groups<Option<f64>> {
+        Groups {
+            many: self.many,
+            medium: self.medium,
+            few: self.few,
+        }
+    }
+}
+
 impl From<&EpochRow> for MetricsRow {
     fn from(row: &EpochRow) -> MetricsRow {
         let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
@@ -51,9 +62,9 @@ impl From<&EpochRow> for MetricsRow {
             learning_rate: row.learning_rate,
             train_loss: row.train_loss,
             accuracy: row.test.accuracy,
-            many: row.test.many,
-            medium: row.test.medium,
-            few: row.test.few,
+            many: row.test.groups.many,
+            medium: row.test.groups.medium,
+            few: row.test.groups.few,
             train_nc1: train.map(|metrics| metrics.nc1),
             train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
             train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One row of `confusion.csv`: how many test samples of a class are taken for which.
+/// One row of `confusion.csv`: how many test samples of a class are taken for which. A pair of classes without samples has no
+/// row; older versions wrote one for every pair.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ConfusionRow {
     pub(crate) label: i64,

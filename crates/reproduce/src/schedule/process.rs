@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use crate::grid::Ratio;
 use crate::openmp;
 use crate::run::Outcome;
 use crate::run::directory::{RunDir, RunDirError};
@@ -126,7 +127,7 @@ impl Processes<'_> {
         format!(
             "{} --methods {method} --imbalance {} --seeds {}{}",
             self.command,
-            run.imbalance.ratio(),
+            Ratio::of(run.imbalance),
             run.seed,
             settings.options()
         )

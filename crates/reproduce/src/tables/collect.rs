@@ -82,7 +82,7 @@ pub(crate) mod tests {
             dataset: text("cifar10"),
             protocol: text("paper"),
             imbalance: text("exponential"),
-            ratio,
+            ratio: Some(ratio),
             seed,
             backbone: text("ResNet-32"),
             parameters: 464_154,

@@ -49,8 +49,9 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
             split_digest,
             ..
         } = outcome;
+        let ratio = ratio.map_or(String::new(), |ratio| format!(" {ratio}"));
         format!(
-            "{imbalance} {ratio} ({train_images} images, split `{}`)",
+            "{imbalance}{ratio} ({train_images} images, split `{}`)",
             short(split_digest)
         )
     }));

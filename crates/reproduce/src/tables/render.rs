@@ -280,8 +280,6 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
     );
     writer.write_record(&header)?;
     for row in &table.rows {
-        let (kind, ratio) = (row.imbalance.to_string(), row.imbalance.ratio());
-        let kind = kind.split(' ').next().unwrap_or_default().to_owned();
         let counts = [
             row.epochs.to_string(),
             row.finished.to_string(),
@@ -289,7 +287,11 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
             row.precisions.join(" and "),
             row.threads.join(" and "),
         ];
-        let mut record = vec![row.method.clone(), kind, ratio.to_string()];
+        let mut record = vec![
+            row.method.clone(),
+            row.imbalance.kind().to_owned(),
+            number(row.imbalance.ratio()),
+        ];
         record.extend(counts);
         for metric in Metric::ALL {
             let spread = row.spread(metric);

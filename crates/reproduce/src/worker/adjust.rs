@@ -55,9 +55,9 @@ pub(crate) fn adjust(
             tau: adjusted.tau,
             validation_accuracy: on_validation,
             accuracy: on_test.accuracy,
-            many: on_test.many,
-            medium: on_test.medium,
-            few: on_test.few,
+            many: on_test.groups.many,
+            medium: on_test.groups.medium,
+            few: on_test.groups.few,
         });
         let best = chosen.as_ref().map(|(accuracy, _)| *accuracy);
         if best.is_none_or(|best| on_validation > best) {

@@ -4,7 +4,7 @@ use datasets::{IndexList, Loaded};
 use methods::{Images, Model, features_of};
 
 use crate::run::environment::Environment;
-use crate::run::groups::GroupsByIndex;
+use crate::run::groups::by_index;
 use crate::run::{Outcome, Run};
 use crate::worker::job::Job;
 use crate::worker::measured::Measured;
@@ -14,7 +14,6 @@ use crate::worker::scores::Scores;
 pub(super) struct Finished<'a> {
     pub(super) model: &'a Model,
     pub(super) measured: Measured,
-    pub(super) groups: GroupsByIndex,
     pub(super) scores: Scores,
     pub(super) train: &'a Images,
     pub(super) data: &'a Loaded,
@@ -28,7 +27,6 @@ impl Finished<'_> {
         let Finished {
             model,
             measured,
-            groups,
             scores,
             train,
             data,
@@ -37,6 +35,7 @@ impl Finished<'_> {
         } = self;
         let collapse = model.collapse(&features_of(model, train), train.labels());
         let collapse = collapse.as_ref();
+        let by_index = by_index(run, &scores.per_class);
         Outcome {
             run: run.id(),
             first_stage: job
@@ -46,7 +45,7 @@ impl Finished<'_> {
             method: run.name.clone(),
             dataset: run.dataset.name().into(),
             protocol: run.protocol.name().into(),
-            imbalance: run.imbalance.to_string().split(' ').next().unwrap_or_default().into(),
+            imbalance: run.imbalance.kind().into(),
             ratio: run.imbalance.ratio(),
             seed: run.seed,
             backbone: run.recipe.backbone.name().into(),
@@ -59,12 +58,12 @@ impl Finished<'_> {
             accuracy_selected: measured.selected,
             selected_epoch: measured.selected_epoch,
             tau: measured.tau,
-            many: measured.many,
-            medium: measured.medium,
-            few: measured.few,
-            many_by_index: groups.many,
-            medium_by_index: groups.medium,
-            few_by_index: groups.few,
+            many: measured.groups.many,
+            medium: measured.groups.medium,
+            few: measured.groups.few,
+            many_by_index: by_index.many,
+            medium_by_index: by_index.medium,
+            few_by_index: by_index.few,
             top5: scores.top5,
             ece: scores.ece,
             nc1: collapse.map(|metrics| metrics.nc1),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use methods::{Augmentation, Images, Model, SecondStage, Shots, evaluate};
+use methods::{Augmentation, Groups, Images, Model, SecondStage, Shots, evaluate};
 
 use crate::run::directory::RunDir;
 use crate::run::metrics::{MetricsRow, ValidationRow, read};
@@ -15,9 +15,7 @@ pub(crate) struct Measured {
     /// After the last epoch, or of the classifier that was computed.
     pub(crate) accuracy: f64,
     /// Mean class accuracies of the same network.
-    pub(crate) many: Option<f64>,
-    pub(crate) medium: Option<f64>,
-    pub(crate) few: Option<f64>,
+    pub(crate) groups: Groups<Option<f64>>,
     /// The first epoch with the highest test accuracy, and that.
     pub(crate) best: Option<(i64, f64)>,
     /// The first epoch with the highest validation accuracy.
@@ -51,9 +49,7 @@ impl Measured {
         let selected = rows.iter().find(|row| Some(row.epoch) == selected_epoch);
         Ok(Measured {
             accuracy: last.accuracy,
-            many: last.many,
-            medium: last.medium,
-            few: last.few,
+            groups: last.groups(),
             best,
             selected_epoch,
             selected: selected.map(|row| row.accuracy),
@@ -78,9 +74,7 @@ impl Measured {
         let (evaluation, _) = evaluate(model, test, shots);
         Ok(Measured {
             accuracy: evaluation.accuracy,
-            many: evaluation.many,
-            medium: evaluation.medium,
-            few: evaluation.few,
+            groups: evaluation.groups,
             best: None,
             selected_epoch: None,
             selected: validation.map(|_| evaluation.accuracy),

@@ -16,7 +16,7 @@ use crate::run::{Role, Run};
 /// If the checkpoint is another network's.
 pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> anyhow::Result<Model> {
     let (_, method) = run.stage();
-    let classes = method.classes(run.dataset.classes());
+    let classes = method.classes(run.dataset.facts().classes());
     let mut model = Model::new(run.recipe.backbone, &method, classes, Kind::Float, device);
     if let Some(second_stage) = &run.method.second_stage {
         second_stage.prepare(&mut model); // what it adds is in the checkpoint too

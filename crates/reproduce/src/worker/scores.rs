@@ -18,6 +18,8 @@ const RATIOS: [f64; 5] = [50.0, 25.0, 10.0, 5.0, 2.0];
 /// The scores that an outcome keeps; the others are in the run's files.
 #[derive(Debug)]
 pub(crate) struct Scores {
+    /// Test accuracy of each class that has samples.
+    pub(crate) per_class: Vec<Option<f64>>,
     /// Share of samples with their label among the five largest logits.
     pub(crate) top5: Option<f64>,
     /// Expected calibration error, where a softmax was trained.
@@ -61,11 +63,14 @@ pub(crate) fn score(
     let counts = confusion(test.labels(), &decisions, model.classes());
     let cells = (0..model.classes()).flat_map(|label| (0..model.classes()).map(move |prediction| (label, prediction)));
     let counts = Vec::<i64>::try_from(counts.flatten(0, 1)).expect("counts are i64");
-    let rows = cells.zip(counts).map(|((label, prediction), samples)| ConfusionRow {
-        label,
-        prediction,
-        samples,
-    });
+    let rows = cells
+        .zip(counts)
+        .filter(|&(_, samples)| samples > 0)
+        .map(|((label, prediction), samples)| ConfusionRow {
+            label,
+            prediction,
+            samples,
+        });
     run_dir.write_rows("confusion.csv", rows)?;
 
     let log_odds = model.log_odds(&logits);
@@ -105,6 +110,7 @@ pub(crate) fn score(
     }
 
     Ok(Scores {
+        per_class: clean.per_class,
         top5: top_accuracy(&logits, test.labels(), 5),
         ece: calibration.map(|calibration| calibration.expected_error()),
     })

@@ -9,10 +9,10 @@ use datasets::Dataset;
 use methods::Protocol;
 use models::Backbone;
 
-use super::values::{backbone, dataset, grid, protocol, ratio, spelt, whole_number};
+use super::values::{backbone, dataset, grid, protocol, spelt, whole_number};
 use crate::command_line::quote;
-use crate::grid::Options;
 use crate::grid::select::Select;
+use crate::grid::{Options, Ratio};
 
 /// A grid and the part of it that is meant.
 #[derive(Args, Clone, Debug)]
@@ -35,9 +35,9 @@ pub(crate) struct GridArguments {
     /// Only these methods, such as ce,nc-drw
     #[arg(long, value_delimiter = ',')]
     pub(crate) methods: Option<Vec<String>>,
-    /// Only these imbalance ratios, such as 100
-    #[arg(long, value_delimiter = ',', value_parser = ratio, allow_hyphen_values = true)]
-    pub(crate) imbalance: Option<Vec<f64>>,
+    /// Only these imbalance ratios, such as 100, or natural
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) imbalance: Option<Vec<Ratio>>,
     /// Hold so many images of each class out of the training images, for --select val [default: what the grid says]
     #[arg(long, value_name = "PER_CLASS", value_parser = whole_number)]
     validation: Option<i64>,

@@ -69,13 +69,6 @@ pub(super) fn whole_number(text: &str) -> Result<i64, String> {
     })
 }
 
-/// A ratio of class sizes.
-pub(super) fn ratio(text: &str) -> Result<f64, String> {
-    text.trim()
-        .parse()
-        .map_err(|_| format!("`{text}` is no ratio; say a number such as 100"))
-}
-
 /// A grid's file, or the bare name of one in `benchmarks/`: of the working directory, one of those around it, or the checkout that
 /// this program was built in. A name that is found nowhere stays as it is, for the message.
 pub(super) fn grid(text: &std::ffi::OsStr) -> PathBuf {

@@ -14,7 +14,7 @@ fn options_that_the_grid_does_not_have_are_refused_with_what_it_has() {
     );
     assert_eq!(
         option_refusal(&Options {
-            imbalance: Some(vec![50.0]),
+            imbalance: Some(vec![Ratio::Number(50.0)]),
             ..Options::default()
         }),
         "grid small has no imbalance of ratio `50`; it has 100, 10"
@@ -245,7 +245,7 @@ fn a_value_of_another_shape_is_refused_with_the_forms_there_are() {
     ] {
         assert_eq!(uses(stated), expected);
     }
-    let imbalances = "write one of `[{ exponential = { ratio = … } }]`, `[{ step = { ratio = … } }]`, `[{ balanced = { ratio = … } }]`";
+    let imbalances = "write one of `[{ exponential = { ratio = … } }]`, `[{ step = { ratio = … } }]`, `[{ balanced = { ratio = … } }]`, `[\"natural\"]`";
     let with = |from: &str, to: &str| refusal(&GRID.replace(from, to));
     assert_eq!(
         with("seeds = [0, 1]", "seeds = 0"),

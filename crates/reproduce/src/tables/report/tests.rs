@@ -1,7 +1,7 @@
 //! Tables of made-up runs.
 
 use super::*;
-use crate::grid::Options;
+use crate::grid::{Options, Ratio};
 use crate::run::Role;
 use crate::tables::collect::tests::outcome;
 
@@ -11,7 +11,7 @@ fn cifar10() -> Grid {
 
 fn plan(grid: &Grid, methods: &[&str], epochs: Option<i64>) -> Vec<Planned> {
     let methods = Some(methods.iter().map(|&name| name.to_owned()).collect());
-    let (imbalance, seeds) = (Some(vec![100.0]), Some(vec![0, 1]));
+    let (imbalance, seeds) = (Some(vec![Ratio::Number(100.0)]), Some(vec![0, 1]));
     grid.runs(&Options {
         epochs,
         seeds,
@@ -25,7 +25,8 @@ fn plan(grid: &Grid, methods: &[&str], epochs: Option<i64>) -> Vec<Planned> {
 fn finished(run: &Run, accuracy: f64) -> Outcome {
     Outcome {
         run: run.id(),
-        ..outcome(&run.name, run.imbalance.ratio(), run.seed, accuracy)
+        ratio: run.imbalance.ratio(),
+        ..outcome(&run.name, 0.0, run.seed, accuracy)
     }
 }
 
@@ -332,7 +333,7 @@ fn accuracy_is_set_beside_that_of_the_same_images_in_equal_shares() {
         .iter()
         .zip(accuracies)
         .map(|(planned, accuracy)| Outcome {
-            imbalance: planned.run.imbalance.to_string().replace(" 100", ""),
+            imbalance: planned.run.imbalance.kind().to_owned(),
             ..finished(&planned.run, accuracy)
         })
         .collect();

@@ -1,0 +1,157 @@
+//! Groups: which classes are many-, medium- and few-shot.
+
+use serde::{Deserialize, Serialize};
+
+/// A class with more training images is many-shot (Liu et al. 2019).
+pub const MANY_ABOVE: i64 = 100;
+/// A class with fewer training images is few-shot (Liu et al. 2019).
+pub const FEW_BELOW: i64 = 20;
+
+/// The closed set of meanings of many-, medium- and few-shot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ShotSplit {
+    /// By a class's training images, with the usual thresholds: [`Shots::new`].
+    #[default]
+    Images,
+    /// By a class's training images, with thresholds of one's own.
+    Thresholds {
+        /// A class with more training images is many-shot.
+        many: i64,
+        /// A class with fewer training images is few-shot; at most `many`.
+        few: i64,
+    },
+    /// By a class's place, whatever its images: [`Shots::by_index`].
+    Index,
+}
+
+impl ShotSplit {
+    /// The groups of classes with these training images, the largest class first.
+    pub fn shots(self, class_counts: &[i64]) -> Shots {
+        match self {
+            ShotSplit::Images => Shots::new(class_counts),
+            ShotSplit::Thresholds { many, few } => Shots::by_images(class_counts, many, few),
+            ShotSplit::Index => Shots::by_index(class_counts.len()),
+        }
+    }
+
+    /// Whether it is the usual one.
+    pub fn is_by_images(&self) -> bool {
+        *self == ShotSplit::Images
+    }
+}
+
+/// Something that many-, medium- and few-shot classes have each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups<T> {
+    /// Of the many-shot classes.
+    pub many: T,
+    /// Of the medium-shot classes.
+    pub medium: T,
+    /// Of the few-shot classes.
+    pub few: T,
+}
+
+impl<T> Groups<T> {
+    /// `change` of what each group has.
+    pub fn map<U>(&self, change: impl Fn(&T) -> U) -> Groups<U> {
+        Groups {
+            many: change(&self.many),
+            medium: change(&self.medium),
+            few: change(&self.few),
+        }
+    }
+}
+
+/// The classes of each group.
+pub type Shots = Groups<Vec<usize>>;
+
+impl Shots {
+    /// Groups classes by their actual training counts with the thresholds of Liu et al. (2019): many above
+    /// [`MANY_ABOVE`], few below [`FEW_BELOW`], medium between.
+    pub fn new(class_counts: &[i64]) -> Shots {
+        Shots::by_images(class_counts, MANY_ABOVE, FEW_BELOW)
+    }
+
+    /// Groups classes by their actual training counts: more than `many`, fewer than `few`, which is at most `many`, and
+    /// between.
+    pub fn by_images(class_counts: &[i64], many: i64, few: i64) -> Shots {
+        let classes = |belongs: &dyn Fn(i64) -> bool| {
+            let classes = class_counts.iter().enumerate();
+            classes
+                .filter(|&(_, &count)| belongs(count))
+                .map(|(class, _)| class)
+                .collect()
+        };
+        Shots {
+            many: classes(&|count| count > many),
+            medium: classes(&|count| (few..=many).contains(&count)),
+            few: classes(&|count| count < few),
+        }
+    }
+
+    /// Groups the first 36 %, the next 35 % and the last 29 % of classes that are sorted from the largest to the smallest: of 100
+    /// classes 36, 35 and 29, of ten 3, 4 and 3, as the public code of Zhong et al. (2021) and Yang et al. (2022) does on
+    /// CIFAR-LT at every imbalance.
+    pub fn by_index(classes: usize) -> Shots {
+        let (medium, few) = (classes * 36 / 100, classes * 71 / 100);
+        Shots {
+            many: (0..medium).collect(),
+            medium: (medium..few).collect(),
+            few: (few..classes).collect(),
+        }
+    }
+
+    /// Mean over each group of what its classes have, such as an accuracy; `None` where none of them has it. One entry of
+    /// `per_class` a class.
+    ///
+    /// # Panics
+    /// If a class of a group is not in `per_class`: a bug of the caller.
+    pub fn means(&self, per_class: &[Option<f64>]) -> Groups<Option<f64>> {
+        self.map(|classes| {
+            let values: Vec<f64> = classes.iter().filter_map(|&class| per_class[class]).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shots_follow_the_training_counts_with_both_thresholds_in_medium() {
+        let counts = [500, 101, 100, 20, 19, 5];
+        let stated = ShotSplit::Thresholds { many: 101, few: 20 }.shots(&counts);
+        assert_eq!(
+            (stated.many, stated.medium, stated.few),
+            (vec![0], vec![1, 2, 3], vec![4, 5])
+        );
+        let shots = Shots::new(&counts);
+        assert_eq!(
+            shots,
+            Shots {
+                many: vec![0, 1],
+                medium: vec![2, 3],
+                few: vec![4, 5]
+            }
+        );
+    }
+
+    #[test]
+    fn a_split_by_index_is_that_of_the_public_cifar_code_whatever_the_counts() {
+        let hundred = ShotSplit::Index.shots(&[500; 100]);
+        assert_eq!(
+            (hundred.many.len(), hundred.medium.len(), hundred.few.len()),
+            (36, 35, 29)
+        );
+        assert_eq!((hundred.medium[0], hundred.few[0]), (36, 71));
+        let ten = Shots::by_index(10);
+        assert_eq!(
+            (ten.many.as_slice(), ten.medium[0], ten.few[0]),
+            ([0, 1, 2].as_slice(), 3, 7)
+        );
+        let counts = [500, 101, 100, 20, 19, 5];
+        assert_eq!(ShotSplit::Images.shots(&counts), Shots::new(&counts));
+    }
+}

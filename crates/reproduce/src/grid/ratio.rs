@@ -1,0 +1,42 @@
+//! Ratio: the name by which a command line chooses an imbalance of a grid.
+
+use std::fmt;
+use std::str::FromStr;
+
+use datasets::Imbalance;
+
+/// The ratio of an imbalance, or `natural`, which has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ratio {
+    Number(f64),
+    Natural,
+}
+
+impl Ratio {
+    pub(crate) fn of(imbalance: Imbalance) -> Ratio {
+        imbalance.ratio().map_or(Ratio::Natural, Ratio::Number)
+    }
+}
+
+/// As on a command line.
+impl fmt::Display for Ratio {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ratio::Number(ratio) => ratio.fmt(formatter),
+            Ratio::Natural => Imbalance::Natural.fmt(formatter),
+        }
+    }
+}
+
+impl FromStr for Ratio {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Ratio, String> {
+        let name = text.trim();
+        if name == Imbalance::Natural.kind() {
+            return Ok(Ratio::Natural);
+        }
+        let number = name.parse().map(Ratio::Number);
+        number.map_err(|_| format!("`{text}` is no ratio; say a number such as 100, or natural"))
+    }
+}
