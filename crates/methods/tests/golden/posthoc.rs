@@ -3,7 +3,7 @@
 use std::fs;
 
 use methods::{
-    ClassMeans, Classifier, Evaluation, Groups, FeatureTransform, Nearness, ShotSplit, logit_adjusted, tau_normalized,
+    ClassMeans, Classifier, Evaluation, FeatureTransform, Groups, Nearness, ShotSplit, logit_adjusted, tau_normalized,
 };
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
