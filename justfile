@@ -32,7 +32,7 @@ data *options: _libtorch
 analyze *options: _libtorch
     @cargo run --release -p longtail-reproduce -- analyze "$@"
 
-# Print every method: family, name, paper, parts, and which grids use it.
+# Print every method that a grid can name, as docs/methods.md has them: just methods > docs/methods.md
 methods: _libtorch
     @cargo run --release -p longtail-reproduce -- methods
 

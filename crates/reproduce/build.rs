@@ -17,7 +17,14 @@ fn main() {
             .success()
             .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let sources = ["Cargo.toml", "Cargo.lock", "crates", "benchmarks/published.csv"];
+    let sources = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "crates",
+        "benchmarks/methods.toml",
+        "benchmarks/recipes.toml",
+        "benchmarks/published.csv",
+    ];
     let changed = git(&[&["status", "--porcelain", "--untracked-files=all", "--"], &sources[..]].concat());
     let mark = if changed.is_none_or(|changed| changed.is_empty()) {
         ""

@@ -9,6 +9,7 @@ pub(crate) mod describe;
 mod error;
 mod file;
 mod forms;
+mod listed;
 mod named;
 mod needs;
 mod overrides;
@@ -30,7 +31,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::{Remembered, Role, Run};
-pub(crate) use catalogue::catalogue;
+pub(crate) use catalogue::page as catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
@@ -111,7 +112,8 @@ impl Grid {
         }
         let mut file: GridFile = parse(&path, &text)?;
         file.dataset = dataset.unwrap_or(file.dataset);
-        let grid = Grid { path, name, text, file };
+        let mut grid = Grid { path, name, text, file };
+        grid.file.method = grid.file.all_methods().map_err(|fault| grid.place(fault))?;
         grid.file.check().map_err(|fault| grid.place(fault))?;
         grid.runs(&Options::default())?;
         Ok(grid)
@@ -120,11 +122,6 @@ impl Grid {
     /// The file's stem, which names the directory of results.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Whether its methods are those of another file.
-    fn is_like_another(&self) -> bool {
-        self.path.file_stem().is_some_and(|stem| *stem != *self.name)
     }
 
     /// Whether its summary has a table of accuracies under Gaussian noise.
@@ -183,9 +180,8 @@ impl Grid {
         let protocol = options.protocol.unwrap_or(self.file.protocol);
         let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
         recipe.backbone = options.backbone.unwrap_or(recipe.backbone);
-        let chosen = self.choose("method", options.methods.as_deref(), &methods, |named| {
-            named.name.clone()
-        })?;
+        let asked = options.methods.as_deref().map(|asked| today(asked, &methods));
+        let chosen = self.choose("method", asked.as_deref(), &methods, |named| named.name.clone())?;
         let ratios = options.imbalance.as_deref();
         let imbalances = self.choose("imbalance of ratio", ratios, self.file.imbalance.get_ref(), |entry| {
             Ratio::of(*entry.get_ref())
@@ -310,6 +306,17 @@ impl Grid {
             refusal: Box::new(fault.refusal),
         }
     }
+}
+
+/// The names `asked` for, those of earlier grids as `methods` are called today.
+fn today(asked: &[String], methods: &[Named]) -> Vec<String> {
+    let today = |asked: &String| {
+        let is_known = methods.iter().any(|named| named.name == *asked);
+        let renamed = methods.iter().find(|named| named.earlier_names().contains(asked));
+        let renamed = renamed.filter(|_| !is_known);
+        renamed.map_or(asked, |named| &named.name).clone()
+    };
+    asked.iter().map(today).collect()
 }
 
 /// No grid comes near to it; a device or a file of data does not fill the memory.

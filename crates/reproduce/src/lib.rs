@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
         Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
         Verb::Data { data } => verbs::data(data.as_deref()),
-        Verb::Methods { grids } => verbs::methods(&grids),
+        Verb::Methods => verbs::methods(),
         Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| ExitCode::SUCCESS),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),

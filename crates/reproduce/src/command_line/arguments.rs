@@ -104,12 +104,8 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Print the catalogue of methods: family, name, paper, parts, and which grids use them
-    Methods {
-        /// Folder of the grids
-        #[arg(default_value = "benchmarks")]
-        grids: PathBuf,
-    },
+    /// Print every method that a grid can name: family, name, paper, parts and their settings
+    Methods,
     /// Hand a grid to Slurm as a job array whose tasks divide the runs among themselves
     Submit(SubmitArguments),
     /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer

@@ -254,9 +254,9 @@ pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the catalogue of methods in the grids of a folder.
-pub(crate) fn methods(grids: &Path) -> anyhow::Result<ExitCode> {
-    out::result(&catalogue(grids)?)?;
+/// Prints every method that a grid can name.
+pub(crate) fn methods() -> anyhow::Result<ExitCode> {
+    out::result(&catalogue())?;
     Ok(ExitCode::SUCCESS)
 }
 

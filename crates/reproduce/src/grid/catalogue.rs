@@ -1,24 +1,35 @@
-//! Catalogue: every method with its family and paper, out of the grids themselves.
-//!
-//! A method is listed where a grid states its `origin`; other grids that spell the same parts are named beside it.
+//! Catalogue: every method with its family, paper and parts, and the recipes that grids share. Embedded, so that the binary
+//! has them anywhere.
 
-use std::path::{Path, PathBuf};
+mod page;
 
-use methods::Augmentation;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use serde::Deserialize;
-use walkdir::WalkDir;
+use toml::Spanned;
 
-use super::file::{MethodEntry, Uses};
-use super::{Grid, GridError, Options};
-use crate::grid::describe;
+use super::error::Refusal;
+use super::file::Uses;
+use super::overrides::Overrides;
+use super::spelling;
 
-/// Where a method comes from.
+pub(crate) use page::page;
+
+/// A method of `benchmarks/methods.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Origin {
+pub(super) struct Entry {
+    /// Where the survey puts it.
     family: Family,
-    /// First author and year, or whose words name it.
+    /// First author and year.
     paper: String,
+    /// What earlier grids called it.
+    #[serde(default)]
+    aliases: Vec<String>,
+    /// Its parts.
+    #[serde(default)]
+    pub(super) uses: Uses,
 }
 
 /// The closed set of families: the nine sub-families of Zhang et al., "Deep Long-Tailed Learning: A Survey" (TPAMI 2023,
@@ -38,166 +49,79 @@ enum Family {
     EnsembleLearning,
 }
 
-/// Why there is no catalogue.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CatalogueError {
-    /// The folder of grids cannot be read.
-    #[error("cannot read {}: {source}; name the folder of the grids, such as benchmarks", folder.display())]
-    Folder {
-        /// As given.
-        folder: PathBuf,
-        /// The system's reason.
-        source: walkdir::Error,
-    },
-    /// One of its grids is refused.
-    #[error(transparent)]
-    Grid(#[from] GridError),
-}
+/// Names and methods, in the order of the file.
+static METHODS: LazyLock<Vec<(String, Entry)>> = LazyLock::new(|| {
+    let entries: BTreeMap<Spanned<String>, Entry> =
+        toml::from_str(include_str!("../../../../benchmarks/methods.toml")).expect("the file is embedded and tested");
+    let mut entries: Vec<(Spanned<String>, Entry)> = entries.into_iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+        .into_iter()
+        .map(|(name, entry)| (name.into_inner(), entry))
+        .collect()
+});
 
-/// The methods of all grids in `folder` as a Markdown table: families in the order of the survey, within one the order of the
-/// grids' names and of their files.
+static RECIPES: LazyLock<BTreeMap<String, Overrides>> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../../../benchmarks/recipes.toml")).expect("the file is embedded and tested")
+});
+
+/// The method called `name`.
 ///
 /// # Errors
-/// If the folder cannot be read, or a grid in it is refused.
-pub(crate) fn catalogue(folder: &Path) -> Result<String, CatalogueError> {
-    let grids = grids(folder)?;
-    let mut listed = Vec::new();
-    for grid in grids.iter().filter(|grid| !grid.is_like_another()) {
-        let planned = grid.runs(&Options::default())?;
-        for entry in &grid.file.method {
-            let Some(Origin { family, paper }) = &entry.origin else {
-                continue;
-            };
-            let name = entry.name.get_ref();
-            let run = planned.iter().map(|planned| &planned.run).find(|run| run.name == *name);
-            let method = &run.expect("a grid plans each of its methods").method;
-            let users = grids.iter().filter(|other| other.spells(entry, grid));
-            let users: Vec<&str> = users.map(Grid::name).collect();
-            let parts = describe::parts_beside(method, &planned[0].run.method.augmentation);
-            let (words, users) = (family.name(), users.join(", "));
-            listed.push((
-                family,
-                format!("| {words} | `{name}` | {paper} | {parts} | {users} |\n"),
-            ));
-        }
+/// If there is none, or if that was its name in earlier grids.
+pub(super) fn method(name: &str) -> Result<&'static Entry, Refusal> {
+    if let Some((_, entry)) = METHODS.iter().find(|(known, _)| known == name) {
+        return Ok(entry);
     }
-    listed.sort_by_key(|(family, _)| *family); // stable
-    let lines: String = listed.into_iter().map(|(_, line)| line).collect();
-    Ok(format!(
-        "| family | method | paper | parts | grids |\n|---|---|---|---|---|\n{lines}"
-    ))
+    let value = name.to_owned();
+    if let Some((known, _)) = METHODS
+        .iter()
+        .find(|(_, entry)| entry.aliases.iter().any(|alias| alias == name))
+    {
+        let today = known.clone();
+        return Err(Refusal::Renamed { value, today });
+    }
+    let known: Vec<&str> = METHODS.iter().map(|(known, _)| known.as_str()).collect();
+    let hint = spelling::hint(name, &known);
+    Err(Refusal::UnknownMethod { value, hint })
 }
 
-fn grids(folder: &Path) -> Result<Vec<Grid>, CatalogueError> {
-    let mut grids = Vec::new();
-    for file in WalkDir::new(folder).sort_by_file_name() {
-        let file = file.map_err(|source| CatalogueError::Folder {
-            folder: folder.to_owned(),
-            source,
-        })?;
-        if file.path().extension().is_some_and(|extension| extension == "toml") {
-            grids.push(Grid::load(file.path())?);
-        }
-    }
-    Ok(grids)
+/// What earlier grids called the method `name`; nothing, if a grid defines it itself.
+pub(super) fn aliases(name: &str) -> &'static [String] {
+    let known = METHODS.iter().find(|(known, _)| known == name);
+    known.map_or(&[], |(_, entry)| &entry.aliases)
 }
 
-impl Grid {
-    /// Whether a method of this grid spells the parts of `entry`, one of the grid `of`, on the images that are usual in each or on
-    /// the same ones.
-    fn spells(&self, entry: &MethodEntry, of: &Grid) -> bool {
-        let parts = |entry: &MethodEntry| Uses {
-            augmentation: None,
-            ..entry.uses.clone()
-        };
-        self.file.method.iter().any(|other| {
-            let both_usual = other.uses.augmentation.is_none() && entry.uses.augmentation.is_none();
-            parts(other) == parts(entry) && (both_usual || self.augmentation_of(other) == of.augmentation_of(entry))
-        })
-    }
-
-    fn augmentation_of(&self, entry: &MethodEntry) -> Augmentation {
-        let stated = entry.uses.augmentation.clone();
-        stated.unwrap_or_else(|| self.augmentation(self.file.protocol))
-    }
+/// What the recipe called `name` changes of a protocol's.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn recipe(name: &str) -> Result<&'static Overrides, Refusal> {
+    RECIPES.get(name).ok_or_else(|| {
+        let known: Vec<&str> = RECIPES.keys().map(String::as_str).collect();
+        Refusal::UnknownRecipe {
+            value: name.to_owned(),
+            known: known.join(", ") + &spelling::hint(name, &known),
+        }
+    })
 }
 
 impl Family {
-    fn name(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
-            Family::Baseline => "baseline",
-            Family::ReSampling => "class re-balancing: re-sampling",
-            Family::ClassSensitiveLearning => "class re-balancing: class-sensitive learning",
-            Family::LogitAdjustment => "class re-balancing: logit adjustment",
-            Family::TransferLearning => "information augmentation: transfer learning",
-            Family::DataAugmentation => "information augmentation: data augmentation",
-            Family::RepresentationLearning => "module improvement: representation learning",
-            Family::ClassifierDesign => "module improvement: classifier design",
-            Family::DecoupledTraining => "module improvement: decoupled training",
-            Family::EnsembleLearning => "module improvement: ensemble learning",
+            Family::Baseline => "Baselines",
+            Family::ReSampling => "Class re-balancing: re-sampling",
+            Family::ClassSensitiveLearning => "Class re-balancing: class-sensitive learning",
+            Family::LogitAdjustment => "Class re-balancing: logit adjustment",
+            Family::TransferLearning => "Information augmentation: transfer learning",
+            Family::DataAugmentation => "Information augmentation: data augmentation",
+            Family::RepresentationLearning => "Module improvement: representation learning",
+            Family::ClassifierDesign => "Module improvement: classifier design",
+            Family::DecoupledTraining => "Module improvement: decoupled training",
+            Family::EnsembleLearning => "Module improvement: ensemble learning",
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn repository(path: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
-    }
-
-    #[test]
-    fn readme_has_the_catalogue_that_the_program_prints() {
-        let readme = std::fs::read_to_string(repository("docs/methods.md")).expect("docs/methods.md");
-        let (_, after) = readme
-            .split_once("<!-- methods -->\n")
-            .expect("its beginning is marked");
-        let (table, _) = after.split_once("<!-- /methods -->").expect("its end is marked");
-        let printed = catalogue(&repository("benchmarks")).expect("sound grids");
-        assert_eq!(
-            table, printed,
-            "put what `just methods` prints between the markers of docs/methods.md"
-        );
-    }
-
-    #[test]
-    fn no_parts_are_catalogued_twice_and_every_family_in_reach_has_a_method() {
-        let grids = grids(&repository("benchmarks")).expect("sound grids");
-        let listed: Vec<_> = grids
-            .iter()
-            .filter(|grid| !grid.is_like_another())
-            .flat_map(|grid| &grid.file.method)
-            .filter(|entry| entry.origin.is_some())
-            .collect();
-        for (index, entry) in listed.iter().enumerate() {
-            let twin = listed[..index].iter().find(|other| other.uses == entry.uses);
-            assert!(twin.is_none(), "{} is {:?}", entry.name, twin.map(|twin| &twin.name));
-        }
-        let table = catalogue(&repository("benchmarks")).expect("sound grids");
-        for family in [
-            Family::Baseline,
-            Family::ReSampling,
-            Family::ClassSensitiveLearning,
-            Family::LogitAdjustment,
-            Family::TransferLearning,
-            Family::DataAugmentation,
-            Family::RepresentationLearning,
-            Family::ClassifierDesign,
-            Family::DecoupledTraining,
-            Family::EnsembleLearning,
-        ] {
-            assert!(table.contains(family.name()), "{family:?}");
-        }
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_is_named_with_the_remedy() {
-        let message = catalogue(Path::new("nowhere")).expect_err("no such folder").to_string();
-        assert!(message.starts_with("cannot read nowhere: "), "{message}");
-        assert!(
-            message.ends_with("name the folder of the grids, such as benchmarks"),
-            "{message}"
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! A grid as a person writes it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -11,9 +12,8 @@ use methods::{
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use toml::{Spanned, Value};
 
-use super::catalogue::Origin;
 use super::overrides::Overrides;
 
 /// A grid file, key for key. What it leaves out is the protocol's.
@@ -47,8 +47,20 @@ pub(super) struct GridFile {
     pub(super) augmentation: Option<Augmentation>,
     /// What differs from the protocol's recipe.
     #[serde(default)]
-    pub(super) recipe: Overrides,
-    /// In the order of the tables that come out.
+    pub(super) recipe: RecipeEntry,
+    /// Those of the catalogue that are trained, in the order of the tables that come out.
+    #[serde(default)]
+    pub(super) methods: Vec<Spanned<String>>,
+    /// By the name of such a method, its parts whose settings are others here, each stated whole.
+    #[serde(default)]
+    pub(super) change: BTreeMap<Spanned<String>, Uses>,
+    /// By the name of such a method, the published number to compare with.
+    #[serde(default)]
+    pub(super) published: BTreeMap<Spanned<String>, Spanned<PublishedEntry>>,
+    /// That of its `+nc` twin.
+    #[serde(default)]
+    pub(super) published_with_plug_in: BTreeMap<Spanned<String>, Spanned<PublishedEntry>>,
+    /// Methods of its own, after those. Once the grid is loaded, all of them.
     #[serde(default)]
     pub(super) method: Vec<MethodEntry>,
 }
@@ -63,14 +75,29 @@ pub(super) struct LikeFile {
     pub(super) dataset: Dataset,
 }
 
+/// A `[recipe]`: `like` names a recipe of the catalogue, and the other keys are laid over it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Overrides")]
+pub(super) struct RecipeEntry {
+    pub(super) like: Option<Spanned<Value>>,
+    pub(super) stated: Overrides,
+}
+
+impl From<Overrides> for RecipeEntry {
+    fn from(mut stated: Overrides) -> RecipeEntry {
+        RecipeEntry {
+            like: stated.take("like"),
+            stated,
+        }
+    }
+}
+
 /// One `[[method]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MethodEntry {
     /// Begins the names of its runs' directories.
     pub(super) name: Spanned<String>,
-    /// Family and paper, where the catalogue of methods takes this entry from.
-    pub(super) origin: Option<Origin>,
     /// The published number to compare with.
     pub(super) published: Option<Spanned<PublishedEntry>>,
     /// That of its `+nc` twin.
@@ -136,17 +163,14 @@ impl<'de> Visitor<'de> for NameOrTable {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Uses {
-    #[serde(default)]
-    pub(super) sampler: Sampler,
+    pub(super) sampler: Option<Sampler>,
     pub(super) resample: Option<Resample>,
     pub(super) augmentation: Option<Augmentation>,
-    #[serde(default)]
-    pub(super) loss: Loss,
+    pub(super) loss: Option<Loss>,
     pub(super) reweight: Option<ReweightEntry>,
     pub(super) regularizer: Option<RegularizerEntry>,
     pub(super) contrast: Option<Contrast>,
-    #[serde(default)]
-    pub(super) head: Head,
+    pub(super) head: Option<Head>,
     pub(super) experts: Option<Experts>,
     pub(super) distillation: Option<Distillation>,
     pub(super) initial: Option<Initial>,

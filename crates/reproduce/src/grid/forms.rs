@@ -74,6 +74,7 @@ fn of(key: &str) -> Option<Vec<Form>> {
         "shots" => forms::<ShotSplit>(),
         "imbalance" => lists(forms::<Imbalance>()),
         "seeds" => vec![Form::plain("a list such as `[0, 1, 2]`")],
+        "methods" => vec![Form::plain("a list such as `[\"ce\", \"ldam-drw\"]`")],
         "plug_in" | "regularizer" => forms::<RegularizerEntry>(),
         "augmentation" => forms::<Augmentation>(),
         "policy" => forms::<Policy>(),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use methods::{Head, Method};
 use models::Backbone;
 
+use super::catalogue;
 use super::error::{Fault, Refusal};
 
 /// A method of the grid, or the `+nc` twin of one.
@@ -12,6 +13,8 @@ use super::error::{Fault, Refusal};
 pub(super) struct Named {
     /// Unique in the grid.
     pub(super) name: String,
+    /// Whose `+nc` twin it is.
+    pub(super) twin_of: Option<String>,
     /// Where the name, or that of the twin's original, is stated.
     pub(super) span: Range<usize>,
     /// Its parts.
@@ -19,6 +22,22 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// What the twin of the method called `name` is called: names in a grid have no `+`.
+    pub(super) fn twin_name(name: &str) -> String {
+        format!("{name}+nc")
+    }
+
+    /// What earlier grids called it.
+    pub(super) fn earlier_names(&self) -> Vec<String> {
+        match &self.twin_of {
+            None => catalogue::aliases(&self.name).to_vec(),
+            Some(original) => {
+                let aliases = catalogue::aliases(original).iter();
+                aliases.map(|alias| Named::twin_name(alias)).collect()
+            }
+        }
+    }
+
     /// Refuses a fixed ETF of more classes than the features of `backbone` have room for, and experts that it does not have.
     pub(super) fn check_network(&self, classes: i64, backbone: Backbone) -> Result<(), Fault> {
         if self.method.experts.is_some() && !backbone.has_experts() {

@@ -119,6 +119,7 @@ impl Planner<'_> {
         };
         Named {
             name,
+            twin_of: None,
             span: named.span.clone(),
             method,
         }
@@ -130,6 +131,7 @@ impl Planner<'_> {
         let sharing = self.methods.iter().find(|other| other.method.pre_training() == method);
         Named {
             name: format!("{}~rotation", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            twin_of: None,
             span: named.span.clone(),
             method: method.unwrap_or_default(),
         }

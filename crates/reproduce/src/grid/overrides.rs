@@ -17,6 +17,11 @@ use super::forms;
 pub(super) struct Overrides(BTreeMap<Spanned<String>, Spanned<Value>>);
 
 impl Overrides {
+    /// Takes the value of `key` out, if it is stated.
+    pub(super) fn take(&mut self, key: &str) -> Option<Spanned<Value>> {
+        self.0.remove(key)
+    }
+
     /// `default` with the stated values in place of its own; an unknown key or a value of the wrong type is refused at
     /// its own place.
     pub(super) fn over<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {

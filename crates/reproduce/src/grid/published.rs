@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::Grid;
 use super::file::PublishedEntry;
+use super::named::Named;
 use crate::run::Run;
 
 /// One row of `benchmarks/published.csv`.
@@ -115,16 +116,16 @@ impl Grid {
     }
 
     fn published_entry(&self, run: &Run) -> Option<&PublishedEntry> {
-        let (name, twin) = match run.name.strip_suffix("+nc") {
-            Some(name) => (name, true),
-            None => (run.name.as_str(), false),
-        };
-        let entry = self.file.method.iter().find(|entry| entry.name.get_ref() == name)?;
-        let published = if twin {
-            &entry.published_with_plug_in
-        } else {
-            &entry.published
-        };
+        let published = self.file.method.iter().find_map(|entry| {
+            let name = entry.name.get_ref();
+            if run.name == *name {
+                Some(&entry.published)
+            } else if run.name == Named::twin_name(name) {
+                Some(&entry.published_with_plug_in)
+            } else {
+                None
+            }
+        })?;
         published.as_ref().map(Spanned::get_ref)
     }
 }

@@ -1,18 +1,28 @@
 //! A grid file under a protocol: every value known, and in its range.
 
 use datasets::Dataset;
-use methods::{Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
+use methods::{Augmentation, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
 
+use super::catalogue;
 use super::error::{Fault, Refusal};
-use super::file::{GridFile, MethodEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
+use super::file::{GridFile, MethodEntry, RecipeEntry, RegularizerEntry, ReweightEntry, SecondStageEntry, Uses};
 use super::named::Named;
 use super::overrides::Overrides;
 
 impl GridFile {
-    /// The recipe: the protocol's, and over it the file's.
+    /// The recipe: the protocol's, over it the one that the file names, and over that the file's.
     pub(super) fn resolve_recipe(&self, protocol: Protocol) -> Result<Recipe, Fault> {
-        let stated = &self.recipe;
-        let recipe = stated.over(&protocol.recipe())?;
+        let RecipeEntry { like, stated } = &self.recipe;
+        let mut recipe = protocol.recipe();
+        if let Some(like) = like {
+            let name = like
+                .get_ref()
+                .as_str()
+                .map_or_else(|| like.get_ref().to_string(), str::to_owned);
+            let named = catalogue::recipe(&name).map_err(|refusal| Fault::new(like.span(), refusal))?;
+            recipe = named.over(&recipe)?;
+        }
+        let recipe = stated.over(&recipe)?;
         recipe
             .check()
             .map_err(|error| Fault::new(stated.span(&error.keys()), error.into()))?;
@@ -28,6 +38,7 @@ impl GridFile {
             let twin = self.plug_in.as_ref().filter(|_| method.regularizer.is_none());
             methods.push(Named {
                 name: name.clone(),
+                twin_of: None,
                 span: span.clone(),
                 method: method.clone(),
             });
@@ -38,14 +49,15 @@ impl GridFile {
                     .check()
                     .map_err(|error| Fault::new(plug_in.span(), error.into()))?;
                 methods.push(Named {
-                    name: name + "+nc",
+                    name: Named::twin_name(&name),
+                    twin_of: Some(name),
                     span,
                     method,
                 });
             }
         }
         match &self.plug_in {
-            Some(plug_in) if !methods.iter().any(|named| named.name.ends_with("+nc")) => {
+            Some(plug_in) if !methods.iter().any(|named| named.twin_of.is_some()) => {
                 Err(Fault::new(plug_in.span(), Refusal::PlugInOnNothing))
             }
             _ => Ok(methods),
@@ -53,38 +65,8 @@ impl GridFile {
     }
 
     fn resolve_method(&self, entry: &MethodEntry, dataset: Dataset, protocol: Protocol) -> Result<Method, Fault> {
-        let uses = &entry.uses;
-        let augmentation = uses.augmentation.clone().or_else(|| self.augmentation.clone());
-        let reweight = uses
-            .reweight
-            .as_ref()
-            .map(|reweight| resolve_reweight(reweight, protocol))
-            .transpose()?;
-        let regularizer = uses
-            .regularizer
-            .as_ref()
-            .map(|entry| resolve_regularizer(entry, dataset, protocol))
-            .transpose()?;
-        let second_stage = uses
-            .second_stage
-            .as_ref()
-            .map(|entry| resolve_second_stage(entry, dataset, protocol))
-            .transpose()?;
-        let method = Method {
-            sampler: uses.sampler,
-            resample: uses.resample,
-            augmentation: augmentation.unwrap_or_else(|| protocol.augmentation()),
-            loss: uses.loss,
-            reweight,
-            regularizer,
-            contrast: uses.contrast,
-            head: uses.head,
-            experts: uses.experts,
-            distillation: uses.distillation.clone(),
-            initial: uses.initial.clone(),
-            pretext: None,
-            second_stage,
-        };
+        let usual = self.augmentation.clone().unwrap_or_else(|| protocol.augmentation());
+        let method = entry.uses.resolve(&usual, dataset, protocol)?;
         let at_name = |refusal| Fault::new(entry.name.span(), refusal);
         method.check().map_err(|error| at_name(error.into()))?;
         if self.validation.is_none()
@@ -96,6 +78,32 @@ impl GridFile {
             return Err(at_name(Refusal::NeedsValidation(entry.name.get_ref().clone())));
         }
         Ok(method)
+    }
+}
+
+impl Uses {
+    /// The method of these parts, with the `usual` augmentation if none is stated. Which parts go together is not looked at.
+    pub(super) fn resolve(&self, usual: &Augmentation, dataset: Dataset, protocol: Protocol) -> Result<Method, Fault> {
+        let reweight = self.reweight.as_ref().map(|entry| resolve_reweight(entry, protocol));
+        let regularizer = self.regularizer.as_ref();
+        let regularizer = regularizer.map(|entry| resolve_regularizer(entry, dataset, protocol));
+        let second_stage = self.second_stage.as_ref();
+        let second_stage = second_stage.map(|entry| resolve_second_stage(entry, dataset, protocol));
+        Ok(Method {
+            sampler: self.sampler.unwrap_or_default(),
+            resample: self.resample,
+            augmentation: self.augmentation.clone().unwrap_or_else(|| usual.clone()),
+            loss: self.loss.unwrap_or_default(),
+            reweight: reweight.transpose()?,
+            regularizer: regularizer.transpose()?,
+            contrast: self.contrast,
+            head: self.head.unwrap_or_default(),
+            experts: self.experts,
+            distillation: self.distillation.clone(),
+            initial: self.initial.clone(),
+            pretext: None,
+            second_stage: second_stage.transpose()?,
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use methods::{LearningRate, Regularizer, Reweight, SecondStage};
 
 use super::*;
 
+mod listed;
 mod natural;
 mod other_files;
 mod refusals;
@@ -56,6 +57,19 @@ fn option_refusal(options: &Options) -> String {
 
 fn names(planned: &[Planned]) -> Vec<&str> {
     planned.iter().map(|planned| planned.run.name.as_str()).collect()
+}
+
+/// Every grid of `benchmarks/`, which has what they name beside them.
+pub(super) fn grids_of_this_repository() -> Vec<Grid> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
+    let files = fs::read_dir(folder).expect("the folder of grids");
+    let files = files.map(|file| file.expect("a file").path());
+    let is_grid = |file: &PathBuf| {
+        let is_named_by_grids = file.ends_with("methods.toml") || file.ends_with("recipes.toml");
+        file.extension().is_some_and(|kind| kind == "toml") && !is_named_by_grids
+    };
+    let grids = files.filter(is_grid).map(|file| Grid::load(&file));
+    grids.collect::<Result<_, _>>().expect("sound grids")
 }
 
 #[test]

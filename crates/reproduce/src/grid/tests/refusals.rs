@@ -85,14 +85,8 @@ fn is_inside(planned: &Planned) -> bool {
 
 #[test]
 fn short_trainings_of_every_grid_of_this_repository_have_their_schedules_inside_or_are_refused_with_one_that_works() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
-    for entry in std::fs::read_dir(folder).expect("the folder of grids") {
-        let path = entry.expect("a file").path();
-        let name = path.display();
-        if path.extension().is_none_or(|kind| kind != "toml") {
-            continue;
-        }
-        let grid = Grid::load(&path).expect("a sound grid");
+    for grid in grids_of_this_repository() {
+        let name = grid.name();
         for (protocol, epochs) in [Protocol::Paper, Protocol::Code]
             .into_iter()
             .flat_map(|of| (1..=6).map(move |epochs| (of, epochs)))
@@ -200,7 +194,7 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     assert_eq!(
         with("seeds =", "sedes ="),
         "4:1: unknown field `sedes`, expected one of `dataset`, `protocol`, `selection`, `validation`, `shots`, `noise_table`, `imbalance`, `seeds`, \
-         `plug_in`, `published_source`, `augmentation`, `recipe`, `method`; did you mean `seeds`?"
+         `plug_in`, `published_source`, `augmentation`, `recipe`, `methods`, `change`, `published`, `published_with_plug_in`, `method`; did you mean `seeds`?"
     );
 }
 
