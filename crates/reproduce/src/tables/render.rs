@@ -222,12 +222,10 @@ fn lengths(others: &[(&Row, &Published, f64)]) -> Option<String> {
             row.epochs, row.protocol_epochs
         ));
     }
-    let each = others.iter().map(|(row, published, _)| {
+    let each = others.iter().filter_map(|(row, published, _)| {
         let (method, imbalance) = (&row.method, row.imbalance);
-        format!(
-            "`{method}` at {imbalance}, whose number is of {} epochs",
-            published.epochs
-        )
+        let epochs = published.epochs?;
+        Some(format!("`{method}` at {imbalance}, whose number is of {epochs} epochs"))
     });
     let each: Vec<String> = each.collect();
     Some(format!(
@@ -303,7 +301,8 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         record.push(number(row.relative));
         let published = row.published;
         record.push(number(published.map(Published::accuracy)));
-        record.push(published.map_or(String::new(), |published| published.epochs.clone()));
+        let published_epochs = published.and_then(|published| published.epochs);
+        record.push(published_epochs.map_or(String::new(), |epochs| epochs.to_string()));
         record.push(number(row.difference(table.select).filter(|_| row.is_comparable())));
         record.push(published.map_or(String::new(), |published| published.source.clone()));
         record.push(published.map_or(String::new(), |published| published.note.clone()));

@@ -188,7 +188,7 @@ impl Row {
 
     /// Whether the published number is of a training as long as this one, as far as its source says.
     pub(crate) fn is_comparable(&self) -> bool {
-        let stated = self.published.and_then(Published::stated_epochs);
+        let stated = self.published.and_then(|published| published.epochs);
         stated.map_or(self.epochs >= self.protocol_epochs, |stated| stated == self.epochs)
     }
 
