@@ -249,13 +249,12 @@ fn output_that_cannot_be_written_is_an_error_and_a_reader_who_has_gone_is_none()
                 .expect("it starts"),
         )
     };
-    sandbox.write("grids/one.toml", TINY);
     for words in [
         "plan grid.toml",
         "run grid.toml --dry-run",
         "submit grid.toml --dry-run",
         "status grid.toml",
-        "methods grids",
+        "methods",
         "data",
         "--help",
         "run --help",

@@ -58,29 +58,29 @@ impl Uses {
     /// These parts with the settings of `change`; the name of a part that `change` has and they do not, or of another kind.
     fn changed(&self, change: &Uses) -> Result<Uses, &'static str> {
         Ok(Uses {
-            sampler: either("sampler", &self.sampler, &change.sampler)?,
-            resample: either("resample", &self.resample, &change.resample)?,
+            sampler: either("sampler", self.sampler.as_ref(), change.sampler.as_ref())?,
+            resample: either("resample", self.resample.as_ref(), change.resample.as_ref())?,
             augmentation: match &change.augmentation {
                 None => self.augmentation.clone(),
                 Some(_) => return Err("augmentation"), // its kinds are many, and no grid changes a number of one
             },
-            loss: either("loss", &self.loss, &change.loss)?,
-            reweight: either("reweight", &self.reweight, &change.reweight)?,
-            regularizer: either("regularizer", &self.regularizer, &change.regularizer)?,
-            contrast: either("contrast", &self.contrast, &change.contrast)?,
-            head: either("head", &self.head, &change.head)?,
-            experts: either("experts", &self.experts, &change.experts)?,
-            distillation: either("distillation", &self.distillation, &change.distillation)?,
-            initial: either("initial", &self.initial, &change.initial)?,
-            second_stage: either("second_stage", &self.second_stage, &change.second_stage)?,
+            loss: either("loss", self.loss.as_ref(), change.loss.as_ref())?,
+            reweight: either("reweight", self.reweight.as_ref(), change.reweight.as_ref())?,
+            regularizer: either("regularizer", self.regularizer.as_ref(), change.regularizer.as_ref())?,
+            contrast: either("contrast", self.contrast.as_ref(), change.contrast.as_ref())?,
+            head: either("head", self.head.as_ref(), change.head.as_ref())?,
+            experts: either("experts", self.experts.as_ref(), change.experts.as_ref())?,
+            distillation: either("distillation", self.distillation.as_ref(), change.distillation.as_ref())?,
+            initial: either("initial", self.initial.as_ref(), change.initial.as_ref())?,
+            second_stage: either("second_stage", self.second_stage.as_ref(), change.second_stage.as_ref())?,
         })
     }
 }
 
 /// What is stated instead of a part, if it is one of the same kind.
-fn either<T: Clone>(part: &'static str, known: &Option<T>, stated: &Option<T>) -> Result<Option<T>, &'static str> {
+fn either<T: Clone>(part: &'static str, known: Option<&T>, stated: Option<&T>) -> Result<Option<T>, &'static str> {
     match (known, stated) {
-        (_, None) => Ok(known.clone()),
+        (known, None) => Ok(known.cloned()),
         (Some(known), Some(stated)) if discriminant(known) == discriminant(stated) => Ok(Some(stated.clone())),
         _ => Err(part),
     }

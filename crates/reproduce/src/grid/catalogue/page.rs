@@ -13,20 +13,21 @@ where its numbers are others, `[change.ldam-drw]` states the whole part. Familie
 Survey\" (TPAMI 2023). Numbers that a method leaves to the protocol are those of `paper` on CIFAR-10 here.
 ";
 
-/// Every method: a table a family, in the order of the survey and, within one, of the file.
+/// Every method: a table a family, in the order of the file.
 pub(crate) fn page() -> String {
-    let mut page = INTRODUCTION.to_owned();
-    let mut listed: Vec<&(String, Entry)> = METHODS.iter().collect();
-    listed.sort_by_key(|(_, entry)| entry.family); // stable
-    for family in listed.chunk_by(|(_, one), (_, other)| one.family == other.family) {
-        page += &format!("\n## {}\n\n", family[0].1.family.title());
-        page += "| method | paper | parts | settings |\n|---|---|---|---|\n";
-        for (name, entry) in family {
-            let (parts, settings) = entry.words();
-            page += &format!("| {} | {} | {parts} | {settings} |\n", entry.names(name), entry.paper);
-        }
-    }
-    page
+    let families = METHODS.chunk_by(|(_, one), (_, other)| one.family == other.family);
+    INTRODUCTION.to_owned() + &families.map(section).collect::<String>()
+}
+
+/// The methods of one family under its title.
+fn section(methods: &[(String, Entry)]) -> String {
+    let (_, first) = &methods[0]; // a chunk is not empty
+    let lines = methods.iter().map(|(name, entry)| {
+        let (parts, settings) = entry.words();
+        format!("| {} | {} | {parts} | {settings} |\n", entry.names(name), entry.paper)
+    });
+    let head = "| method | paper | parts | settings |\n|---|---|---|---|\n";
+    format!("\n## {}\n\n{head}{}", first.family.title(), lines.collect::<String>())
 }
 
 impl Entry {

@@ -64,14 +64,16 @@ fn a_recipe_like_a_named_one_is_it_with_what_differs() {
             .recipe
             .clone()
     };
-    let cao = recipe("like = \"cao-2019\"");
-    assert_eq!(cao.weight_decay, 2e-4);
-    let steps = LearningRate::MultiStep {
-        initial: 0.1,
-        factor: 0.01,
-        epochs: vec![160, 180],
+    let cao = Recipe {
+        weight_decay: 2e-4,
+        learning_rate: LearningRate::MultiStep {
+            initial: 0.1,
+            factor: 0.01,
+            epochs: vec![160, 180],
+        },
+        ..Protocol::Paper.recipe()
     };
-    assert_eq!(cao.learning_rate, steps);
+    assert_eq!(recipe("like = \"cao-2019\""), cao);
     let weight_decay = 5e-4;
     assert_eq!(
         recipe("like = \"cao-2019\"\nweight_decay = 5e-4"),
