@@ -81,6 +81,10 @@ fn an_archive_has_tables_epochs_classes_and_each_split_once_and_an_index_lists_i
     assert_eq!(sandbox.read("kept/tiny/runs.csv"), rows);
 
     sandbox.write("out/runs.csv", &rows);
+    fs::create_dir_all(sandbox.path("kept/folder/runs.csv")).expect("a folder");
+    archive(&sandbox, &["out", "--to", "kept/folder"])
+        .refused(2, &["cannot read kept/folder/runs.csv; name another folder"]);
+    fs::remove_dir_all(sandbox.path("kept/folder")).expect("it is there");
     fs::write(sandbox.path(&format!("out/runs/{run}/indices.txt")), "1\n").expect("writable");
     archive(&sandbox, &["out", "--to", "kept/other"])
         .refused(2, &["indices.txt has SHA-256 ", "put the file back as it was"]);

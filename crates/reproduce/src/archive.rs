@@ -8,6 +8,7 @@ mod index;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::files;
-use crate::results::write_whole;
+use crate::grid::describe;
+use crate::results::{short, tabled_runs, write_whole};
 use crate::run::Outcome;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
@@ -84,7 +86,7 @@ struct Config<'a> {
 /// written before all runs have been read.
 pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let tables = tables(from)?;
-    let runs = run_names(&tables[0].1);
+    let runs = tabled_runs(&tables[0].1);
     check_nothing_is_lost(from, to, &runs)?;
     let archived: Vec<Archived> = runs.iter().map(|run| read(from, run)).collect::<Result<_, _>>()?;
 
@@ -151,21 +153,20 @@ fn tables(from: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     Ok(tables)
 }
 
-/// Directory names of the runs in the text of a `runs.csv`.
-fn run_names(text: &str) -> Vec<String> {
-    let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
-    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned)).collect()
-}
-
 fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[String]) -> anyhow::Result<()> {
     let kept: HashSet<&String> = runs.iter().collect();
-    let before = run_names(&files::read(&to.join("runs.csv")).unwrap_or_default());
+    let table = to.join("runs.csv");
+    let before = match files::read(&table) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        text => text.with_context(|| format!("cannot read {}; name another folder", table.display()))?,
+    };
+    let before = tabled_runs(&before);
     let lost: Vec<&String> = before.iter().filter(|run| !kept.contains(run)).collect();
     if let Some(first) = lost.first() {
         bail!(
             "{} has {} that the table of {} does not have, {first} first; name another folder, or remove that one",
             to.display(),
-            crate::grid::describe::count(lost.len() as i64, "run"),
+            describe::count(lost.len() as i64, "run"),
             from.display()
         );
     }
@@ -216,9 +217,4 @@ fn read(from: &Path, run: &str) -> anyhow::Result<Archived> {
         split,
         outcome,
     })
-}
-
-/// The first characters of a digest, which name a split's file.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

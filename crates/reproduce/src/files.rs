@@ -49,13 +49,15 @@ pub(crate) fn write_beside_others(path: &Path, text: &str) -> io::Result<()> {
 
 fn write_by_way_of(mut sibling: OsString, path: &Path, text: &str) -> io::Result<()> {
     sibling.push(".tmp");
-    let mut file = File::create(&sibling)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    if let Err(error) = fs::rename(&sibling, path) {
-        let _ = fs::remove_file(&sibling); // nobody would look for it
-        return Err(error);
+    let written = File::create(&sibling).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&sibling, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&sibling); // half a file helps nobody, least of all on a full disk
     }
+    written?;
     flush_folder_of(path)
 }
 

@@ -169,6 +169,17 @@ pub(crate) fn finished_besides(out: &Path, known: &HashSet<String>) -> Vec<Strin
     others
 }
 
+/// Directory names of the runs in the text of a `runs.csv`.
+pub(crate) fn tabled_runs(text: &str) -> Vec<String> {
+    let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
+    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned)).collect()
+}
+
+/// The first characters of a digest, enough to tell splits and data apart; `runs.csv` has all of it.
+pub(crate) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// Whether the run with this directory name is finished below `out`.
 pub(crate) fn is_finished(out: &Path, run: &str) -> bool {
     out.join("runs").join(run).join("outcome.json").is_file()

@@ -6,6 +6,9 @@ use std::path::Path;
 /// How alike two words must be, of 1, to be taken for each other.
 const ALIKE: f64 = 0.6;
 
+/// Files beside the grids that grids take methods and recipes from.
+const NO_GRIDS: [&str; 2] = ["methods", "recipes"];
+
 /// `; did you mean x?` where one of the `known` words is much like `word`, else nothing.
 pub(super) fn hint<T: AsRef<str>>(word: &str, known: &[T]) -> String {
     let nearest = nearest(word, known.iter().map(AsRef::as_ref));
@@ -31,9 +34,8 @@ pub(super) fn grids_beside(path: &Path) -> String {
     let files = entries
         .map(|entry| entry.path())
         .filter(|file| file.extension().is_some_and(|kind| kind == "toml"));
-    let names: Vec<String> = files
-        .filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let names = files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+    let names: Vec<String> = names.filter(|name| !NO_GRIDS.contains(&name.as_str())).collect();
     format!(
         "name a grid file, such as benchmarks/shapes-lt.toml{}",
         hint(&name, &names)

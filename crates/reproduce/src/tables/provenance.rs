@@ -6,6 +6,7 @@ use methods::{FEW_BELOW, MANY_ABOVE, ShotSplit};
 
 use crate::grid::Planned;
 use crate::grid::describe::{self, in_words};
+use crate::results::short;
 use crate::run::Outcome;
 
 /// What the columns mean, whatever the grid.
@@ -119,11 +120,6 @@ fn stated(before: &str, outcomes: &[&Outcome], value: fn(&Outcome) -> Option<&st
     } else {
         before.to_owned() + &in_words(&values)
     }
-}
-
-/// The first characters of a digest, enough to tell splits apart; `runs.csv` has all of it.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// Each entry once, in the order of first mention.

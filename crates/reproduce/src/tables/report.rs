@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::files;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Planned, describe};
-use crate::results::{is_finished, write_whole};
+use crate::results::{is_finished, tabled_runs, write_whole};
 use crate::run::{Outcome, Run, settings};
 use crate::schedule::Failure;
 use crate::tables::table::Table;
@@ -141,7 +141,7 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
         ));
     }
     let written: HashSet<&str> = outcomes.iter().map(|outcome| outcome.run.as_str()).collect();
-    let lost = tabled_runs(&out.join("runs.csv"));
+    let lost = tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default());
     let failed: HashSet<&str> = failures.iter().map(|(run, _)| run.as_str()).collect();
     let can_be_tabled = |run: &str| written.contains(run) || is_finished(out, run) && !failed.contains(run);
     let lost: Vec<String> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
@@ -151,14 +151,6 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
          tables there are left as they are: choose another --out, train those runs too, or delete runs.csv",
         describe::count(lost.len() as i64, "run"),
     ))
-}
-
-/// Directory names of the runs in a table of runs; none if there is no such table.
-fn tabled_runs(path: &Path) -> Vec<String> {
-    let text = files::read(path).unwrap_or_default();
-    let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
-    let runs = rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned));
-    runs.collect()
 }
 
 /// The outcomes of planned runs and of those they need, each with its run and before the first run that needs it.
