@@ -48,7 +48,7 @@ test-arithmetics: _libtorch
     end_to_end() { OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace --test end-to-end -E 'not test(storm)'; }
     LONGTAIL_TEST_PRECISION=bf16 end_to_end
     ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end
-    scripts/embedded-grid --seeds 0 bf16 avx2
+    scripts/embedded-grid --program "${CARGO_TARGET_DIR:-target}/debug/reproduce" --seeds 0 bf16 avx2
 
 # Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
 storm kills="100" seed="0": _libtorch

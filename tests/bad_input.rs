@@ -97,7 +97,7 @@ fn a_cuda_graph_without_a_gpu_is_refused() {
     let options = ["--device", "cpu", "--launch", "graph"];
     let message = "--launch graph takes a GPU, and these runs would train on the CPU; leave it out";
     sandbox.reproduce("run", &options).refused(2, &[message]);
-    let unknown = "`fast` is no way to launch; say eager or graph";
+    let unknown = "invalid value 'fast' for '--launch <LAUNCH>'\n  [possible values: eager, graph]";
     sandbox.reproduce("run", &["--launch", "fast"]).refused(2, &[unknown]);
     assert_eq!(entries(&sandbox.path("")), ["grid.toml"]);
 }

@@ -171,6 +171,33 @@ impl Cifar {
         archives.find(|archive| data_root.join(archive.name).is_file())
     }
 
+    /// Refuses what stands in the place of the files without being them; a download would end there.
+    ///
+    /// # Errors
+    /// If `data_root` is no folder, or that of a layout is none, or has no file of the data set.
+    pub(crate) fn check_folders(&self, data_root: &Path) -> Result<(), DataError> {
+        if data_root.is_file() {
+            let path = data_root.to_owned();
+            return Err(DataError::NotAFolder { path });
+        }
+        let folders = self.layouts.iter().map(|layout| data_root.join(layout.archive.folder));
+        for path in [data_root.to_owned()].into_iter().chain(folders) {
+            let problem = if path.is_dir() {
+                "a folder without any of its files"
+            } else if path.is_symlink() {
+                "a link that leads to no folder"
+            } else {
+                "a file, not a folder"
+            };
+            let is_of_layout = path != data_root;
+            if path.is_symlink() && !path.exists() || is_of_layout && path.exists() {
+                let dataset = self.name;
+                return Err(DataError::NoFiles { path, problem, dataset });
+            }
+        }
+        Ok(())
+    }
+
     /// Makes sure that the files lie under `data_root`: does nothing if they do; unpacks an archive of either layout that
     /// lies there; else downloads that of the first layout.
     pub(crate) fn fetch(&self, data_root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
@@ -178,11 +205,7 @@ impl Cifar {
         if is_there() {
             return Ok(());
         }
-        if data_root.is_file() {
-            return Err(DataError::NotAFolder {
-                path: data_root.to_owned(),
-            });
-        }
+        self.check_folders(data_root)?;
         match self.archive_in(data_root) {
             Some(archive) => archive.unpack_from(&data_root.join(archive.name), data_root),
             None => download::fetch(self.name, &self.layouts[0].archive, data_root, &is_there, progress),

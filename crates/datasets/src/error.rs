@@ -33,6 +33,18 @@ pub enum DataError {
         /// As asked for.
         path: PathBuf,
     },
+    /// The folder of a data set has none of its files.
+    #[error(
+        "{}: {problem}; remove it to have {dataset} downloaded, or put its files there", path.display()
+    )]
+    NoFiles {
+        /// The folder, or what stands in its place.
+        path: PathBuf,
+        /// Such as a link that leads nowhere.
+        problem: &'static str,
+        /// The data set.
+        dataset: &'static str,
+    },
     /// A download ended early.
     #[error(
         "{url}: stopped after {received} of {} bytes ({reason}); run the same command again to go on from there",

@@ -48,9 +48,8 @@ fn availability(dataset: Dataset, data_root: &Path) -> Availability {
     if let Some(cifar) = dataset.cifar()
         && cifar.locate(data_root).is_none()
     {
-        if data_root.is_file() {
-            let path = data_root.to_owned();
-            return Availability::Broken(DataError::NotAFolder { path });
+        if let Err(error) = cifar.check_folders(data_root) {
+            return Availability::Broken(error);
         }
         if let Some(archive) = cifar.archive_in(data_root) {
             let path = data_root.join(archive.name);
@@ -122,5 +121,27 @@ mod tests {
         assert_eq!((&train[..], &test[..]), (&[1000; 10][..], &[200; 10][..]));
         assert_eq!(source, "made in the process");
         assert_eq!(digest.len(), 64);
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_the_files_is_named_and_not_called_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("cifar-10-batches-bin");
+        let problem = || match &inventory(Some(root.path()))[0].availability {
+            Availability::Broken(error) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let remedy = "remove it to have cifar10 downloaded, or put its files there";
+        std::os::unix::fs::symlink("nowhere", &folder).unwrap();
+        let wanted = format!("{}: a link that leads to no folder; {remedy}", folder.display());
+        assert_eq!(problem(), wanted);
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        let wanted = format!("{}: a folder without any of its files; {remedy}", folder.display());
+        assert_eq!(problem(), wanted);
+        std::fs::remove_dir(&folder).unwrap();
+        std::fs::write(&folder, "").unwrap();
+        let wanted = format!("{}: a file, not a folder; {remedy}", folder.display());
+        assert_eq!(problem(), wanted);
     }
 }

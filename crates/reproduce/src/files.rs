@@ -2,8 +2,9 @@
 //! disk by two flushes, of the file and of the folder that it lies in.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -26,39 +27,34 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Writes a file of a folder that no other process writes into, whole or not at all: a sibling first, then a rename. The sibling
-/// of a process that was killed is overwritten by the next.
+/// Writes a file whole or not at all: a temporary file in the same folder first, then a rename. Several processes may write the
+/// same file at the same moment, on several machines.
 ///
 /// # Errors
 /// If one of them cannot be written; the file is then the previous one.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
-    write_by_way_of(path.as_os_str().to_owned(), path, text)
-}
-
-/// As [`write`], where several processes may write the same file at the same moment, on several machines: each has a sibling of
-/// its own. Tasks of a job array start together.
-///
-/// # Errors
-/// If one of them cannot be written; the file is then a previous one.
-pub(crate) fn write_beside_others(path: &Path, text: &str) -> io::Result<()> {
-    let mut sibling = path.as_os_str().to_owned();
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    sibling.push(format!(".{machine}.{}", std::process::id()));
-    write_by_way_of(sibling, path, text)
-}
-
-fn write_by_way_of(mut sibling: OsString, path: &Path, text: &str) -> io::Result<()> {
-    sibling.push(".tmp");
-    let written = File::create(&sibling).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&sibling, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&sibling); // half a file helps nobody, least of all on a full disk
-    }
-    written?;
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    let mut file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(0o666)) // as other files; the process's mask takes from it
+        .tempfile_in(folder_of(path))
+        .map_err(as_of_system)?;
+    file.as_file_mut().write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    let temporary = file.into_temp_path(); // removed where the rename fails
+    fs::rename(&temporary, path)?; // not `persist`, whose system call the test of the order of writes cannot see
+    let _ = temporary.keep(); // it has its name by now
     flush_folder_of(path)
+}
+
+/// The system's error without the path of the temporary file, which tempfile adds: the caller names the file that is meant.
+fn as_of_system(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|error| error.source());
+    let number = cause.and_then(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    number.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Appends to a file in one write. `text` is told whether the file is empty as yet, or not there.
@@ -84,8 +80,12 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 fn flush_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or(Path::new("."))
 }
 
 /// SHA-256 of a file, in hexadecimal digits.

@@ -110,6 +110,14 @@ impl Grid {
             text = read(&path)?;
             dataset = Some(other.dataset);
         }
+        if catalogue::lists(&text) {
+            let refusal = "lists methods or recipes that grids name, and no runs; name a grid file, such as \
+                           benchmarks/shapes-lt.toml (`reproduce methods` prints the methods)";
+            return Err(GridError::Text {
+                path,
+                refusal: refusal.to_owned(),
+            });
+        }
         let mut file: GridFile = parse(&path, &text)?;
         file.dataset = dataset.unwrap_or(file.dataset);
         let mut grid = Grid { path, name, text, file };

@@ -4,6 +4,7 @@ mod analyze;
 mod archive;
 mod bench;
 mod command_line;
+mod exit;
 mod files;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
@@ -18,19 +19,17 @@ mod worker;
 
 use std::process::ExitCode;
 
-use methods::TrainError;
-use torch_shim::{GpuSupport, GraphError};
+use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::{Arguments, Verb};
 use crate::command_line::verbs;
-use crate::run::directory::RunDirError;
-use crate::schedule::process;
+use crate::exit::Exit;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
-        Err(answer) => return told_by_clap(&answer),
+        Err(answer) => return answer_of_clap(&answer),
     };
     if !matches!(arguments.verb, Verb::Run(_) | Verb::Submit(_) | Verb::Worker(_)) {
         sigpipe::reset(); // `reproduce plan … | head` ends in silence; a grid goes on without a reader
@@ -55,32 +54,29 @@ pub fn main() -> ExitCode {
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods => verbs::methods(),
         Verb::Submit(arguments) => verbs::submit(&arguments),
-        Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| ExitCode::SUCCESS),
-        Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| ExitCode::SUCCESS),
+        Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| Exit::Finished),
+        Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| Exit::Finished),
     };
-    done.unwrap_or_else(|error| {
-        out::note(&format!("error: {}", told(&error)));
-        if let Some(RunDirError::Held { .. }) = error.downcast_ref() {
-            return ExitCode::from(process::HELD);
-        }
-        let graph_failed = error.is::<GraphError>() || matches!(error.downcast_ref(), Some(TrainError::Graph(_)));
-        ExitCode::from(if graph_failed { process::GRAPH_FAILED } else { 2 })
-    })
+    let exit = done.unwrap_or_else(|error| {
+        out::note(&format!("error: {}", in_one_line(&error)));
+        Exit::of(&error)
+    });
+    exit.into()
 }
 
 /// Help, the version, or why what was typed is refused.
-fn told_by_clap(answer: &clap::Error) -> ExitCode {
+fn answer_of_clap(answer: &clap::Error) -> ExitCode {
     match answer.print() {
         Err(error) if !answer.use_stderr() => {
             out::note(&format!("error: cannot write to standard output: {error}"));
-            ExitCode::from(2)
+            Exit::Refused.into()
         }
         _ => ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2)),
     }
 }
 
-/// An error and its causes in one line. Many a message tells its cause itself; it is not told twice.
-fn told(error: &anyhow::Error) -> String {
+/// An error and its causes in one line. Many messages contain their cause; it is not repeated.
+fn in_one_line(error: &anyhow::Error) -> String {
     error
         .chain()
         .map(ToString::to_string)
@@ -102,10 +98,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cause_is_told_and_none_is_told_twice() {
+    fn every_cause_is_printed_once() {
         let error = anyhow!("no space left").context("cannot write a.csv: no space left; make room");
         assert_eq!(
-            told(&error.context("run ce failed")),
+            in_one_line(&error.context("run ce failed")),
             "run ce failed: cannot write a.csv: no space left; make room"
         );
     }

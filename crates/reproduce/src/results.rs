@@ -190,7 +190,7 @@ pub(crate) fn is_finished(out: &Path, run: &str) -> bool {
 /// # Errors
 /// If it cannot be written; the message names it and the remedy.
 pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    files::write_beside_others(path, text).map_err(|error| {
+    files::write(path, text).map_err(|error| {
         let remedy = remedy_for_writing(&error);
         anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
     })

@@ -99,14 +99,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_gpu_support_the_missing_function_is_named_and_nothing_runs() {
-        if crate::load_gpu_support() == crate::GpuSupport::Loaded {
-            return; // a libtorch with GPU support: scripts/gpu-acceptance records a whole training there
-        }
-        let GraphError(reason) = CudaGraph::prepare(0).expect_err("there is no GPU");
-        assert!(reason.starts_with("this libtorch has no "), "{reason}");
+    fn a_graph_records_what_runs_and_without_a_gpu_nothing_runs_and_the_reason_is_named() {
+        let is_loaded = crate::load_gpu_support() == crate::GpuSupport::Loaded;
         let mut ran = false;
-        assert!(CudaGraph::record(None, || ran = true).is_err());
-        assert!(!ran);
+        match CudaGraph::prepare(0) {
+            Ok(()) => {
+                let (mut graph, ()) = CudaGraph::record(None, || ran = true).expect("nothing that cannot be recorded");
+                assert!(ran);
+                graph.replay().expect("a graph without kernels");
+            }
+            Err(GraphError(reason)) => {
+                assert!(is_loaded || reason.starts_with("this libtorch has no "), "{reason}");
+                assert!(!reason.is_empty());
+                CudaGraph::record(None, || ran = true).expect_err("there is no GPU");
+                assert!(!ran);
+            }
+        }
     }
 }

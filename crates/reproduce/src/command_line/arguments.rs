@@ -147,14 +147,14 @@ pub(crate) struct RunArguments {
     pub(crate) per_device: Option<u16>,
     /// Arithmetic of the networks: auto is bf16 where the hardware that begins a run is faster at it, else f32 [default: the
     /// run's own, or that of its first stage, else f32]
-    #[arg(long, value_parser = precision, value_name = "f32|bf16|auto")]
+    #[arg(long, value_parser = precision())]
     precision: Option<PrecisionChoice>,
     /// Threads of each run; other threads add in another order, so a run keeps its own [default: the run's own, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
     /// else eager]
-    #[arg(long, value_parser = launch, value_name = "eager|graph")]
+    #[arg(long, value_parser = launch())]
     launch: Option<Launch>,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
@@ -199,4 +199,23 @@ pub(crate) struct AnalyzeArguments {
     /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    #[test]
+    fn help_says_what_every_verb_and_option_does() {
+        let mut command = Arguments::command().term_width(110);
+        command.build(); // subcommands then know the program's name
+        let mut text = command.render_long_help().to_string();
+        for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set()) {
+            let help = verb.render_long_help();
+            write!(text, "\n\n# {}\n\n{help}", verb.get_name()).expect("a string takes all");
+        }
+        insta::assert_snapshot!(text);
+    }
 }

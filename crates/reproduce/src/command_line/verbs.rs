@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use datasets::Availability;
@@ -15,6 +14,7 @@ use crate::archive;
 use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::exit::Exit;
 use crate::grid::{Grid, catalogue};
 use crate::out;
 use crate::results::{check, claim, find};
@@ -28,7 +28,7 @@ use crate::schedule::{Failure, schedule, tasks};
 use crate::tables::report::{Kept, Report, Request, write_report};
 
 /// Trains what is not finished, then reports.
-pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid.grid)?;
     grid.check_select(arguments.select, &arguments.grid.options())?;
     let planned = grid.runs(&arguments.grid.options())?;
@@ -101,19 +101,19 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
 }
 
 /// Failures are part of the table too; here they set the exit code.
-fn exit_code(failures: &[Failure]) -> ExitCode {
+fn exit_code(failures: &[Failure]) -> Exit {
     for (run, reason) in failures {
         out::note(&format!("failed: {run}: {reason}"));
     }
     if failures.is_empty() {
-        ExitCode::SUCCESS
+        Exit::Finished
     } else {
-        ExitCode::from(1)
+        Exit::Failed
     }
 }
 
 /// Hands what is not finished to Slurm.
-pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     let run = &arguments.run;
     let grid = Grid::load(&run.grid.grid)?;
     grid.check_select(run.select, &run.grid.options())?;
@@ -123,7 +123,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
     let unfinished = tasks(&planned).len() - find(&out, &planned).finished.len();
     if unfinished == 0 {
         out::result(&format!("all runs are finished: {}/summary.md\n", out.display()))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::Finished);
     }
     let jobs = arguments.job_array(grid.name(), unfinished, std::env::current_exe()?.into());
     if run.dry_run {
@@ -134,18 +134,18 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<ExitCode> {
         claim(&out, &grid, &planned)?;
         out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }
 
 /// Prints the resolved runs.
-pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let planned = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
     out::result(&plan_text(&planned))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }
 
 /// Prints the state of every run that a grid needs.
-pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid)?;
     let planned = grid.runs(&arguments.options())?;
     let out = arguments.out(grid.name());
@@ -184,7 +184,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes and prints the tables of what is finished.
-pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ReportArguments { grid: asked, select } = arguments;
     let grid = Grid::load(&asked.grid)?;
     grid.check_select(*select, &asked.options())?;
@@ -214,7 +214,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Measures neural collapse of every source, then writes, draws and prints it. Nothing is written before all are measured.
-pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
     let mut analyses = Vec::new();
     let mut features = Vec::new();
     for source in &arguments.sources {
@@ -238,11 +238,11 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<ExitCode> 
         arguments.out.display(),
         written.join(", ")
     ))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }
 
 /// Keeps the finished runs of the folder `from` in the archive `to`, and prints the archive's files.
-pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<Exit> {
     let name = from
         .file_name()
         .context("a folder of results has a name; say one such as out/shapes-lt")?;
@@ -251,17 +251,17 @@ pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<ExitCode
     let around = to.parent().unwrap_or(Path::new(""));
     let lines = written.iter().map(|file| format!("{}\n", around.join(file).display()));
     out::result(&lines.collect::<String>())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }
 
 /// Prints every method that a grid can name.
-pub(crate) fn methods() -> anyhow::Result<ExitCode> {
+pub(crate) fn methods() -> anyhow::Result<Exit> {
     out::result(&catalogue())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }
 
 /// Prints which data sets are here.
-pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<Exit> {
     for entry in datasets::inventory(root) {
         let dataset = entry.dataset;
         out::result(&match entry.availability {
@@ -280,5 +280,5 @@ pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<ExitCode> {
             Availability::Broken(error) => format!("{dataset}  unusable: {error}\n"),
         })?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Finished)
 }

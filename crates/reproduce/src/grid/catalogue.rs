@@ -106,6 +106,17 @@ pub(super) fn recipe(name: &str) -> Result<&'static Overrides, Refusal> {
     })
 }
 
+/// Whether `text` is a file such as `benchmarks/methods.toml` or `recipes.toml`: nothing but tables, none of them a grid's.
+pub(super) fn lists(text: &str) -> bool {
+    let of_grids = ["recipe", "change", "augmentation", "shots", "validation"];
+    toml::from_str(text).is_ok_and(|table: toml::Table| {
+        !table.is_empty()
+            && table
+                .iter()
+                .all(|(key, value)| value.is_table() && !of_grids.contains(&key.as_str()))
+    })
+}
+
 impl Family {
     fn title(self) -> &'static str {
         match self {

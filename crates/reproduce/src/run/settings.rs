@@ -243,14 +243,6 @@ impl PrecisionChoice {
             PrecisionChoice::Forced(precision) => precision,
         }
     }
-
-    /// By [`Precision::name`] or `auto`.
-    pub(crate) fn by_name(name: &str) -> Option<PrecisionChoice> {
-        match name {
-            "auto" => Some(PrecisionChoice::Automatic),
-            name => Precision::by_name(name).map(PrecisionChoice::Forced),
-        }
-    }
 }
 
 /// The options that ask for the settings which all of `outcomes` have, such as ` --precision f32 --threads 2`.

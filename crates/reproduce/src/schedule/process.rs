@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use crate::exit::Exit;
 use crate::grid::Ratio;
 use crate::openmp;
 use crate::run::Outcome;
@@ -134,12 +135,6 @@ impl Processes<'_> {
     }
 }
 
-/// Exit status of a worker that finds its run's lock taken: two programs asked for it in the same moment.
-pub(crate) const HELD: u8 = 3;
-
-/// Exit status of a worker whose steps did not become a CUDA graph: the device's memory may have run out.
-pub(crate) const GRAPH_FAILED: u8 = 4;
-
 /// Exit status of a Rust program that panicked, as on the errors that libtorch throws when a GPU's memory runs out.
 const PANICKED: i32 = 101;
 
@@ -150,8 +145,8 @@ fn ended(status: ExitStatus, run_dir: &RunDir) -> Ended {
     let unsaid = || format!("its process ended with {status}; see {}", run_dir.log().display());
     match status.code() {
         None | Some(PANICKED) => Ended::Crashed(unsaid()),
-        Some(code) if code == i32::from(HELD) => Ended::Elsewhere,
-        Some(code) if code == i32::from(GRAPH_FAILED) => Ended::Crashed(said.map_or_else(unsaid, str::to_owned)),
+        Some(code) if code == Exit::Held.code() => Ended::Elsewhere,
+        Some(code) if code == Exit::GraphFailed.code() => Ended::Crashed(said.map_or_else(unsaid, str::to_owned)),
         Some(_) => Ended::Refused(said.map_or_else(unsaid, str::to_owned)),
     }
 }

@@ -33,10 +33,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Arithmetic of the network, as in `run`
-    #[arg(long, default_value = "f32", value_parser = precision, value_name = "f32|bf16|auto")]
+    #[arg(long, default_value = "f32", value_parser = precision())]
     precision: PrecisionChoice,
     /// How steps reach a GPU, as in `run`
-    #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph")]
+    #[arg(long, default_value = "eager", value_parser = launch())]
     launch: Launch,
 }
 

@@ -9,7 +9,7 @@ use datasets::Dataset;
 use methods::Protocol;
 use models::Backbone;
 
-use super::values::{backbone, dataset, grid, protocol, spelt, whole_number};
+use super::values::{as_written, backbone, dataset, grid, protocol, whole_number};
 use crate::command_line::quote;
 use crate::grid::select::Select;
 use crate::grid::{Options, Ratio};
@@ -21,10 +21,10 @@ pub(crate) struct GridArguments {
     #[arg(value_parser = OsStringValueParser::new().map(|text| grid(&text)))]
     pub(crate) grid: PathBuf,
     /// Another data set than the grid's, with the protocol's defaults for it
-    #[arg(long, value_parser = dataset, value_name = "cifar10|cifar100|shapes")]
+    #[arg(long, value_parser = dataset())]
     dataset: Option<Dataset>,
     /// Another network than the grid's
-    #[arg(long, value_parser = backbone, value_name = "resnet8|resnet10|resnet18|resnet20|resnet32|resnet50|resnext50|resnet152")]
+    #[arg(long, value_parser = backbone())]
     backbone: Option<Backbone>,
     /// Length of training in epochs: every schedule and start epoch scales with it
     #[arg(long, value_parser = whole_number)]
@@ -42,7 +42,7 @@ pub(crate) struct GridArguments {
     #[arg(long, value_name = "PER_CLASS", value_parser = whole_number)]
     validation: Option<i64>,
     /// Where defaults come from: the paper's text or its public code [default: what the grid says]
-    #[arg(long, value_parser = protocol, value_name = "paper|code")]
+    #[arg(long, value_parser = protocol())]
     protocol: Option<Protocol>,
     /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
     #[arg(long, value_name = "DIR")]
@@ -79,7 +79,7 @@ impl GridArguments {
     fn changes(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("dataset", self.dataset.map(|dataset| dataset.to_string())),
-            ("backbone", self.backbone.map(spelt)),
+            ("backbone", self.backbone.map(as_written)),
             ("protocol", self.protocol.map(|protocol| protocol.name().to_owned())),
             ("epochs", self.epochs.map(|epochs| epochs.to_string())),
             ("validation", self.validation.map(|per_class| per_class.to_string())),

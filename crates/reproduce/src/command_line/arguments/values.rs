@@ -3,6 +3,7 @@
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use datasets::Dataset;
 use methods::{Launch, Precision, Protocol};
 use models::Backbone;
@@ -10,20 +11,37 @@ use models::Backbone;
 use crate::run::settings::PrecisionChoice;
 use crate::schedule::device::device;
 
-pub(super) fn precision(text: &str) -> Result<PrecisionChoice, String> {
-    PrecisionChoice::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32, bf16 or auto"))
+/// A parser of the words `known`, which help lists and a wrong word is refused with.
+fn one_of<T: Clone + Send + Sync + 'static>(known: Vec<(String, T)>) -> impl TypedValueParser<Value = T> {
+    let words: Vec<String> = known.iter().map(|(word, _)| word.clone()).collect();
+    PossibleValuesParser::new(words).map(move |text| {
+        let found = known.iter().find(|(word, _)| *word == text);
+        found.expect("the parser before knows no other word").1.clone()
+    })
+}
+
+pub(super) fn precision() -> impl TypedValueParser<Value = PrecisionChoice> {
+    let forced = [Precision::F32, Precision::Bf16]
+        .map(|precision| (precision.name().to_owned(), PrecisionChoice::Forced(precision)));
+    let automatic = ("auto".to_owned(), PrecisionChoice::Automatic);
+    one_of(forced.into_iter().chain([automatic]).collect())
 }
 
 /// As `precision`, where it has been decided.
-pub(super) fn one_precision(text: &str) -> Result<Precision, String> {
-    Precision::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32 or bf16"))
+pub(super) fn decided_precision() -> impl TypedValueParser<Value = Precision> {
+    one_of(
+        [Precision::F32, Precision::Bf16]
+            .map(|precision| (precision.name().to_owned(), precision))
+            .into(),
+    )
 }
 
-pub(super) fn launch(text: &str) -> Result<Launch, String> {
-    [Launch::Eager, Launch::Graph]
-        .into_iter()
-        .find(|launch| launch.name() == text)
-        .ok_or_else(|| format!("`{text}` is no way to launch; say eager or graph"))
+pub(super) fn launch() -> impl TypedValueParser<Value = Launch> {
+    one_of(
+        [Launch::Eager, Launch::Graph]
+            .map(|launch| (launch.name().to_owned(), launch))
+            .into(),
+    )
 }
 
 /// The words for a device, checked where they are typed: the machine that trains may be another one.
@@ -31,32 +49,25 @@ pub(super) fn device_name(text: &str) -> Result<String, String> {
     device(text).map(|_| text.to_owned())
 }
 
-pub(super) fn protocol(text: &str) -> Result<Protocol, String> {
-    [Protocol::Paper, Protocol::Code]
-        .into_iter()
-        .find(|protocol| protocol.name() == text)
-        .ok_or_else(|| format!("`{text}` is no protocol; say paper or code"))
+pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    one_of(
+        [Protocol::Paper, Protocol::Code]
+            .map(|protocol| (protocol.name().to_owned(), protocol))
+            .into(),
+    )
 }
 
-/// As a grid spells it: `resnet32` of ResNet-32.
-pub(super) fn spelt(backbone: Backbone) -> String {
+/// As a grid writes it: `resnet32` of ResNet-32.
+pub(super) fn as_written(backbone: Backbone) -> String {
     backbone.name().to_lowercase().replace('-', "")
 }
 
-pub(super) fn backbone(text: &str) -> Result<Backbone, String> {
-    let mut known = Backbone::ALL.into_iter();
-    let names = Backbone::ALL.map(spelt).join(", ");
-    known
-        .find(|&backbone| spelt(backbone) == text)
-        .ok_or_else(|| format!("`{text}` is no network; say one of {names}"))
+pub(super) fn backbone() -> impl TypedValueParser<Value = Backbone> {
+    one_of(Backbone::ALL.map(|backbone| (as_written(backbone), backbone)).into())
 }
 
-pub(super) fn dataset(text: &str) -> Result<Dataset, String> {
-    let names = Dataset::ALL.map(Dataset::name).join(", ");
-    Dataset::ALL
-        .into_iter()
-        .find(|dataset| dataset.name() == text)
-        .ok_or_else(|| format!("`{text}` is no data set; say one of {names}"))
+pub(super) fn dataset() -> impl TypedValueParser<Value = Dataset> {
+    one_of(Dataset::ALL.map(|dataset| (dataset.name().to_owned(), dataset)).into())
 }
 
 /// A whole number such as a count or a seed; its range depends on the grid.

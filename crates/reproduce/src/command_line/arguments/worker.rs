@@ -27,9 +27,9 @@ pub(crate) struct WorkerArguments {
     device: Device,
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
-    #[arg(long, default_value = "f32", value_parser = values::one_precision)]
+    #[arg(long, default_value = "f32", value_parser = values::decided_precision())]
     precision: Precision,
-    #[arg(long, default_value = "eager", value_parser = launch)]
+    #[arg(long, default_value = "eager", value_parser = launch())]
     launch: Launch,
     #[arg(long, default_value_t = 1)]
     metrics_every: i64,

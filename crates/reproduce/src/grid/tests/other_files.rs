@@ -19,3 +19,19 @@ fn devices_without_an_end_are_not_read_to_it() {
         "{message}"
     );
 }
+
+#[test]
+fn a_list_of_methods_or_recipes_is_no_grid() {
+    for text in [
+        include_str!("../../../../../benchmarks/methods.toml"),
+        include_str!("../../../../../benchmarks/recipes.toml"),
+    ] {
+        let message = load(text).expect_err("no grid").to_string();
+        assert!(
+            message.contains("lists methods or recipes that grids name, and no runs; name a grid file"),
+            "{message}"
+        );
+    }
+    let forgotten = load("[recipe]\nepochs = 3").expect_err("no grid").to_string();
+    assert!(forgotten.contains("missing field `dataset`"), "{forgotten}");
+}
