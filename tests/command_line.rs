@@ -288,8 +288,8 @@ fn a_grid_does_not_depend_on_who_reads_its_progress() {
         "{}",
         trained.stdout
     );
-    let told = said(&sandbox.run_command(&SHORT).stdout(full()).output().expect("it starts"));
-    told.refused(
+    let refused = said(&sandbox.run_command(&SHORT).stdout(full()).output().expect("it starts"));
+    refused.refused(
         2,
         &["the runs are over and their results are in out: cannot write to standard output"],
     );

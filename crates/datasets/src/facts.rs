@@ -1,4 +1,4 @@
-//! Facts: what is known of a data set before any file is read.
+//! What is known about a data set before any of its files is read.
 
 use crate::Normalization;
 

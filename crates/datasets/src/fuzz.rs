@@ -1,4 +1,4 @@
-//! The parsers of files, as the targets of `fuzz/` call them: each on whatever bytes, of a data set of six images.
+//! Entry points for the targets of `fuzz/`: each parser on arbitrary bytes, as a data set of six images.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Records: images as plain bytes, and the data set that they become in memory.
+//! Images as plain bytes, and the data set they form in memory.
 
 use sha2::{Digest, Sha256};
 use tch::Tensor;

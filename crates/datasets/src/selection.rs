@@ -33,8 +33,8 @@ impl Selection {
     pub fn select(self, labels: &[i64], class_counts: &[i64]) -> Result<Vec<i64>, DataError> {
         let mut members = vec![Vec::new(); class_counts.len()];
         for (index, &label) in (0..).zip(labels) {
-            if let Some(of_class) = usize::try_from(label).ok().and_then(|class| members.get_mut(class)) {
-                of_class.push(index);
+            if let Some(in_class) = usize::try_from(label).ok().and_then(|class| members.get_mut(class)) {
+                in_class.push(index);
             }
         }
         // One generator for all classes: which images a class keeps depends on the classes before it.

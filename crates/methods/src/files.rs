@@ -1,4 +1,4 @@
-//! Files of tensors, from here and from elsewhere.
+//! Tensor files, written by this program or by others.
 
 pub(crate) mod element;
 pub(crate) mod remedy;

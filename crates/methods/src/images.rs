@@ -1,4 +1,4 @@
-//! Where batches come from: a split, and how its pixels become numbers.
+//! The source of batches: a split held on the device, and its normalisation.
 
 use datasets::{Normalization, Split};
 use tch::{Device, Kind, Tensor};

@@ -41,7 +41,9 @@ pub use network::start::InitialError;
 pub use parts::augment::{
     Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target,
 };
-pub use parts::contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
+pub use parts::contrast::{
+    BalancedContrast, ContrastiveTerm, KPositiveContrast, ParametricContrast, ProbabilisticContrast,
+};
 pub use parts::distillation::Distillation;
 pub use parts::experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};
 pub use parts::head::Head;
@@ -51,7 +53,7 @@ pub use parts::loss::{
     prior_adjustment,
 };
 pub use parts::pretext::Pretext;
-pub use parts::regularizer::Regularizer;
+pub use parts::regularizer::FeatureTerm;
 pub use parts::reweight::Reweight;
 pub use parts::sampler::{Resample, Sampler, epoch_seed};
 pub use parts::second_stage::{
@@ -62,7 +64,7 @@ pub use range::{OutOfRange, require};
 pub use recipe::{LearningRate, Recipe, RecipeError, check_epochs};
 pub use training::adjusted::Adjusted;
 pub use training::checkpoint::{Checkpoint, CheckpointError};
-pub use training::launch::Launch;
+pub use training::dispatch::Dispatch;
 pub use training::optimizer::Sgd;
 pub use training::step::{Seen, Step};
 pub use training::{EpochRow, Observer, Progress, TrainError, Training};

@@ -1,4 +1,4 @@
-//! What is measured of a network.
+//! Measurements of a trained network.
 
 pub(crate) mod evaluate;
 pub(crate) mod groups;

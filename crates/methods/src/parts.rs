@@ -1,4 +1,4 @@
-//! What a method is a sum of: settings that a grid may state, and what they compute.
+//! The parts a method is composed of: settings a grid can state, and what they compute.
 
 pub(crate) mod augment;
 pub(crate) mod contrast;

@@ -1,4 +1,4 @@
-//! Ranges: which numbers a part accepts.
+//! Checks of numbers against the range that a setting accepts.
 
 /// A number out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Recipe: network, length, speed. What all methods of a grid have in common.
+//! The recipe that all methods of a grid share: network, length of training, batch size, learning rate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,9 +1,9 @@
-//! The loop: epochs of steps, each evaluated and checkpointed.
+//! The training loop: epochs of steps, with an evaluation and a checkpoint after each epoch.
 
 pub(crate) mod adjusted;
 pub(crate) mod checkpoint;
+pub(crate) mod dispatch;
 pub(crate) mod expert_assignment;
-pub(crate) mod launch;
 pub(crate) mod optimizer;
 pub(crate) mod step;
 
@@ -25,7 +25,7 @@ use crate::parts::experts::mean_feature;
 use crate::parts::sampler::epoch_seed;
 use crate::recipe::Recipe;
 use crate::training::checkpoint::{Checkpoint, CheckpointError};
-use crate::training::launch::{Launch, Steps};
+use crate::training::dispatch::{Dispatch, Steps};
 use crate::training::optimizer::Sgd;
 use crate::training::step::Step;
 
@@ -51,7 +51,7 @@ pub struct Training<'a> {
     /// Neural-collapse metrics are measured every so many epochs, and after the last one.
     pub metrics_every: i64,
     /// How its steps reach the device.
-    pub launch: Launch,
+    pub launch: Dispatch,
     /// Where the checkpoint lies; an existing one is resumed.
     pub checkpoint: &'a Path,
 }
@@ -126,7 +126,7 @@ pub enum TrainError {
     /// The step does not become a CUDA graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The observer could not keep what it was told.
+    /// The observer could not record an epoch.
     #[error(
         "cannot record epoch: {source}; {}, then run the same command again",
         remedy_for_writing(source)

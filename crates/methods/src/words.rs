@@ -1,4 +1,4 @@
-//! Words: settings as people read them.
+//! Helpers for writing settings as text.
 
 /// `1 epoch`, `2 epochs`.
 pub fn count(number: i64, thing: &str) -> String {

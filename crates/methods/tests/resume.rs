@@ -6,8 +6,8 @@ mod tiny;
 use std::path::Path;
 
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Initial, KPositiveContrast, Loss, Method, Ncl,
-    ParametricContrast, ProbabilisticContrast, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
+    BalancedContrast, Bilateral, ContrastiveTerm, Distillation, Experts, FeatureTerm, Head, Initial, KPositiveContrast,
+    Loss, Method, Ncl, ParametricContrast, ProbabilisticContrast, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
 use tch::Tensor;
 
@@ -62,14 +62,17 @@ fn every_part_resumes_bit_for_bit() {
             of_experts(Head::Linear, Loss::CrossEntropy, Experts::Ncl(Ncl::default())),
         ),
         ("bcl", contrasted()),
-        ("kcl", contrasted_by(Contrast::KPositive(KPositiveContrast::default()))),
+        (
+            "kcl",
+            contrasted_by(ContrastiveTerm::KPositive(KPositiveContrast::default())),
+        ),
         (
             "paco",
-            contrasted_by(Contrast::Parametric(ParametricContrast::default())),
+            contrasted_by(ContrastiveTerm::Parametric(ParametricContrast::default())),
         ),
         (
             "proco",
-            contrasted_by(Contrast::Probabilistic(ProbabilisticContrast::default())),
+            contrasted_by(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
         ),
         ("dive", taught()),
         ("rotation", pre_trained()),
@@ -150,14 +153,14 @@ fn contrasted() -> Method {
     };
     Method {
         loss: Loss::LogitAdjustment { tau: 1.0 },
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
-        contrast: Some(Contrast::Balanced(contrast)),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
+        contrast: Some(ContrastiveTerm::Balanced(contrast)),
         head: Head::ScaledCosine { scale: 30.0 },
         ..Method::default()
     }
 }
 
-fn contrasted_by(contrast: Contrast) -> Method {
+fn contrasted_by(contrast: ContrastiveTerm) -> Method {
     Method {
         contrast: Some(contrast),
         ..Method::default()
@@ -172,7 +175,7 @@ fn of_experts(head: Head, loss: Loss, experts: Experts) -> Method {
             beta: 0.9999,
             start_epoch: 1,
         }),
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         head,
         experts: Some(experts),
         ..Method::default()

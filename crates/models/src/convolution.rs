@@ -1,4 +1,4 @@
-//! Convolution in the arithmetic of its maps.
+//! Convolution in the floating-point type of its input.
 
 use tch::{Device, Kind, Tensor};
 

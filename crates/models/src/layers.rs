@@ -1,4 +1,4 @@
-//! Layers that all networks are built of.
+//! Layers shared by all networks.
 
 use tch::nn::{Init, Path};
 use tch::{Kind, Tensor};

@@ -1,4 +1,4 @@
-//! Several networks on the same images.
+//! Evaluating several networks on the same images.
 
 use tch::Tensor;
 use tch::nn::ModuleT;

@@ -1,4 +1,4 @@
-//! The between-class term (NC2): the angles between centres, seen from their mean, are opened.
+//! The between-class term (NC2): it widens the angles between the centres, measured from their mean.
 
 use tch::{Kind, Tensor, no_grad};
 

@@ -1,4 +1,4 @@
-//! Checks of what others hand in: numerics behind them may take shapes and ranges for granted.
+//! Validation of arguments, so that the numerical code can rely on shapes and ranges.
 
 use tch::{Kind, Tensor};
 

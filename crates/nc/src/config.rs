@@ -1,4 +1,4 @@
-//! The regularizer's settings: each choice that the paper, its code or its followers made differently has a name here.
+//! Settings of the regularizer. Every choice on which the paper, its code or later work differ has a name.
 //!
 //! *Paper* is Liu et al., "Inducing Neural Collapse in Deep Long-tailed Learning", AISTATS 2023; *code* is
 //! `Pepper-lll/NCfeature`, branches `main` and `try`.

@@ -1,4 +1,4 @@
-//! What can be wrong with somebody's settings, features, labels or classifier.
+//! Errors: invalid settings, features, labels or classifiers.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Neural collapse for anybody's training loop: regularizers, geometry and metrics.
+//! Neural collapse for any training loop: regularizers, geometry and metrics.
 //!
 //! Late in training, the features of a class collapse to their mean, the class means move to the corners of a simplex
 //! equiangular tight frame (ETF), and the classifier's rows line up with them (Papyan, Han and Donoho, PNAS 2020). On
@@ -74,7 +74,7 @@ mod within_class;
 
 pub use attraction_repulsion::{attraction_repulsion, batch_counts};
 pub use between_class::{between_class, largest_cosine};
-pub use classifier::Classifier;
+pub use classifier::LinearClassifier;
 pub use config::{
     AbsentClasses, BeforeStart, BetweenClass, Config, InitialCentres, MixedLabels, NormPenalty, WithinClass,
 };

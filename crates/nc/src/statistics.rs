@@ -208,8 +208,8 @@ mod tests {
             accumulator.add(features, &labels).expect("a valid batch");
         }
         let statistics = accumulator.finish().expect("two classes are present");
-        let of_class = |rows: &[i64]| features.index_select(0, &Tensor::from_slice(rows));
-        let (first, third) = (of_class(&[0, 3, 5, 6]), of_class(&[1, 2, 4]));
+        let rows_of = |rows: &[i64]| features.index_select(0, &Tensor::from_slice(rows));
+        let (first, third) = (rows_of(&[0, 3, 5, 6]), rows_of(&[1, 2, 4]));
         let mean = |rows: &Tensor| rows.mean_dim(0, false, None::<Kind>);
         let means = Tensor::stack(&[mean(&first), mean(&third)], 0);
         let (first, third) = (&first - mean(&first), &third - mean(&third));

@@ -1,4 +1,4 @@
-//! How evenly a classifier's rows spread.
+//! How uniformly the rows of a classifier are spread.
 
 use tch::{Kind, Tensor};
 

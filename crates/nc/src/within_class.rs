@@ -1,4 +1,4 @@
-//! The within-class term (NC1): features are drawn to the centre of their class.
+//! The within-class term (NC1): it pulls features towards the centre of their class.
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! Analyze: neural collapse of runs, of checkpoints and of anybody's features, side by side.
+//! `analyze`: neural collapse of runs, checkpoints and feature files, side by side.
 //!
 //! A source's way: [`Source`] → [`Subject`] (features and what is known of them) → [`Analysis`] (numbers, all of them from
 //! the `nc` crate) → tables and figures.
@@ -25,7 +25,7 @@ pub(crate) use figures::draw;
 pub(crate) use npy::tensor as npy_tensor;
 pub(crate) use source::{Source, Subject};
 pub(crate) use tables::{markdown, write};
-pub(crate) use trained::Split;
+pub(crate) use trained::ShownSplit;
 
 /// Where features come from.
 #[derive(Clone, Debug, PartialEq, Serialize)]

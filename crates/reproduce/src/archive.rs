@@ -19,10 +19,10 @@ use sha2::{Digest, Sha256};
 use crate::files;
 use crate::grid::describe;
 use crate::results::{short, tabled_runs, write_whole};
-use crate::run::Outcome;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
 use crate::run::rows::csv_text;
+use crate::run::{Outcome, RunId};
 
 /// Tables of `report`, which are kept as they are, and whether each folder has them.
 const TABLES: [(&str, bool); 4] = [
@@ -55,7 +55,7 @@ struct ClassRow {
 /// Whose a row of an archive's table is.
 #[derive(Serialize)]
 struct OfRun<'a> {
-    run: &'a str,
+    run: &'a RunId,
 }
 
 impl OfRun<'_> {
@@ -74,7 +74,7 @@ struct ClassAtEnd {
 /// A line of `configs.jsonl`.
 #[derive(Serialize)]
 struct Config<'a> {
-    run: &'a str,
+    run: &'a RunId,
     config: &'a str,
 }
 
@@ -153,15 +153,15 @@ fn tables(from: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     Ok(tables)
 }
 
-fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[String]) -> anyhow::Result<()> {
-    let kept: HashSet<&String> = runs.iter().collect();
+fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[RunId]) -> anyhow::Result<()> {
+    let kept: HashSet<&RunId> = runs.iter().collect();
     let table = to.join("runs.csv");
     let before = match files::read(&table) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         text => text.with_context(|| format!("cannot read {}; name another folder", table.display()))?,
     };
     let before = tabled_runs(&before);
-    let lost: Vec<&String> = before.iter().filter(|run| !kept.contains(run)).collect();
+    let lost: Vec<&RunId> = before.iter().filter(|run| !kept.contains(run)).collect();
     if let Some(first) = lost.first() {
         bail!(
             "{} has {} that the table of {} does not have, {first} first; name another folder, or remove that one",
@@ -173,7 +173,7 @@ fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[String]) -> anyhow::Res
     Ok(())
 }
 
-fn read(from: &Path, run: &str) -> anyhow::Result<Archived> {
+fn read(from: &Path, run: &RunId) -> anyhow::Result<Archived> {
     let run_dir = RunDir::at(&from.join("runs").join(run));
     let text = |name: &str| {
         let path = run_dir.path().join(name);

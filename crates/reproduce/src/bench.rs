@@ -1,11 +1,11 @@
-//! Bench: the training loop that `run` trains with, on made-up images, timed.
+//! `bench`: the speed of the training loop on synthetic images.
 
 use std::fs;
 
 use anyhow::{Context, bail};
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, Images, Launch, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training,
+    Augmentation, Dispatch, FeatureTerm, Images, Method, Model, Precision, Progress, Protocol, Recipe, Shots, Training,
     evaluate,
 };
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub(crate) struct Bench {
     /// Arithmetic of the backbone.
     pub(crate) precision: Precision,
     /// How steps reach the device.
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
 }
 
 /// Test images of the evaluation that is timed beside the training.
@@ -59,7 +59,7 @@ impl Bench {
         check_device(self.device, gpu_support)?;
         tch::set_num_threads(self.threads);
         self.launch.prepare(self.device)?;
-        let regularizer = Regularizer::Nc(Protocol::Code.nc(Dataset::Cifar10));
+        let regularizer = FeatureTerm::Nc(Protocol::Code.nc(Dataset::Cifar10));
         for (name, regularizer) in [("ce", None), ("ce+nc", Some(regularizer))] {
             let method = Method {
                 augmentation: Augmentation::default(),

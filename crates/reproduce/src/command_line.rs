@@ -1,4 +1,4 @@
-//! Command line: what a person types, and what each verb does.
+//! The command line: arguments, and what each subcommand does.
 
 pub(crate) mod arguments;
 pub(crate) mod others;

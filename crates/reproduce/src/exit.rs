@@ -1,4 +1,4 @@
-//! Exit: every exit code of the program.
+//! The exit codes of the program.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Files: text that is read whole, and written so that it is there after a loss of power. A file's bytes and its name reach the
+//! Reading text files, and writing them so that they survive a power failure. A file's bytes and its name reach the
 //! disk by two flushes, of the file and of the folder that it lies in.
 
 use std::ffi::OsString;
@@ -57,7 +57,7 @@ fn as_of_system(error: io::Error) -> io::Error {
     number.map_or(error, io::Error::from_raw_os_error)
 }
 
-/// Appends to a file in one write. `text` is told whether the file is empty as yet, or not there.
+/// Appends to a file in one write. The argument of `text` is whether the file is empty or missing.
 ///
 /// # Errors
 /// If it cannot be written.

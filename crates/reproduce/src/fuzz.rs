@@ -1,8 +1,8 @@
-//! The parsers of files, as the targets of `fuzz/` call them: each on a file of whatever bytes.
+//! Entry points for the targets of `fuzz/`: each parser on a file of arbitrary bytes.
 
 use std::path::Path;
 
-use crate::analyze::{Analysis, Source, Split, npy_tensor};
+use crate::analyze::{Analysis, ShownSplit, Source, npy_tensor};
 use crate::grid::{Grid, Options};
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
@@ -15,7 +15,7 @@ use crate::run::scores::{ConfusionRow, RobustnessRow};
 /// With whatever is wrong with the file.
 pub fn features(path: &Path) -> anyhow::Result<usize> {
     let source = Source::parse(&path.to_string_lossy()).map_err(anyhow::Error::msg)?;
-    let subject = source.read(Split::Test, None)?;
+    let subject = source.read(ShownSplit::Test, None)?;
     Ok(Analysis::of(&subject)?.by_class.len())
 }
 
@@ -35,7 +35,7 @@ pub fn grid(path: &Path) -> anyhow::Result<usize> {
     Ok(Grid::load(path)?.runs(&Options::default())?.len())
 }
 
-/// Reads a `metrics.csv`, cuts it at `next_epoch` and completes its columns, as a resumed run does, and returns the number of rows
+/// Reads a `metrics.csv`, cuts it at `next_epoch` and upgrades it, as a resumed run does, and returns the number of rows
 /// that are left.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub fn metrics(path: &Path, next_epoch: i64) -> anyhow::Result<usize> {
         trimmed.write()?;
     }
     read?;
-    metrics::complete_columns(path)?;
+    metrics::upgrade(path)?;
     Ok(metrics::read::<MetricsRow>(path)?.len())
 }
 

@@ -1,4 +1,4 @@
-//! Grid: what a person writes, and the runs it means.
+//! A grid file, and the runs it stands for.
 //!
 //! Values come from the protocol, over them from the grid file, over those from the command line. Nothing is trained
 //! before every value is known and in its range.
@@ -13,6 +13,7 @@ mod listed;
 mod named;
 mod needs;
 mod overrides;
+mod plan;
 pub(crate) mod published;
 mod ratio;
 mod resolve;
@@ -30,7 +31,7 @@ use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use crate::run::{Remembered, Role, Run};
+use crate::run::Run;
 pub(crate) use catalogue::page as catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
@@ -38,6 +39,7 @@ pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
 use named::Named;
 use needs::Planner;
+pub(crate) use plan::{Plan, Planned};
 pub(crate) use ratio::Ratio;
 
 /// A grid file that has been read and checked.
@@ -68,30 +70,6 @@ pub(crate) struct Options {
     pub(crate) imbalance: Option<Vec<Ratio>>,
     /// Images of each class that are held out.
     pub(crate) validation: Option<i64>,
-}
-
-/// A run, and those that it needs.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Planned {
-    /// What is asked for.
-    pub(crate) run: Run,
-    /// What must be finished before: of a second stage the first one, else what it begins with and who teaches it.
-    pub(crate) needs: Vec<(Role, Planned)>,
-}
-
-impl Planned {
-    /// The run that it needs as its `role`.
-    #[cfg(test)]
-    pub(crate) fn needed(&self, role: Role) -> Option<&Run> {
-        let found = self.needs.iter().find(|(other, _)| *other == role);
-        found.map(|(_, planned)| &planned.run)
-    }
-
-    /// Itself and all that it needs, directly or not, each after what it needs.
-    pub(crate) fn in_order(&self) -> Vec<&Planned> {
-        let needed = self.needs.iter().flat_map(|(_, planned)| planned.in_order());
-        needed.chain([self]).collect()
-    }
 }
 
 impl Grid {
@@ -147,15 +125,15 @@ impl Grid {
     pub(crate) fn method_names(&self, options: &Options) -> Vec<String> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let methods = self.resolve(dataset, options.protocol.unwrap_or(self.file.protocol), None);
-        let methods = methods.map_or(Vec::new(), |(_, methods)| methods); // refused ones are told by `runs`
+        let methods = methods.map_or(Vec::new(), |(_, methods)| methods); // `runs` reports refused ones
         methods.into_iter().map(|named| named.name).collect()
     }
 
-    /// The runs it means, in the order of the file: method, then its plug-in twin × imbalance × seed.
+    /// The runs it stands for.
     ///
     /// # Errors
     /// If an option is out of range, names what the grid does not have, or makes a part start after the last epoch.
-    pub(crate) fn runs(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
+    pub(crate) fn runs(&self, options: &Options) -> Result<Plan, GridError> {
         self.plan(options).map_err(|error| match (error, options.epochs) {
             (GridError::File { place, refusal }, Some(epochs)) => match *refusal {
                 Refusal::LateStart { part, ref method, .. } => {
@@ -183,7 +161,7 @@ impl Grid {
         }
     }
 
-    fn plan(&self, options: &Options) -> Result<Vec<Planned>, GridError> {
+    fn plan(&self, options: &Options) -> Result<Plan, GridError> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
         let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
@@ -205,7 +183,7 @@ impl Grid {
             },
         };
         let validation = self.held_out(options.validation, dataset)?;
-        let mut planned = Vec::new();
+        let mut plan = Plan::default();
         for named in chosen {
             for imbalance in &imbalances {
                 for &seed in &seeds {
@@ -224,19 +202,19 @@ impl Grid {
                             .map_or_else(ShotSplit::default, |shots| *shots.get_ref()),
                         recipe: recipe.clone(),
                         method,
-                        id: Remembered::default(),
                     };
-                    let planner = Planner {
+                    let mut planner = Planner {
                         methods: &methods,
                         run: &run,
+                        plan: &mut plan,
                     };
-                    let of_it = planner.plan(named).map_err(|fault| self.place(fault))?;
-                    self.check_class_counts(&of_it.run, named, imbalance)?;
-                    planned.push(of_it);
+                    let id = planner.plan(named).map_err(|fault| self.place(fault))?;
+                    self.check_class_counts(&plan[&id], named, imbalance)?;
+                    plan.ask(&id);
                 }
             }
         }
-        Ok(planned)
+        Ok(plan)
     }
 
     /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.

@@ -1,4 +1,4 @@
-//! OpenMP: how libtorch's threads wait for each other. By default they spin, so that with a busy neighbour on the same cores they
+//! How libtorch's OpenMP threads wait for each other. By default they spin, so that with a busy neighbour on the same cores they
 //! keep each other, and it, from working.
 //!
 //! libgomp reads its environment before `main`, so a process has to be started in the right one.

@@ -1,4 +1,4 @@
-//! Out: what the program says. Results go to standard output, and a result that cannot be written is an error. Progress, warnings
+//! Output of the program. Results go to standard output, and a result that cannot be written is an error. Progress, warnings
 //! and errors go to standard error, which nothing depends on: a full disk behind it or a reader that has gone stops no training.
 
 use std::io::{self, Write};

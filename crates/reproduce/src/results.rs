@@ -1,4 +1,4 @@
-//! Results: the folder of a grid, which belongs to one configuration.
+//! The folder of a grid's results, which belongs to one configuration.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,11 +12,11 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::files;
-use crate::grid::{Grid, Planned};
+use crate::grid::{Grid, Plan, Planned};
 use crate::run::directory::RunDir;
 use crate::run::groups::by_index_from_confusion;
-use crate::run::{Outcome, Run};
-use crate::schedule::{Failure, tasks};
+use crate::run::{Outcome, Run, RunId};
+use crate::schedule::Failure;
 
 /// What all runs of a folder have in common, and what decides which images they see and how their classes are grouped. Other
 /// methods, seeds and imbalances may join later; another value here would put numbers into one table that do not belong together.
@@ -38,9 +38,9 @@ struct Configuration<'a> {
 const ADDED: [&str; 4] = ["selection", "validation", "shots", "augmentation"];
 
 impl Configuration<'_> {
-    /// Of the runs `planned` of `grid`; `None` if there are none.
-    fn table(grid: &Grid, planned: &[Planned]) -> anyhow::Result<Table> {
-        let Run {
+    /// Of the runs `plan` of `grid`.
+    fn table(grid: &Grid, plan: &Plan) -> anyhow::Result<Table> {
+        let &Run {
             dataset,
             protocol,
             selection,
@@ -48,7 +48,7 @@ impl Configuration<'_> {
             shots,
             ref recipe,
             ..
-        } = planned.first().context("a grid has runs")?.run;
+        } = plan.first();
         let configuration = Configuration {
             dataset,
             protocol,
@@ -62,12 +62,12 @@ impl Configuration<'_> {
     }
 }
 
-/// Refuses the folder `out` if it belongs to another configuration than that of the runs `planned` of `grid`; returns whether it
+/// Refuses the folder `out` if it belongs to another configuration than that of the runs `plan` of `grid`; returns whether it
 /// says that it belongs to this one.
 ///
 /// # Errors
 /// If it is another one's, or what it says cannot be read.
-pub(crate) fn check(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Result<bool> {
+pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool> {
     if out.is_file() {
         bail!(
             "{} is a file, not a folder of results; choose another --out",
@@ -89,7 +89,7 @@ pub(crate) fn check(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Res
     if found.is_empty() {
         return Err(damaged("it is empty"));
     }
-    let asked = Configuration::table(grid, planned)?;
+    let asked = Configuration::table(grid, plan)?;
     let is_old = !found.contains_key("selection");
     let keys = asked.keys().chain(found.keys().filter(|key| !asked.contains_key(*key)));
     let compared = keys.filter(|key| !(is_old && ADDED.contains(&key.as_str())));
@@ -112,11 +112,11 @@ pub(crate) fn check(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Res
 ///
 /// # Errors
 /// If the folder belongs to another configuration, or cannot be written.
-pub(crate) fn claim(out: &Path, grid: &Grid, planned: &[Planned]) -> anyhow::Result<()> {
-    if check(out, grid, planned)? {
+pub(crate) fn claim(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<()> {
+    if check(out, grid, plan)? {
         return Ok(());
     }
-    let text = toml::to_string(&Configuration::table(grid, planned)?).context("a table has a text")?;
+    let text = toml::to_string(&Configuration::table(grid, plan)?).context("a table has a text")?;
     fs::create_dir_all(out)
         .with_context(|| format!("cannot make folder {}; choose another --out", out.display()))
         .and_then(|()| write_whole(&out.join("recipe.toml"), &text))
@@ -132,26 +132,26 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<Failure>,
 }
 
-/// Reads the directories below `out` of the runs that `planned` needs.
-pub(crate) fn find(out: &Path, planned: &[Planned]) -> Found {
+/// Reads the directories below `out` of all runs of `plan`.
+pub(crate) fn find(out: &Path, plan: &Plan) -> Found {
     let mut found = Found::default();
-    for task in tasks(planned) {
-        match outcome(out, &task.run) {
+    for planned in plan.all() {
+        match outcome(out, planned) {
             Ok(outcome) => found.finished.extend(outcome),
-            Err(error) => found.damaged.push((task.run.id(), format!("{error:#}"))),
+            Err(error) => found.damaged.push((planned.id.clone(), format!("{error:#}"))),
         }
     }
     found
 }
 
-/// The outcome of `run`, once it is finished.
-fn outcome(out: &Path, run: &Run) -> anyhow::Result<Option<Outcome>> {
-    let run_dir = RunDir::of(out, run);
+/// The outcome of a run, once it is finished.
+fn outcome(out: &Path, planned: &Planned) -> anyhow::Result<Option<Outcome>> {
+    let run_dir = RunDir::of(out, &planned.id);
     let Some(mut outcome) = run_dir.outcome()? else {
         return Ok(None);
     };
     if outcome.few_by_index.is_none() {
-        let groups = by_index_from_confusion(run, &run_dir)?; // older versions did not write them down
+        let groups = by_index_from_confusion(&planned.run, &run_dir)?; // older versions did not write them down
         outcome.many_by_index = groups.many;
         outcome.medium_by_index = groups.medium;
         outcome.few_by_index = groups.few;
@@ -159,20 +159,20 @@ fn outcome(out: &Path, run: &Run) -> anyhow::Result<Option<Outcome>> {
     Ok(Some(outcome))
 }
 
-/// Directory names of the finished runs below `out` that are not among `known`, sorted.
-pub(crate) fn finished_besides(out: &Path, known: &HashSet<String>) -> Vec<String> {
+/// The finished runs below `out` that are not among `known`, sorted.
+pub(crate) fn finished_besides(out: &Path, known: &HashSet<&RunId>) -> Vec<RunId> {
     let folders = fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
-    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    let names = folders.filter_map(|folder| folder.file_name().into_string().ok().map(RunId::named));
     let others = names.filter(|name| !known.contains(name) && is_finished(out, name));
-    let mut others: Vec<String> = others.collect();
+    let mut others: Vec<RunId> = others.collect();
     others.sort();
     others
 }
 
-/// Directory names of the runs in the text of a `runs.csv`.
-pub(crate) fn tabled_runs(text: &str) -> Vec<String> {
+/// The runs in the text of a `runs.csv`.
+pub(crate) fn tabled_runs(text: &str) -> Vec<RunId> {
     let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
-    rows.filter_map(|row| row.ok()?.get(0).map(str::to_owned)).collect()
+    rows.filter_map(|row| row.ok()?.get(0).map(RunId::named)).collect()
 }
 
 /// The first characters of a digest, enough to tell splits and data apart; `runs.csv` has all of it.
@@ -180,8 +180,8 @@ pub(crate) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// Whether the run with this directory name is finished below `out`.
-pub(crate) fn is_finished(out: &Path, run: &str) -> bool {
+/// Whether the run with this id is finished below `out`.
+pub(crate) fn is_finished(out: &Path, run: &RunId) -> bool {
     out.join("runs").join(run).join("outcome.json").is_file()
 }
 

@@ -1,4 +1,4 @@
-//! Schedule: a queue of runs over slots, one child process each. A failed run never stops the others.
+//! Scheduling: a queue of runs over slots, one child process per run. A failed run never stops the others.
 //!
 //! Several programs may work on one grid, on machines that share its folder: a run is claimed by its directory's lock, and
 //! a run that somebody else trains comes back to the queue until it is finished or free.
@@ -14,27 +14,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use crate::grid::Planned;
-use crate::run::Role;
-use crate::run::Run;
-
-/// One thing to train, and what must be finished before.
-#[derive(Clone, Debug)]
-pub(crate) struct Task {
-    /// What is trained.
-    pub(crate) run: Run,
-    /// The runs that must be finished before, and what for.
-    pub(crate) needs: Vec<(Role, Run)>,
-}
-
-impl Task {
-    /// Whether it needs the run in directory `id`.
-    fn needs(&self, id: &str) -> bool {
-        self.needs.iter().any(|(_, run)| run.id() == id)
-    }
-}
+use crate::run::{Run, RunId};
 
 /// Why a run is not finished, for people to read.
-pub(crate) type Failure = (String, String);
+pub(crate) type Failure = (RunId, String);
 
 /// How a run's process ended without finishing it.
 #[derive(Debug)]
@@ -51,34 +34,19 @@ pub(crate) enum Ended {
 pub(crate) trait Launcher: Sync {
     /// # Errors
     /// If the run did not finish here.
-    fn launch(&self, task: &Task, slot: usize) -> Result<(), Ended>;
+    fn launch(&self, planned: &Planned, slot: usize) -> Result<(), Ended>;
 }
 
 /// How long a slot rests before it asks again for a run that somebody else trains.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Everything that must be trained for `planned`, each run once, after those that it needs.
-pub(crate) fn tasks(planned: &[Planned]) -> Vec<Task> {
-    let mut seen = HashSet::new();
-    let mut tasks = Vec::new();
-    for Planned { run, needs } in planned.iter().flat_map(Planned::in_order) {
-        if seen.insert(run.id()) {
-            tasks.push(Task {
-                run: run.clone(),
-                needs: needs.iter().map(|(role, needed)| (*role, needed.run.clone())).collect(),
-            });
-        }
-    }
-    tasks
-}
-
 /// The queue: what waits, what runs, what is over.
 struct Queue {
-    waiting: Vec<Task>,
-    running: HashSet<String>,
+    waiting: Vec<Planned>,
+    running: HashSet<RunId>,
     failures: Vec<Failure>,
     /// Runs that crashed once.
-    crashed: HashSet<String>,
+    crashed: HashSet<RunId>,
     /// Slots that have not closed.
     open_slots: usize,
     /// Runs that somebody else trains are dropped, not waited for.
@@ -86,77 +54,76 @@ struct Queue {
 }
 
 impl Queue {
-    /// The next task that needs none of those that wait or run.
-    fn next(&mut self) -> Option<Task> {
-        let waiting: HashSet<String> = self.waiting.iter().map(|task| task.run.id()).collect();
-        let ready = self.waiting.iter().position(|task| {
-            let mut needed = task.needs.iter().map(|(_, run)| run.id());
-            needed.all(|needed| !waiting.contains(&needed) && !self.running.contains(&needed))
+    /// The next run that needs none of those that wait or run.
+    fn next(&mut self) -> Option<Planned> {
+        let waiting: HashSet<&RunId> = self.waiting.iter().map(|planned| &planned.id).collect();
+        let ready = self.waiting.iter().position(|planned| {
+            let mut needed = planned.needs.iter().map(|(_, id)| id);
+            needed.all(|id| !waiting.contains(id) && !self.running.contains(id))
         })?;
-        let task = self.waiting.remove(ready);
-        self.running.insert(task.run.id());
-        Some(task)
+        let planned = self.waiting.remove(ready);
+        self.running.insert(planned.id.clone());
+        Some(planned)
     }
 
-    /// Why a task that is ready cannot run: one that it needs failed.
-    fn blocked(&self, task: &Task) -> Option<String> {
-        task.needs.iter().find_map(|(role, needed)| {
-            let needed = needed.id();
-            let failed = self.failures.iter().any(|(run, _)| *run == needed);
+    /// Why a run that is ready cannot run: one that it needs failed.
+    fn blocked(&self, planned: &Planned) -> Option<String> {
+        planned.needs.iter().find_map(|(role, needed)| {
+            let failed = self.failures.iter().any(|(id, _)| id == needed);
             failed.then(|| format!("its {} {needed} failed", role.name()))
         })
     }
 
-    /// Files how a task ended. A run that crashed gets one more try; true: the slot is to close, so that its neighbours have
+    /// Notes how a run ended. A run that crashed gets one more try; true: the slot is to close, so that its neighbours have
     /// more memory by then.
-    fn settle(&mut self, task: Task, ended: Result<(), Ended>) -> bool {
-        let run = task.run.id();
-        self.running.remove(&run);
+    fn settle(&mut self, planned: Planned, ended: Result<(), Ended>) -> bool {
+        let id = planned.id.clone();
+        self.running.remove(&id);
         match ended {
             Ok(()) => false,
             Err(Ended::Elsewhere) if self.leave_others => {
                 // Whoever trains it goes on with what needs it, and with what needs that.
-                let mut left = vec![run];
-                while let Some(run) = left.pop() {
+                let mut left = vec![id];
+                while let Some(id) = left.pop() {
                     self.waiting.retain(|waiting| {
-                        let needs_it = waiting.needs(&run);
-                        left.extend(needs_it.then(|| waiting.run.id()));
+                        let needs_it = waiting.needs.iter().any(|(_, needed)| *needed == id);
+                        left.extend(needs_it.then(|| waiting.id.clone()));
                         !needs_it
                     });
                 }
                 false
             }
             Err(Ended::Elsewhere) => {
-                self.waiting.push(task);
+                self.waiting.push(planned);
                 false
             }
-            Err(Ended::Crashed(_)) if self.crashed.insert(run.clone()) => {
-                self.waiting.insert(0, task);
+            Err(Ended::Crashed(_)) if self.crashed.insert(id.clone()) => {
+                self.waiting.insert(0, planned);
                 self.open_slots > 1
             }
             Err(Ended::Crashed(reason)) => {
-                self.failures.push((run, format!("crashed twice: {reason}")));
+                self.failures.push((id, format!("crashed twice: {reason}")));
                 false
             }
             Err(Ended::Refused(reason)) => {
-                self.failures.push((run, reason));
+                self.failures.push((id, reason));
                 false
             }
         }
     }
 }
 
-/// Runs `tasks` over `slots` slots, longest first, and returns the failures. Runs that somebody else trains are waited for,
+/// Trains `runs` over `slots` slots, longest first, and returns the failures. Runs that somebody else trains are waited for,
 /// or left to them.
 pub(crate) fn schedule(
-    mut tasks: Vec<Task>,
+    mut runs: Vec<Planned>,
     slots: usize,
     leave_others: bool,
     launcher: &dyn Launcher,
 ) -> Vec<Failure> {
-    tasks.sort_by_cached_key(|task| std::cmp::Reverse((task.run.epochs(), images(&task.run)))); // stable: grid order otherwise
+    runs.sort_by_cached_key(|planned| std::cmp::Reverse((planned.run.epochs(), images(&planned.run)))); // stable: grid order otherwise
     let queue = Mutex::new(Queue {
-        waiting: tasks,
+        waiting: runs,
         running: HashSet::new(),
         failures: Vec::new(),
         crashed: HashSet::new(),
@@ -173,22 +140,22 @@ pub(crate) fn schedule(
     queue.into_inner().expect("no slot panicked").failures
 }
 
-/// One slot: takes tasks until none waits.
+/// One slot: takes runs until none waits.
 fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: bool, launcher: &dyn Launcher) {
     let mut state = queue.lock().expect("no slot panicked");
     while !state.waiting.is_empty() {
-        let Some(task) = state.next() else {
+        let Some(planned) = state.next() else {
             state = changed.wait(state).expect("no slot panicked"); // what the others need is still running
             continue;
         };
-        let blocked = state.blocked(&task);
+        let blocked = state.blocked(&planned);
         drop(state);
-        let ended = blocked.map_or_else(|| launcher.launch(&task, slot), |reason| Err(Ended::Refused(reason)));
+        let ended = blocked.map_or_else(|| launcher.launch(&planned, slot), |reason| Err(Ended::Refused(reason)));
         if matches!(ended, Err(Ended::Elsewhere)) && !leave_others {
             std::thread::sleep(PATIENCE);
         }
         state = queue.lock().expect("no slot panicked");
-        let close = state.settle(task, ended);
+        let close = state.settle(planned, ended);
         changed.notify_all();
         if close {
             break;
@@ -231,9 +198,9 @@ mod tests {
     }
 
     impl Launcher for Recorder {
-        fn launch(&self, task: &Task, _slot: usize) -> Result<(), Ended> {
-            self.launched.lock().expect("no panic").push(task.run.name.clone());
-            let ending = (task.run.name == self.broken).then(|| self.endings.lock().expect("no panic").pop());
+        fn launch(&self, planned: &Planned, _slot: usize) -> Result<(), Ended> {
+            self.launched.lock().expect("no panic").push(planned.run.name.clone());
+            let ending = (planned.run.name == self.broken).then(|| self.endings.lock().expect("no panic").pop());
             ending.flatten().map_or(Ok(()), Err)
         }
     }
@@ -247,12 +214,14 @@ mod tests {
         Grid::load(&path)
             .and_then(|grid| grid.runs(&Options::default()))
             .expect("the grid is valid")
+            .all()
+            .to_vec()
     }
 
     #[test]
     fn a_first_stage_is_trained_once_and_before_what_needs_it() {
         let recorder = Recorder::new("", Vec::new());
-        assert_eq!(schedule(tasks(&planned()), 3, false, &recorder), []);
+        assert_eq!(schedule(planned(), 3, false, &recorder), []);
         let launched = recorder.launched();
         assert_eq!(launched.len(), 5, "{launched:?}");
         let position = |name: &str| launched.iter().position(|launched| launched == name).expect(name);
@@ -263,8 +232,8 @@ mod tests {
     #[test]
     fn a_failed_run_fails_what_starts_from_it_and_nothing_else() {
         let recorder = Recorder::new("nc-drw", vec![Ended::Refused("as asked".into())]);
-        let failures = schedule(tasks(&planned()), 2, false, &recorder);
-        let failed: Vec<&str> = failures.iter().filter_map(|(run, _)| run.split('.').next()).collect();
+        let failures = schedule(planned(), 2, false, &recorder);
+        let failed: Vec<&str> = failures.iter().map(|(run, _)| run.method()).collect();
         assert_eq!(failed, ["nc-drw", "nc-drw-crt"]);
         assert!(failures[1].1.contains("its first stage nc-drw."));
         assert_eq!(recorder.launched().len(), 4);
@@ -274,10 +243,10 @@ mod tests {
     fn a_crashed_run_is_tried_once_more() {
         for slots in [1, 2, 3] {
             let recorder = Recorder::new("ce-drw", vec![crash()]);
-            assert_eq!(schedule(tasks(&planned()), slots, false, &recorder), []);
+            assert_eq!(schedule(planned(), slots, false, &recorder), []);
             assert_eq!(recorder.launched().len(), 6, "five runs, one of them twice");
             let recorder = Recorder::new("ce-drw", vec![crash(), crash(), crash()]);
-            let failures = schedule(tasks(&planned()), slots, false, &recorder);
+            let failures = schedule(planned(), slots, false, &recorder);
             assert_eq!(failures.len(), 1);
             assert_eq!(failures[0].1, "crashed twice: killed");
             assert_eq!(recorder.launched().len(), 6);
@@ -286,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_slot_of_a_crashed_run_closes_unless_it_is_the_last() {
-        let mut tasks = tasks(&planned());
+        let mut runs = planned();
         let mut queue = Queue {
             waiting: Vec::new(),
             running: HashSet::new(),
@@ -295,16 +264,16 @@ mod tests {
             open_slots: 2,
             leave_others: false,
         };
-        assert!(queue.settle(tasks.remove(0), Err(crash())));
+        assert!(queue.settle(runs.remove(0), Err(crash())));
         queue.open_slots = 1;
-        assert!(!queue.settle(tasks.remove(0), Err(crash())));
+        assert!(!queue.settle(runs.remove(0), Err(crash())));
         assert_eq!(queue.waiting.len(), 2);
     }
 
     #[test]
     fn a_run_that_somebody_else_trains_is_asked_for_until_it_is_finished() {
         let recorder = Recorder::new("nc-drw", vec![Ended::Elsewhere]);
-        assert_eq!(schedule(tasks(&planned()), 2, false, &recorder), []);
+        assert_eq!(schedule(planned(), 2, false, &recorder), []);
         let launched = recorder.launched();
         assert_eq!(launched.len(), 6);
         assert_eq!(
@@ -317,7 +286,7 @@ mod tests {
     #[test]
     fn a_run_left_to_others_takes_along_what_starts_from_it() {
         let recorder = Recorder::new("nc-drw", vec![Ended::Elsewhere]);
-        assert_eq!(schedule(tasks(&planned()), 2, true, &recorder), []);
+        assert_eq!(schedule(planned(), 2, true, &recorder), []);
         let launched = recorder.launched();
         assert_eq!(launched.len(), 4, "{launched:?}");
         assert!(!launched.iter().any(|name| name == "nc-drw-crt"));
@@ -337,7 +306,7 @@ mod tests {
             .and_then(|grid| grid.runs(&Options::default()))
             .expect("a sound grid");
         let recorder = Recorder::new("ce", vec![Ended::Refused("as asked".into())]);
-        let failures = schedule(tasks(&planned), 2, false, &recorder);
+        let failures = schedule(planned.all().to_vec(), 2, false, &recorder);
         assert_eq!(recorder.launched(), ["ce"]);
         assert!(failures[1].1.starts_with("its teacher ce.step10."), "{failures:?}");
         assert!(
@@ -345,7 +314,7 @@ mod tests {
             "{failures:?}"
         );
         let recorder = Recorder::new("ce", vec![Ended::Elsewhere]);
-        assert_eq!(schedule(tasks(&planned), 2, true, &recorder), []);
+        assert_eq!(schedule(planned.all().to_vec(), 2, true, &recorder), []);
         assert_eq!(recorder.launched(), ["ce"]);
     }
 }

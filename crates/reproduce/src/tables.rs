@@ -1,4 +1,4 @@
-//! Tables: finished runs to a frame, the frame to means over seeds, those to Markdown and CSV beside the published numbers.
+//! Tables of finished runs: means over seeds beside the published numbers, as Markdown and CSV.
 
 pub(crate) mod collect;
 pub(crate) mod markdown;

@@ -1,4 +1,4 @@
-//! Worker: the child process that trains one run in its directory.
+//! The child process that trains one run in its directory.
 
 mod adjust;
 mod finished;
@@ -12,7 +12,6 @@ pub(crate) mod splits;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use datasets::Loaded;
 use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed};
 use tch::Kind;
@@ -134,9 +133,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         split: &splits.train_list,
         environment,
     };
-    let outcome = finished.outcome(job, &run);
-    let text = serde_json::to_string_pretty(&outcome).context("an outcome is numbers and words")?;
-    run_dir.write("outcome.json", &(text + "\n"))?;
+    run_dir.write("outcome.json", &finished.outcome(job, &run).text())?;
     Ok(())
 }
 
@@ -170,7 +167,7 @@ impl Session {
         }
         let record = Record::of(run_dir, classes, splits.validation.is_some());
         record.trim_to(next_epoch)?;
-        metrics::complete_columns(&run_dir.metrics())?;
+        metrics::upgrade(&run_dir.metrics())?;
         run_dir.write("environment.toml", &environment.text())?;
         run_dir.write("indices.txt", &splits.train_list.text)?;
         if let Some((_, list)) = &splits.validation {

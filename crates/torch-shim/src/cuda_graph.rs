@@ -34,7 +34,7 @@ impl CudaGraph {
     pub fn prepare(index: usize) -> Result<(), GraphError> {
         let index = i8::try_from(index).map_err(|error| GraphError(error.to_string()))?;
         // SAFETY: the function writes at most `capacity` bytes and lets no exception out.
-        explained(|reason, capacity| {
+        with_reason(|reason, capacity| {
             unsafe { longtail_leave_the_default_stream(index, reason, capacity) }.then_some(())
         })
     }
@@ -51,14 +51,14 @@ impl CudaGraph {
         let taken_over = previous
             .as_ref()
             .map_or(ptr::null(), |graph| graph.graph.as_ptr().cast_const());
-        let begun = explained(|reason, capacity| {
+        let begun = with_reason(|reason, capacity| {
             // SAFETY: as above.
             NonNull::new(unsafe { longtail_graph_begin(taken_over, reason, capacity) })
         })?;
         let graph = CudaGraph { graph: begun };
         let result = work();
         // SAFETY: the pointer is a graph until it is dropped.
-        explained(|reason, capacity| {
+        with_reason(|reason, capacity| {
             unsafe { longtail_graph_end(graph.graph.as_ptr(), reason, capacity) }.then_some(())
         })?;
         drop(previous); // only now: libtorch shares the memory of graphs that exist
@@ -71,7 +71,7 @@ impl CudaGraph {
     /// If the device refuses.
     pub fn replay(&mut self) -> Result<(), GraphError> {
         // SAFETY: as above.
-        explained(|reason, capacity| {
+        with_reason(|reason, capacity| {
             unsafe { longtail_graph_replay(self.graph.as_ptr(), reason, capacity) }.then_some(())
         })
     }
@@ -84,13 +84,13 @@ impl Drop for CudaGraph {
     }
 }
 
-/// What a call returns, or why it returned nothing: it writes that.
-fn explained<T>(call: impl FnOnce(*mut c_char, usize) -> Option<T>) -> Result<T, GraphError> {
+/// The result of a call, or the reason that it wrote into the buffer.
+fn with_reason<T>(call: impl FnOnce(*mut c_char, usize) -> Option<T>) -> Result<T, GraphError> {
     let mut reason = [0_u8; 1024];
     call(reason.as_mut_ptr().cast(), reason.len()).ok_or_else(|| {
-        let said = CStr::from_bytes_until_nul(&reason).map(CStr::to_string_lossy);
-        let said = said.unwrap_or_default();
-        GraphError(said.lines().next().unwrap_or_default().to_owned()) // the others are CUDA's advice to its programmers
+        let text = CStr::from_bytes_until_nul(&reason).map(CStr::to_string_lossy);
+        let text = text.unwrap_or_default();
+        GraphError(text.lines().next().unwrap_or_default().to_owned()) // the others are CUDA's advice to its programmers
     })
 }
 

@@ -1,4 +1,4 @@
-//! f32 on a GPU: in all of its 24 bits.
+//! Full-precision f32 on a GPU, without TF32.
 #![expect(unsafe_code, reason = "two functions of float32.cc")]
 
 unsafe extern "C" {

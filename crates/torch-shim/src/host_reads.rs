@@ -1,4 +1,4 @@
-//! How often a piece of code makes the host wait for the device, counted by libtorch's own observer of operators.
+//! Counts how often code makes the host wait for the device, with libtorch's operator observer.
 #![expect(unsafe_code, reason = "three functions of host_reads.cc")]
 
 unsafe extern "C" {

@@ -1,4 +1,4 @@
-//! What tch lacks of libtorch and the standard library of the C library, and the one place of the workspace with `unsafe` in it.
+//! Functions of libtorch and of the C library that tch does not expose. The only crate of the workspace with `unsafe` code.
 //!
 //! A program that is linked against a CPU-only libtorch, or linked lazily against one with GPU support, reaches the GPU all the
 //! same once `libtorch_cuda.so` is in its process: the CUDA kernels register themselves with libtorch's dispatcher while the

@@ -1,4 +1,4 @@
-//! Elements: the kinds of numbers that arrays in files hold, and the tensors they become.
+//! The element types of arrays in files, and their conversion to tensors.
 
 use tch::{Kind, Tensor};
 

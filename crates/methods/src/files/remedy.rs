@@ -1,4 +1,4 @@
-//! Remedy: what a person can do about a file that the operating system does not let a run read or write.
+//! What the user can do when the operating system refuses to read or write a file.
 
 use std::io::{Error, ErrorKind};
 

@@ -1,4 +1,4 @@
-//! Accuracy: all, many, medium, few, per class.
+//! Test accuracy: overall, by group (many, medium, few) and per class.
 
 use tch::{Device, Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! Groups: which classes are many-, medium- and few-shot.
+//! Many-, medium- and few-shot groups of classes.
 
 use serde::{Deserialize, Serialize};
 

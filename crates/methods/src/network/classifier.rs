@@ -1,4 +1,4 @@
-//! Classifiers: features to logits, whether they were learnt, fixed or computed afterwards.
+//! Classifiers map features to logits; they are learned, fixed, or computed after training.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Gates: how many experts an image is shown to.
+//! Gates that decide how many experts see an image.
 
 use tch::{Kind, Reduction, Tensor};
 

@@ -1,4 +1,4 @@
-//! Model: backbone, classifier, and what training keeps beside them.
+//! The model: backbone, classifier, and the state that some parts keep during training.
 
 mod second_stage;
 mod training_state;
@@ -15,7 +15,7 @@ use crate::network::precision::Precision;
 use crate::parts::experts::Experts;
 use crate::parts::head::Head;
 use crate::parts::loss::LossInput;
-use crate::parts::regularizer::Regularizer;
+use crate::parts::regularizer::FeatureTerm;
 use crate::parts::second_stage::BackboneMode;
 
 /// What the names of a model's tensors begin with in a checkpoint.
@@ -87,7 +87,7 @@ impl Model {
         let regularizer = method
             .regularizer
             .as_ref()
-            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
+            .map(|FeatureTerm::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
         Model {
             store,
             backbone: network,
@@ -210,7 +210,7 @@ impl Model {
     /// samples, features all alike).
     pub fn collapse(&self, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
         let (weight, bias) = self.classifier();
-        let classifier = nc::Classifier { weight, bias };
+        let classifier = nc::LinearClassifier { weight, bias };
         nc::measure(&features.flatten(1, -1), labels, self.classes, Some(&classifier)).ok()
     }
 

@@ -1,4 +1,4 @@
-//! Precision: the arithmetic of the backbone.
+//! The floating-point type the backbone computes in.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};

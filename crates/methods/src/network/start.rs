@@ -1,4 +1,4 @@
-//! Warm starts: a network takes over what a file holds.
+//! Warm starts: loading a network's initial weights from a file.
 
 use std::path::{Path, PathBuf};
 

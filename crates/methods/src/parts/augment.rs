@@ -1,4 +1,4 @@
-//! What happens to the images of a batch, and so to its targets. Whole batches on the device, no per-image loop.
+//! Augmentation of a batch's images and, where images are mixed, of its targets. Works on whole batches on the device, without a per-image loop.
 
 mod auto_augment;
 mod boxes;

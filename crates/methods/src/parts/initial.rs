@@ -1,4 +1,4 @@
-//! Warm starts: a network that begins with what another has learnt.
+//! Initial weights taken from another network.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Pretext tasks: labels that images give themselves.
+//! Pretext tasks of self-supervised learning.
 
 use std::fmt;
 

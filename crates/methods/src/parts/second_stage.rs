@@ -1,4 +1,4 @@
-//! Second stages: what is retrained or adjusted on a finished first stage.
+//! Second stages: what is retrained or adjusted after the first stage.
 
 mod expert_assignment;
 mod settings;

@@ -1,4 +1,4 @@
-//! Checkpoint: everything a run needs to go on, in one file, written whole or not at all.
+//! Checkpoints: everything a run needs to resume, in one file that is replaced atomically.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

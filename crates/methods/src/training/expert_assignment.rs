@@ -1,4 +1,4 @@
-//! Gates between experts learn when another one is needed.
+//! Training of the gates between experts.
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! A training step: a batch's whole life, top to bottom.
+//! One training step, from a batch of images to the updated weights.
 
 use tch::Tensor;
 

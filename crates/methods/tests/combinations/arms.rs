@@ -1,7 +1,8 @@
 //! Which arm of each part a method has, as a file spells it, and which there are.
 
 use methods::{
-    Augmentation, Contrast, Experts, Head, Initial, Loss, Method, Policy, Regularizer, Reweight, Sampler, SecondStage,
+    Augmentation, ContrastiveTerm, Experts, FeatureTerm, Head, Initial, Loss, Method, Policy, Reweight, Sampler,
+    SecondStage,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,8 +67,8 @@ pub(crate) fn all() -> Vec<Arm> {
         ("mix", mixes()),
         ("loss", variants::<Loss>()),
         ("reweight", variants::<Reweight>()),
-        ("regularizer", variants::<Regularizer>()),
-        ("contrast", variants::<Contrast>()),
+        ("regularizer", variants::<FeatureTerm>()),
+        ("contrast", variants::<ContrastiveTerm>()),
         ("head", variants::<Head>()),
         ("experts", variants::<Experts>()),
         ("distillation", stated()),

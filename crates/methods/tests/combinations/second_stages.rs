@@ -109,7 +109,7 @@ fn with(second_stage: &SecondStage, retraining: Retraining) -> SecondStage {
     }
 }
 
-/// What a second stage that trains is told, in the order of [`others`].
+/// The settings of a second stage that trains, in the order of [`others`].
 const SETTINGS: [&str; 8] = [
     "weight_decay",
     "sampler",

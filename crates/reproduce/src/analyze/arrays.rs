@@ -1,4 +1,4 @@
-//! Arrays: the named tensors of a safetensors or npz file.
+//! The named arrays of a safetensors or npz file.
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Metadata: words in the header of a safetensors file, beside its arrays. A file begins with the header's length (8 bytes,
+//! Metadata in the header of a safetensors file. A file begins with the header's length (8 bytes,
 //! little-endian) and the header, JSON padded with spaces. [`methods::Safetensors`] reads it.
 
 use std::collections::HashMap;

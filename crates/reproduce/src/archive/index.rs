@@ -1,4 +1,4 @@
-//! Index: one line for each archive beside the others, made from the archives' own files.
+//! The index of archives: one line per archive, generated from its files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

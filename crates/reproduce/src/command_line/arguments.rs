@@ -1,4 +1,4 @@
-//! Arguments: what a person types.
+//! Command-line arguments.
 
 mod bench;
 mod grid;
@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use methods::Launch;
+use methods::Dispatch;
 
-use crate::analyze::{Source, Split};
+use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
 use crate::run::settings::{Asked, PrecisionChoice};
@@ -155,7 +155,7 @@ pub(crate) struct RunArguments {
     /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
     /// else eager]
     #[arg(long, value_parser = launch())]
-    launch: Option<Launch>,
+    launch: Option<Dispatch>,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) metrics_every: i64,
@@ -191,8 +191,8 @@ pub(crate) struct AnalyzeArguments {
     #[arg(long, value_name = "DIR", default_value = "analysis")]
     pub(crate) out: PathBuf,
     /// Images that a run's network is shown
-    #[arg(long, value_enum, default_value_t = Split::Test)]
-    pub(crate) split: Split,
+    #[arg(long, value_enum, default_value_t = ShownSplit::Test)]
+    pub(crate) split: ShownSplit,
     /// Write each source's features to a file that can be analysed again, or elsewhere
     #[arg(long)]
     pub(crate) save_features: bool,

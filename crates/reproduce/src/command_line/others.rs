@@ -1,39 +1,31 @@
-//! Others: finished runs in a folder of results that a table leaves out, and the command that tables them with the rest.
+//! Finished runs in the folder that a table leaves out, and the command that includes them.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use crate::command_line::arguments::GridArguments;
 use crate::grid::select::Select;
-use crate::grid::{Grid, Options, Planned, Ratio};
+use crate::grid::{Grid, Options, Plan, Planned, Ratio};
 use crate::results::finished_besides;
-use crate::run::Run;
-use crate::schedule::tasks;
+use crate::run::{Run, RunId};
 use crate::tables::markdown::code;
 
 /// Most runs that are named.
 const NAMED: usize = 4;
 
-/// Says which finished runs of `grid` below `out` are not among `planned`, which `asked` stands for, and how to table all of them
+/// Says which finished runs of `grid` below `out` are not in `plan`, which `asked` stands for, and how to table all of them
 /// together. `None` if there are none. Runs of methods that the grid does not have, or has otherwise by now, are not counted.
-pub(crate) fn others(
-    out: &Path,
-    grid: &Grid,
-    asked: &GridArguments,
-    select: Select,
-    planned: &[Planned],
-) -> Option<String> {
-    let known: HashSet<String> = tasks(planned).iter().map(|task| task.run.id()).collect();
-    let besides: HashSet<String> = finished_besides(out, &known).into_iter().collect();
+pub(crate) fn others(out: &Path, grid: &Grid, asked: &GridArguments, select: Select, plan: &Plan) -> Option<String> {
+    let known: HashSet<&RunId> = plan.all().iter().map(|planned| &planned.id).collect();
+    let besides: HashSet<RunId> = finished_besides(out, &known).into_iter().collect();
     if besides.is_empty() {
         return None;
     }
-    let seed_of = |run: &String| run.rsplit('.').nth(1)?.strip_prefix('s')?.parse().ok();
-    let seeds = planned.iter().map(|planned| planned.run.seed);
-    let seeds = sorted(seeds.chain(besides.iter().filter_map(seed_of)));
+    let seeds = plan.asked().map(|planned| planned.run.seed);
+    let seeds = sorted(seeds.chain(besides.iter().filter_map(RunId::seed)));
     let all_methods = grid.method_names(&asked.options());
-    let methods: HashSet<&str> = planned.iter().map(|planned| planned.run.name.as_str()).collect();
-    let besides_of: HashSet<&str> = besides.iter().map(|run| Run::method_of(run)).collect();
+    let methods: HashSet<&str> = plan.asked().map(|planned| planned.run.name.as_str()).collect();
+    let besides_of: HashSet<&str> = besides.iter().map(RunId::method).collect();
     let methods = all_methods.iter().filter(|name| {
         let name = name.as_str();
         methods.contains(name) || besides_of.contains(name)
@@ -44,13 +36,20 @@ pub(crate) fn others(
         seeds: Some(seeds),
         ..asked.options()
     });
-    let everything: Vec<Run> = everything.ok()?.into_iter().map(|planned| planned.run).collect();
-    let others: Vec<&Run> = everything.iter().filter(|run| besides.contains(&run.id())).collect();
+    let everything = everything.ok()?;
+    let others: Vec<&Planned> = everything
+        .asked()
+        .filter(|planned| besides.contains(&planned.id))
+        .collect();
     if others.is_empty() {
         return None;
     }
-    let together = together(asked, planned, &others, &everything, &all_methods);
-    let named: Vec<String> = others.iter().take(NAMED).map(|run| format!("`{}`", run.id())).collect();
+    let together = together(asked, plan, &others, &everything, &all_methods);
+    let named: Vec<String> = others
+        .iter()
+        .take(NAMED)
+        .map(|planned| format!("`{}`", planned.id))
+        .collect();
     let more = match others.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -70,18 +69,18 @@ pub(crate) fn others(
 /// `asked` with the seeds, methods and imbalances of `others` too.
 fn together(
     asked: &GridArguments,
-    planned: &[Planned],
-    others: &[&Run],
-    everything: &[Run],
+    plan: &Plan,
+    others: &[&Planned],
+    everything: &Plan,
     all_methods: &[String],
 ) -> GridArguments {
-    let runs: Vec<&Run> = planned
-        .iter()
-        .map(|planned| &planned.run)
+    let runs: Vec<&Run> = plan
+        .asked()
         .chain(others.iter().copied())
+        .map(|planned| &planned.run)
         .collect();
     let methods: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-    let all_ratios = distinct(everything.iter().map(|run| Ratio::of(run.imbalance)));
+    let all_ratios = distinct(everything.asked().map(|planned| Ratio::of(planned.run.imbalance)));
     let has_ratio = |ratio: &Ratio| runs.iter().any(|run| Ratio::of(run.imbalance) == *ratio);
     let mut together = asked.clone();
     together.seeds = Some(sorted(runs.iter().map(|run| run.seed)));

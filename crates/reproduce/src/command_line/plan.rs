@@ -1,43 +1,40 @@
-//! Plan: the resolved runs as a text, before anything is trained.
+//! The text of `plan`: the resolved runs, before anything is trained.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grid::Planned;
-use crate::grid::describe;
-use crate::run::Role;
+use crate::grid::{Plan, Planned, describe};
+use crate::run::{Role, RunId};
 
 /// One line a run, then which runs need which others first, and how many networks that makes.
-pub(crate) fn plan_text(planned: &[Planned]) -> String {
-    let Some(first) = planned.first() else {
-        return String::new();
-    };
-    let recipe = &first.run.recipe;
+pub(crate) fn plan_text(plan: &Plan) -> String {
+    let first = plan.first();
+    let recipe = &first.recipe;
     let mut text = format!(
         "{}, protocol {}: {}, {}; augmentation: {}\n\n",
-        first.run.dataset,
-        first.run.protocol.name(),
+        first.dataset,
+        first.protocol.name(),
         recipe.backbone.name(),
         recipe,
-        first.run.method.augmentation
+        first.method.augmentation
     );
     let mut lines = vec![["run", "method", "imbalance", "seed", "epochs", "parts"].map(str::to_owned)];
-    lines.extend(planned.iter().map(|Planned { run, .. }| {
+    lines.extend(plan.asked().map(|Planned { id, run, .. }| {
         let (imbalance, seed, epochs) = (
             run.imbalance.to_string(),
             run.seed.to_string(),
             run.epochs().to_string(),
         );
         [
-            run.id(),
+            id.to_string(),
             run.name.clone(),
             imbalance,
             seed,
             epochs,
-            describe::parts_beside(&run.method, &first.run.method.augmentation),
+            describe::parts_beside(&run.method, &first.method.augmentation),
         ]
     }));
     text += &aligned(&lines);
-    text += &needs(planned);
+    text += &needs(plan);
     text
 }
 
@@ -59,14 +56,12 @@ fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
 }
 
 /// Who needs whom, and the number of networks to train.
-fn needs(planned: &[Planned]) -> String {
-    let asked: BTreeSet<String> = planned.iter().map(|planned| planned.run.id()).collect();
-    let mut all = BTreeSet::new();
-    let mut needs: BTreeMap<(String, Role), Vec<String>> = BTreeMap::new();
-    for Planned { run, needs: of_it } in planned.iter().flat_map(Planned::in_order) {
-        let is_new = all.insert(run.id());
-        for (role, needed) in of_it.iter().filter(|_| is_new) {
-            needs.entry((needed.run.id(), *role)).or_default().push(run.id());
+fn needs(plan: &Plan) -> String {
+    let asked: BTreeSet<&RunId> = plan.asked().map(|planned| &planned.id).collect();
+    let mut needs: BTreeMap<(&RunId, Role), Vec<String>> = BTreeMap::new();
+    for planned in plan.all() {
+        for (role, needed) in &planned.needs {
+            needs.entry((needed, *role)).or_default().push(planned.id.to_string());
         }
     }
     let lines = needs.iter().map(|((needed, role), runs)| {
@@ -78,8 +73,8 @@ fn needs(planned: &[Planned]) -> String {
         format!("{needed} {is} the {} of {}\n", role.name(), describe::in_words(runs))
     });
     let lines: Vec<String> = lines.collect();
-    let computed = planned.iter().filter(|planned| planned.run.epochs() == 0).count();
-    let networks = all.len() - computed;
+    let computed = plan.asked().filter(|planned| planned.run.epochs() == 0).count();
+    let networks = plan.all().len() - computed;
     let separator = if lines.is_empty() { "" } else { "\n" };
     let (runs, networks) = (
         describe::count(asked.len() as i64, "run"),
@@ -115,8 +110,8 @@ mod tests {
         let planned = Grid::load(&path)
             .and_then(|grid| grid.runs(&options))
             .expect("a sound grid");
-        let ids: Vec<String> = planned.iter().map(|planned| planned.run.id()).collect();
-        let nc_drw = planned[2].needed(Role::FirstStage).expect("cRT has one").id();
+        let ids: Vec<&RunId> = planned.asked().map(|planned| &planned.id).collect();
+        let nc_drw = planned[2].needed(Role::FirstStage).expect("cRT has one");
         let expected = format!(
             "cifar10, protocol paper: ResNet-32, 200 epochs of batches of 128, SGD with momentum 0.9 and weight decay \
              0.005, learning rate 0.1, times 0.1 at epochs 160 and 180 (counted from 0), warm-up over 5 epochs; \

@@ -1,4 +1,4 @@
-//! Quote: words as a shell and as Slurm read them back.
+//! Quoting for shells and for Slurm directives.
 
 use std::ffi::OsStr;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Submit: a grid as a job array of Slurm.
+//! `submit`: a grid as a Slurm job array.
 //!
 //! Every task of the array types the same `run` command: a run is claimed by the lock of its directory, so tasks that share
 //! the results' file system divide the grid among themselves, whenever each of them starts. A task that is out of time or

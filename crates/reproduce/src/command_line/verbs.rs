@@ -1,4 +1,4 @@
-//! The verbs: what a person can ask for, one function each. Results go to standard output, progress to standard error.
+//! The subcommands, one function each. Results go to standard output, progress to standard error.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use datasets::Availability;
-use methods::Launch;
+use methods::Dispatch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -15,32 +15,33 @@ use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArgu
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
 use crate::exit::Exit;
-use crate::grid::{Grid, catalogue};
+use crate::grid::{Grid, Planned, catalogue};
 use crate::out;
 use crate::results::{check, claim, find};
+use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
 use crate::schedule::process::Processes;
 use crate::schedule::slots::Slots;
 use crate::schedule::view::{View, show_download};
-use crate::schedule::{Failure, schedule, tasks};
+use crate::schedule::{Failure, schedule};
 use crate::tables::report::{Kept, Report, Request, write_report};
 
 /// Trains what is not finished, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid.grid)?;
     grid.check_select(arguments.select, &arguments.grid.options())?;
-    let planned = grid.runs(&arguments.grid.options())?;
+    let plan = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    let dataset = planned[0].run.dataset; // one grid, one data set
-    check(&out, &grid, &planned)?;
+    let dataset = plan.first().dataset; // one grid, one data set
+    check(&out, &grid, &plan)?;
     dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
 
-    let all = tasks(&planned);
-    let mut unfinished = all.clone();
-    let finished = find(&out, &planned).finished;
-    unfinished.retain(|task| finished.iter().all(|outcome| outcome.run != task.run.id()));
+    let finished = find(&out, &plan).finished;
+    let is_finished: HashSet<&RunId> = finished.iter().map(|outcome| &outcome.run).collect();
+    let unfinished = plan.all().iter().filter(|planned| !is_finished.contains(&planned.id));
+    let unfinished: Vec<Planned> = unfinished.cloned().collect();
     let asked = arguments.asked();
     let begun = preflight::check_settings(asked, &finished, &unfinished, &out)?;
     let most_threads = begun.iter().map(|begun| begun.threads).chain(asked.threads).max();
@@ -51,13 +52,13 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         most_threads.unwrap_or(Settings::default().threads),
         gpu_support,
     )?;
-    if asked.launch == Some(Launch::Graph) && slots.devices.iter().any(|device| device == "cpu") {
+    if asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|device| device == "cpu") {
         bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
     }
     preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
-    claim(&out, &grid, &planned)?;
+    claim(&out, &grid, &plan)?;
 
-    let view = View::new(all.len(), finished.len());
+    let view = View::new(plan.all().len(), finished.len());
     let processes = Processes {
         out: &out,
         data: arguments.data.clone(),
@@ -70,16 +71,16 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     let mut failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
     view.close();
 
-    let found = find(&out, &planned);
-    let failed_here: HashSet<String> = failures.iter().map(|(run, _)| run.clone()).collect();
+    let found = find(&out, &plan);
+    let failed_here: HashSet<RunId> = failures.iter().map(|(run, _)| run.clone()).collect();
     let damaged = found.damaged.into_iter();
     failures.extend(damaged.filter(|(run, _)| !failed_here.contains(run)));
     let request = Request {
         grid: &grid,
-        planned: &planned,
+        plan: &plan,
         select: arguments.select,
         command: arguments.grid.whole_command("run", arguments.select),
-        others: others(&out, &grid, &arguments.grid, arguments.select, &planned),
+        others: others(&out, &grid, &arguments.grid, arguments.select, &plan),
     };
     let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &failures)?;
     failures.extend(damaged);
@@ -117,10 +118,10 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     let run = &arguments.run;
     let grid = Grid::load(&run.grid.grid)?;
     grid.check_select(run.select, &run.grid.options())?;
-    let planned = grid.runs(&run.grid.options())?;
+    let plan = grid.runs(&run.grid.options())?;
     let out = run.grid.out(grid.name());
-    check(&out, &grid, &planned)?;
-    let unfinished = tasks(&planned).len() - find(&out, &planned).finished.len();
+    check(&out, &grid, &plan)?;
+    let unfinished = plan.all().len() - find(&out, &plan).finished.len();
     if unfinished == 0 {
         out::result(&format!("all runs are finished: {}/summary.md\n", out.display()))?;
         return Ok(Exit::Finished);
@@ -129,9 +130,9 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     if run.dry_run {
         out::result(&jobs.script(&out))?;
     } else {
-        let dataset = planned[0].run.dataset;
+        let dataset = plan.first().dataset;
         dataset.fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
-        claim(&out, &grid, &planned)?;
+        claim(&out, &grid, &plan)?;
         out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
     Ok(Exit::Finished)
@@ -139,28 +140,28 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
 
 /// Prints the resolved runs.
 pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<Exit> {
-    let planned = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
-    out::result(&plan_text(&planned))?;
+    let plan = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
+    out::result(&plan_text(&plan))?;
     Ok(Exit::Finished)
 }
 
 /// Prints the state of every run that a grid needs.
 pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid)?;
-    let planned = grid.runs(&arguments.options())?;
+    let plan = grid.runs(&arguments.options())?;
     let out = arguments.out(grid.name());
-    check(&out, &grid, &planned)?;
+    check(&out, &grid, &plan)?;
     let mut text = String::new();
     let mut failures = Vec::new(); // of damaged runs, said after the others
-    for task in tasks(&planned) {
-        let state = match RunDir::of(&out, &task.run).state() {
+    for Planned { id, run, .. } in plan.all() {
+        let state = match RunDir::of(&out, id).state() {
             Ok(State::Fresh) => "to do".to_owned(),
             Ok(State::Interrupted { next_epoch }) => {
-                format!("interrupted after {next_epoch} of {} epochs", task.run.epochs())
+                format!("interrupted after {next_epoch} of {} epochs", run.epochs())
             }
             Ok(State::Running) => "running".to_owned(),
             Ok(State::Unknown { next_epoch, reason }) => {
-                let epochs = task.run.epochs();
+                let epochs = run.epochs();
                 format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
             }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
@@ -170,11 +171,11 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
                 } else {
                     "damaged"
                 };
-                failures.push((task.run.id(), error.to_string()));
+                failures.push((id.clone(), error.to_string()));
                 state.to_owned()
             }
         };
-        writeln!(text, "{}  {state}", task.run.id())?;
+        writeln!(text, "{id}  {state}")?;
     }
     out::result(&text)?;
     if !out.exists() {
@@ -188,16 +189,16 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ReportArguments { grid: asked, select } = arguments;
     let grid = Grid::load(&asked.grid)?;
     grid.check_select(*select, &asked.options())?;
-    let planned = grid.runs(&asked.options())?;
+    let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
-    check(&out, &grid, &planned)?;
-    let mut found = find(&out, &planned);
+    check(&out, &grid, &plan)?;
+    let mut found = find(&out, &plan);
     let request = Request {
         grid: &grid,
-        planned: &planned,
+        plan: &plan,
         select: *select,
         command: asked.whole_command("run", *select),
-        others: others(&out, &grid, asked, *select, &planned),
+        others: others(&out, &grid, asked, *select, &plan),
     };
     let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &found.damaged)?;
     if !found.finished.is_empty() {
@@ -220,9 +221,10 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
     for source in &arguments.sources {
         let subject = source.read(arguments.split, arguments.data.as_deref());
         let analysis = subject.and_then(|subject| Analysis::of(&subject).map(|analysis| (analysis, subject.features)));
-        let (analysis, of_source) = analysis.with_context(|| format!("cannot analyse {}", source.path().display()))?;
+        let (analysis, subject_features) =
+            analysis.with_context(|| format!("cannot analyse {}", source.path().display()))?;
         analyses.push(analysis);
-        features.push(of_source);
+        features.push(subject_features);
     }
     analyze::check_names(&analyses)?;
     let mut written = analyze::write(&arguments.out, &analyses)?;

@@ -1,4 +1,4 @@
-//! Catalogue: every method with its family, paper and parts, and the recipes that grids share. Embedded, so that the binary
+//! The catalogue of methods (family, paper, parts) and of recipes that grids share. Embedded, so that the binary
 //! has them anywhere.
 
 mod page;

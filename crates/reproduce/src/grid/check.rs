@@ -1,4 +1,4 @@
-//! What is wrong with a grid file under every protocol.
+//! Checks of a grid file that do not depend on the protocol.
 
 use std::fmt::Display;
 
@@ -56,9 +56,9 @@ impl GridFile {
         }
         let mut stated = self.method.iter();
         if self.plug_in.is_none()
-            && let Some(of_twin) = stated.find_map(|entry| entry.published_with_plug_in.as_ref())
+            && let Some(published) = stated.find_map(|entry| entry.published_with_plug_in.as_ref())
         {
-            return Err(Fault::new(of_twin.span(), Refusal::NoTwin));
+            return Err(Fault::new(published.span(), Refusal::NoTwin));
         }
         let stated = self.method.iter();
         for entry in stated
@@ -89,8 +89,8 @@ impl GridFile {
 
     /// Where the number of `entry` is looked up.
     pub(super) fn source_of<'a>(&'a self, entry: &'a PublishedEntry) -> Option<&'a str> {
-        let of_grid = self.published_source.as_ref().map(|source| source.get_ref().as_str());
-        entry.source.as_deref().or(of_grid)
+        let default = self.published_source.as_ref().map(|source| source.get_ref().as_str());
+        entry.source.as_deref().or(default)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Settings in words, for people: the same ones in a plan and above a table.
+//! Settings as text, the same in plans and above tables.
 
 use datasets::Selection;
 use methods::{Augmentation, Initial, Method};
 
-use crate::run::Run;
+use crate::run::RunId;
 
 pub(crate) use methods::{count, in_words};
 
@@ -12,12 +12,17 @@ pub(crate) use methods::{count, in_words};
 pub(crate) fn parts(method: &Method) -> String {
     let mut method = method.clone();
     if let Some(distillation) = &mut method.distillation {
-        distillation.teacher = Run::method_of(&distillation.teacher).to_owned();
+        distillation.teacher = method_of(&distillation.teacher);
     }
     if let Some(Initial::Method(run)) = &mut method.initial {
-        *run = Run::method_of(run).to_owned();
+        *run = method_of(run);
     }
     method.to_string()
+}
+
+/// The method of the run with this id.
+fn method_of(run: &str) -> String {
+    RunId::named(run).method().to_owned()
 }
 
 /// As [`parts`], and what happens to images if that is not the `usual`.

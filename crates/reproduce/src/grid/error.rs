@@ -1,4 +1,4 @@
-//! Why a grid, or what was asked of it on the command line, is refused.
+//! Errors of grid files and of the options that override them.
 
 mod refusal;
 

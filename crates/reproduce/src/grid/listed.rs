@@ -1,4 +1,4 @@
-//! Listed: the methods that a grid names out of the catalogue, with what it changes and the published numbers beside them.
+//! Methods that a grid takes from the catalogue, its changes to them, and their published numbers.
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;

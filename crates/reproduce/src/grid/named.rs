@@ -1,4 +1,4 @@
-//! A method with its name, and what of it only the network and the length of training can refuse.
+//! A named method of a grid, and the checks that depend on the network and the length of training.
 
 use std::ops::Range;
 

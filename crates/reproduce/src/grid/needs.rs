@@ -1,15 +1,15 @@
-//! Needs: what must be finished before a run, and under which name.
+//! Dependencies between runs: first stages, initial networks, teachers.
 
 use std::path::Path;
 
 use methods::{Head, Initial, Method};
 
-use super::Planned;
+use super::Plan;
 use super::error::{Fault, Refusal};
 use super::named::Named;
 use super::spelling;
 use crate::files;
-use crate::run::{Role, Run};
+use crate::run::{Role, Run, RunId};
 
 /// Runs of a grid's methods for one imbalance and seed.
 pub(super) struct Planner<'a> {
@@ -17,20 +17,22 @@ pub(super) struct Planner<'a> {
     pub(super) methods: &'a [Named],
     /// The run of a method under a name.
     pub(super) run: &'a dyn Fn(&str, Method) -> Run,
+    /// Where they are put.
+    pub(super) plan: &'a mut Plan,
 }
 
-impl Planner<'_> {
-    /// The run of `named`, and those that must be finished before it. If the grid has the very method that is needed, this
-    /// is its run to the letter, so both share a directory, even if it was not asked for itself.
+impl<'a> Planner<'a> {
+    /// Plans the run of `named` after those that must be finished before it, and returns its id. If the grid has the very method
+    /// that is needed, this is its run to the letter, so both share a directory, even if it was not asked for itself.
     ///
     /// # Errors
     /// If a method that is needed is not there, needs itself, or has no network to give.
-    pub(super) fn plan(&self, named: &Named) -> Result<Planned, Fault> {
+    pub(super) fn plan(&mut self, named: &Named) -> Result<RunId, Fault> {
         self.plan_for(named, &[])
     }
 
     /// As [`Planner::plan`], where the methods `asking` need it, the last one directly.
-    fn plan_for(&self, named: &Named, asking: &[&str]) -> Result<Planned, Fault> {
+    fn plan_for(&mut self, named: &Named, asking: &[&str]) -> Result<RunId, Fault> {
         let refused = |refusal| Fault::new(named.span.clone(), refusal);
         if asking.contains(&named.name.as_str()) {
             return Err(refused(Refusal::Circle(named.name.clone())));
@@ -42,7 +44,7 @@ impl Planner<'_> {
             let first_stage = self.plan_for(&self.first_stage_of(named), &asking)?;
             method = Method {
                 second_stage: method.second_stage,
-                ..first_stage.run.method.clone()
+                ..self.plan[&first_stage].method.clone()
             };
             needs.push((Role::FirstStage, first_stage));
         } else {
@@ -60,9 +62,9 @@ impl Planner<'_> {
                     if !fits {
                         return Err(refused(Refusal::OtherExperts { value: name.clone() }));
                     }
-                    let planned = self.plan_for(initial, &asking)?;
-                    *name = planned.run.id();
-                    needs.push((Role::Initial, planned));
+                    let initial = self.plan_for(initial, &asking)?;
+                    *name = initial.to_string();
+                    needs.push((Role::Initial, initial));
                 }
                 Some(Initial::Rotation) => {
                     needs.push((Role::Initial, self.plan_for(&self.pre_training_of(named), &asking)?));
@@ -73,19 +75,19 @@ impl Planner<'_> {
                 if teacher.method.head == Head::FixedEtf {
                     return Err(refused(Refusal::TeacherOfCosines(teacher.name.clone())));
                 }
-                let planned = self.plan_for(teacher, &asking)?;
-                distillation.teacher = planned.run.id();
-                needs.push((Role::Teacher, planned));
+                let teacher = self.plan_for(teacher, &asking)?;
+                distillation.teacher = teacher.to_string();
+                needs.push((Role::Teacher, teacher));
             }
         }
         let run = (self.run)(&named.name, method);
         named.check_starts(run.recipe.epochs)?;
         named.check_network(run.dataset.facts().classes(), run.recipe.backbone)?;
-        Ok(Planned { run, needs })
+        Ok(self.plan.add(run, needs))
     }
 
     /// The method called `name`, which trains the network that `named` needs as its `role`.
-    fn network(&self, named: &Named, name: &str, role: Role) -> Result<&Named, Fault> {
+    fn network(&self, named: &Named, name: &str, role: Role) -> Result<&'a Named, Fault> {
         let refused = |refusal| Err(Fault::new(named.span.clone(), refusal));
         let (role, value) = (role.name(), name.to_owned());
         match self.methods.iter().find(|other| other.name == name) {
@@ -162,7 +164,7 @@ mod tests {
     use crate::grid::{Grid, GridError, Options};
 
     /// Cross-entropy, one method that `uses` the parts, and `others`.
-    fn planned(uses: &str, others: &str) -> Result<Vec<Planned>, GridError> {
+    fn planned(uses: &str, others: &str) -> Result<Plan, GridError> {
         let text = format!(
             "dataset = \"cifar10\"\nimbalance = [{{ exponential = {{ ratio = 12.5 }} }}]\nseeds = [3]\n\
              [[method]]\nname = \"ce\"\n[[method]]\nname = \"it\"\n[method.uses]\n{uses}\n{others}"
@@ -176,6 +178,10 @@ mod tests {
         })
     }
 
+    fn order(plan: &Plan) -> Vec<&str> {
+        plan.all().iter().map(|planned| planned.run.name.as_str()).collect()
+    }
+
     fn refusal(uses: &str, others: &str) -> String {
         planned(uses, others).expect_err("a refused grid").to_string()
     }
@@ -186,33 +192,16 @@ mod tests {
     fn a_teacher_is_the_grids_run_of_that_method_and_the_students_config_names_it() {
         let planned = planned(TAUGHT, "").expect("a sound grid");
         let teacher = planned[0].needed(Role::Teacher).expect("it has one");
-        assert_eq!(teacher.name, "ce");
-        for id in [
-            teacher.id(),
-            "ce.step100.s0.12345678".into(),
-            "ce.balanced50.s0.12345678".into(),
-        ] {
-            assert_eq!(Run::method_of(&id), "ce", "{id}");
-        }
-        let named = format!("teacher = \"{}\"", teacher.id());
+        assert_eq!(teacher.method(), "ce");
+        let named = format!("teacher = \"{teacher}\"");
         assert!(planned[0].run.config().contains(&named), "{}", planned[0].run.config());
-        let order: Vec<&str> = planned[0]
-            .in_order()
-            .iter()
-            .map(|planned| planned.run.name.as_str())
-            .collect();
-        assert_eq!(order, ["ce", "it"]);
+        assert_eq!(order(&planned), ["ce", "it"]);
     }
 
     #[test]
     fn a_second_stage_needs_its_first_stage_which_needs_the_teacher() {
         let planned = planned(&format!("{TAUGHT}\nsecond_stage = {{ crt = {{}} }}"), "").expect("a sound grid");
-        let order: Vec<&str> = planned[0]
-            .in_order()
-            .iter()
-            .map(|planned| planned.run.name.as_str())
-            .collect();
-        assert_eq!(order, ["ce", "it~stage1", "it"]);
+        assert_eq!(order(&planned), ["ce", "it~stage1", "it"]);
         assert_eq!(planned[0].needed(Role::Teacher), None);
     }
 
@@ -221,13 +210,8 @@ mod tests {
         let other =
             "[[method]]\nname = \"other\"\n[method.uses]\nloss = \"balanced-softmax\"\ninitial = \"rotation\"\n";
         let planned = planned("initial = { method = \"other\" }", other).expect("a sound grid");
-        let order: Vec<&str> = planned[0]
-            .in_order()
-            .iter()
-            .map(|planned| planned.run.name.as_str())
-            .collect();
-        assert_eq!(order, ["other~rotation", "other", "it"]);
-        let pre_training = &planned[0].in_order()[0].run.method;
+        assert_eq!(order(&planned), ["other~rotation", "other", "it"]);
+        let pre_training = &planned.all()[0].run.method;
         assert!(pre_training.pretext.is_some() && pre_training.augmentation.mix.is_none());
     }
 

@@ -1,4 +1,4 @@
-//! Overrides: the stated part of a table whose other values are a protocol's.
+//! A table that is stated in part; the protocol supplies the rest.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Published numbers, embedded so that the binary has them anywhere. A grid names the source and each method's name in
+//! Published numbers, embedded in the binary. A grid names the source and each method's name in
 //! it; nothing is matched by likeness.
 
 use std::sync::LazyLock;

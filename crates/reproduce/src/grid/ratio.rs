@@ -1,4 +1,4 @@
-//! Ratio: the name by which a command line chooses an imbalance of a grid.
+//! How the command line names an imbalance of a grid.
 
 use std::fmt;
 use std::str::FromStr;

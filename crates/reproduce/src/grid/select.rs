@@ -1,4 +1,4 @@
-//! Select: which epoch stands for a run, and the images that choose it.
+//! Selection of the epoch that represents a run, and the validation split that selects it.
 
 use clap::ValueEnum;
 use datasets::{Dataset, Validation};

@@ -1,4 +1,4 @@
-//! Spelling: what a word that nobody knows was probably meant to be.
+//! Suggestions for misspelt words.
 
 use std::fs;
 use std::path::Path;

@@ -13,8 +13,10 @@ use methods::{Checkpoint, CheckpointError, remedy_for_reading, remedy_for_writin
 
 use crate::files;
 use crate::run::environment::Environment;
+use crate::run::format::Newer;
+use crate::run::outcome::OutcomeError;
 use crate::run::rows::csv_text;
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, RunId};
 
 /// How often, and how long after each other, a lock is tried before it counts as held: a process that only looks has it for
 /// a moment.
@@ -39,7 +41,7 @@ pub(crate) enum State {
     },
     /// A process holds the lock.
     Running,
-    /// Whether a process holds the lock cannot be told.
+    /// It is not known whether a process holds the lock.
     Unknown {
         /// Epochs that need no training any more.
         next_epoch: i64,
@@ -66,6 +68,8 @@ pub(crate) enum RunDirError {
     BadConfig { path: PathBuf, reason: String },
     #[error("{path} is damaged: {reason}; delete this file, then run the same command again")]
     BadOutcome { path: PathBuf, reason: String },
+    #[error("cannot use {path}: {source}")]
+    NewerOutcome { path: PathBuf, source: Newer },
     #[error(
         "{path} is damaged: {reason}; it says what the run has been trained with: put it back as it was, or remove the run's \
          folder to train it again, then run the same command again"
@@ -100,10 +104,10 @@ impl RunDirError {
 }
 
 impl RunDir {
-    /// The directory of `run` below `out`, which need not exist yet.
-    pub(crate) fn of(out: &Path, run: &Run) -> RunDir {
+    /// The directory of the run `id` below `out`, which need not exist yet.
+    pub(crate) fn of(out: &Path, id: &RunId) -> RunDir {
         RunDir {
-            path: out.join("runs").join(run.id()),
+            path: out.join("runs").join(id),
         }
     }
 
@@ -144,7 +148,8 @@ impl RunDir {
         let _lock = self.lock()?;
         let config = self.path.join("config.toml");
         match files::read(&config) {
-            Ok(text) if text == run.config() => Ok(()),
+            // An older version wrote no settings that are new since.
+            Ok(text) if text == run.config() || toml::from_str(&text).as_ref() == Ok(run) => Ok(()),
             Ok(_) => Err(RunDirError::OtherConfig { path: config }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
             Err(source) => Err(io_error(&config, source)),
@@ -216,12 +221,13 @@ impl RunDir {
     pub(crate) fn outcome(&self) -> Result<Option<Outcome>, RunDirError> {
         let path = self.path.join("outcome.json");
         match files::read(&path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|error| RunDirError::BadOutcome {
+            Ok(text) => Outcome::read(&text).map(Some).map_err(|error| match error {
+                OutcomeError::Newer(source) => RunDirError::NewerOutcome { path, source },
+                OutcomeError::Damaged(error) => RunDirError::BadOutcome {
                     path,
                     reason: error.to_string(),
-                }),
+                },
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
@@ -272,27 +278,6 @@ fn io_error(path: &Path, source: io::Error) -> RunDirError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::collect::tests::outcome;
-
-    #[test]
-    fn what_an_older_outcome_did_not_measure_is_missing() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let outcome = outcome("ce", 100.0, 0, 0.75);
-        let mut json = serde_json::to_value(&outcome).expect("an outcome is numbers and words");
-        let fields = json.as_object_mut().expect("it has fields");
-        for name in ["many_by_index", "medium_by_index", "few_by_index", "libtorch", "launch"] {
-            fields.remove(name).expect(name);
-        }
-        fs::write(folder.path().join("outcome.json"), json.to_string()).expect("writable");
-        let read = RunDir::at(folder.path()).outcome().expect("a sound outcome");
-        let expected = Outcome {
-            few_by_index: None,
-            libtorch: None,
-            launch: None,
-            ..outcome
-        };
-        assert_eq!(read, Some(expected));
-    }
 
     #[test]
     fn sessions_count_from_the_first_checkpoint_and_damage_is_named() {

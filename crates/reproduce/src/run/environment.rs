@@ -1,11 +1,12 @@
-//! Environment: what machine and what source a run's numbers come from.
+//! The machine and the source code that a run's numbers come from.
 
 use std::fs;
 
-use methods::{Launch, Precision};
+use methods::{Dispatch, Precision};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
+use crate::run::RunId;
 use crate::run::settings::{self, Settings};
 
 /// Written to a run's `environment.toml`: of its last session and of those before it.
@@ -22,7 +23,7 @@ pub(crate) struct Environment {
     pub(crate) precision: Precision,
     /// How steps reached the device; older versions did not write it down, and had one way only.
     #[serde(default)]
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
     /// Threads of libtorch.
     #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
@@ -44,13 +45,13 @@ pub(crate) enum OtherOrigin {
         "{run} was trained on data of digest {kept}, those found here have {found}; name the folder of the former with \
          --data, or choose another --out to train on these"
     )]
-    Data { run: String, kept: String, found: String },
+    Data { run: RunId, kept: String, found: String },
     #[error(
         "{run} was trained on the images that split digest {kept} stands for, and this program selects those of {found}; go \
          on with the program that began it (commit {commit}) or choose another --out"
     )]
     Split {
-        run: String,
+        run: RunId,
         kept: String,
         found: String,
         commit: String,
@@ -59,7 +60,7 @@ pub(crate) enum OtherOrigin {
         "{run} was trained with libtorch {kept}, and this program has {found}; go on with a program built for the former or \
          choose another --out"
     )]
-    Libtorch { run: String, kept: String, found: String },
+    Libtorch { run: RunId, kept: String, found: String },
 }
 
 /// Commit this binary was built from; a `+` marks uncommitted changes.
@@ -78,7 +79,7 @@ impl Environment {
             commit: COMMIT.into(),
             libtorch: "2.11.0".into(), // the one version that tch 0.24 links with
             device: match device {
-                Device::Cpu => format!("cpu ({})", processor()),
+                Device::Cpu => format!("cpu ({}{})", processor(), limits(|name| std::env::var(name).ok())),
                 Device::Cuda(index) => match gpu_model(&gpus_as_the_driver_tells_them()) {
                     Some(model) => format!("cuda:{index} ({model})"),
                     None => format!("cuda:{index}"),
@@ -101,13 +102,13 @@ impl Environment {
     /// # Errors
     /// If data, training images or libtorch are not those of `before`; what an older version did not write down is not
     /// known and not compared.
-    pub(crate) fn after(self, mut before: Environment, run: &str) -> Result<Environment, OtherOrigin> {
+    pub(crate) fn after(self, mut before: Environment, run: &RunId) -> Result<Environment, OtherOrigin> {
         before.check_data(run, self.data_digest.as_deref().unwrap_or_default())?;
         if let (Some(kept), Some(found)) = (&before.split_digest, &self.split_digest)
             && kept != found
         {
             return Err(OtherOrigin::Split {
-                run: run.to_owned(),
+                run: run.clone(),
                 kept: kept.clone(),
                 found: found.clone(),
                 commit: before.commit,
@@ -115,7 +116,7 @@ impl Environment {
         }
         if before.libtorch != self.libtorch {
             return Err(OtherOrigin::Libtorch {
-                run: run.to_owned(),
+                run: run.clone(),
                 kept: before.libtorch,
                 found: self.libtorch,
             });
@@ -131,7 +132,7 @@ impl Environment {
     ///
     /// # Errors
     /// With both digests.
-    pub(crate) fn check_data(&self, run: &str, found: &str) -> Result<(), OtherOrigin> {
+    pub(crate) fn check_data(&self, run: &RunId, found: &str) -> Result<(), OtherOrigin> {
         self.data_digest
             .as_deref()
             .map_or(Ok(()), |kept| same_data(run, kept, found))
@@ -167,12 +168,12 @@ impl Environment {
 ///
 /// # Errors
 /// With both digests.
-pub(crate) fn same_data(run: &str, kept: &str, found: &str) -> Result<(), OtherOrigin> {
+pub(crate) fn same_data(run: &RunId, kept: &str, found: &str) -> Result<(), OtherOrigin> {
     if kept == found {
         return Ok(());
     }
     Err(OtherOrigin::Data {
-        run: run.to_owned(),
+        run: run.clone(),
         kept: kept.to_owned(),
         found: found.to_owned(),
     })
@@ -195,10 +196,22 @@ fn gpu_model(gpus: &[String]) -> Option<&str> {
     models.all(|model| model == Some(first)).then_some(first)
 }
 
-/// The processor's model name, as Linux tells it.
+/// Variables by which a person keeps libtorch from instructions that the processor has. Others than the processor's own add in
+/// another order.
+const LIMITS: [&str; 2] = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"];
+
+/// The [`LIMITS`] that are set, such as `, ATEN_CPU_CAPABILITY=avx2`.
+fn limits(variable: impl Fn(&str) -> Option<String>) -> String {
+    let set = LIMITS
+        .into_iter()
+        .filter_map(|name| Some(format!(", {name}={}", variable(name)?)));
+    set.collect()
+}
+
+/// The processor's model name, as Linux reports it.
 fn processor() -> String {
-    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = told
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
@@ -216,8 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_the_instructions_are_stated() {
+        let limited = |name: &str| (name == "ONEDNN_MAX_CPU_ISA").then(|| "AVX2".to_owned());
+        assert_eq!(limits(limited), ", ONEDNN_MAX_CPU_ISA=AVX2");
+        assert_eq!(limits(|_| None), "");
+    }
+
+    #[test]
     fn every_session_that_left_an_epoch_is_remembered() {
-        let after = |session: Environment, before: Environment| session.after(before, "ce").expect("nothing differs");
+        let after = |session: Environment, before: Environment| {
+            session.after(before, &RunId::named("ce")).expect("nothing differs")
+        };
         let environment = after(session("c", 2), after(session("b", 2), session("a", 0)));
         let text = environment.text();
         assert!(text.starts_with("commit = \"c\"\n"), "{text}");
@@ -232,7 +254,7 @@ mod tests {
     #[test]
     fn what_its_numbers_come_from_stays_the_same_for_a_run_and_what_is_not_known_is_not_compared() {
         let refusal = |before: &Environment| {
-            let refusal = session("b", 1).after(before.clone(), "ce");
+            let refusal = session("b", 1).after(before.clone(), &RunId::named("ce"));
             refusal.expect_err("it differs").to_string()
         };
         let begun = session("a", 0);
@@ -257,7 +279,7 @@ mod tests {
              choose another --out"
         );
         let older = before(|before| (before.data_digest, before.split_digest, before.first_epoch) = (None, None, None));
-        assert!(session("b", 1).after(older, "ce").is_ok());
+        assert!(session("b", 1).after(older, &RunId::named("ce")).is_ok());
     }
 
     #[test]
@@ -265,7 +287,7 @@ mod tests {
         let text =
             "commit = \"e90cff5d34ce\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 1\n";
         let read: Environment = toml::from_str(text).expect("a flat table");
-        assert_eq!((read.launch, read.data_digest), (Launch::Eager, None));
+        assert_eq!((read.launch, read.data_digest), (Dispatch::Eager, None));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Groups: accuracies of many-, medium- and few-shot classes by index, whatever a grid groups by.
+//! Group accuracies by class index, independent of how the grid defines its groups.
 
 use methods::{Groups, Shots};
 
@@ -66,13 +66,12 @@ mod tests {
         };
         let planned = grid.runs(&options).expect("a method of the grid");
         let out = tempfile::tempdir().expect("a temporary folder");
-        for planned in &planned {
-            let run_dir = RunDir::of(out.path(), &planned.run);
+        for planned in planned.asked() {
+            let run_dir = RunDir::of(out.path(), &planned.id);
             run_dir.prepare(&planned.run).expect("a folder");
             let mut outcome = outcome("ce", 100.0, 0, 0.5);
             outcome.few_by_index = None;
-            let text = serde_json::to_string(&outcome).expect("numbers and words");
-            run_dir.write("outcome.json", &text).expect("writable");
+            run_dir.write("outcome.json", &outcome.text()).expect("writable");
         }
         // Class k has 10 test images, of which 10 − k are taken for it, and the others for class 0.
         let cells = (0..10).flat_map(|label| [(label, 0, label), (label, label, 10 - label)]);
@@ -81,7 +80,7 @@ mod tests {
             prediction,
             samples,
         });
-        let run_dir = RunDir::of(out.path(), &planned[1].run);
+        let run_dir = RunDir::of(out.path(), &planned[1].id);
         run_dir.write_rows("confusion.csv", rows).expect("writable");
 
         let found = find(out.path(), &planned).finished;

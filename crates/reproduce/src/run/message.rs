@@ -1,4 +1,4 @@
-//! What a worker tells the process that started it: one JSON object a line on its standard output.
+//! Messages of a worker to its parent: one JSON object per line on standard output.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Metric: a measured value of a finished run that is averaged over seeds.
+//! Metrics of a finished run, which tables average over seeds.
 
 use crate::run::Outcome;
 

@@ -1,4 +1,4 @@
-//! Metrics: a run's `metrics.csv` and `validation.csv`, one row an epoch.
+//! A run's `metrics.csv` and `validation.csv`, one row per epoch.
 
 use std::path::Path;
 
@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::files;
+use crate::run::format::{FORMAT, Newer, check};
+use crate::run::rows::csv_text;
 
 /// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing where a group has no class; `train_*` are measured on the
 /// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
@@ -34,6 +36,14 @@ pub(crate) struct MetricsRow {
     pub(crate) test_nc4: Option<f64>,
     pub(crate) images_per_second: f64,
     pub(crate) seconds: f64,
+    /// See [`FORMAT`]; rows of several versions may stand in one archive.
+    #[serde(default = "first_format")]
+    pub(crate) format: u64,
+}
+
+/// That of rows that state none.
+fn first_format() -> u64 {
+    1
 }
 
 /// One row of `validation.csv`.
@@ -79,6 +89,7 @@ impl From<&EpochRow> for MetricsRow {
             test_nc4: test.and_then(|metrics| metrics.nc4),
             images_per_second: row.images_per_second,
             seconds: row.seconds,
+            format: FORMAT,
         }
     }
 }
@@ -86,9 +97,10 @@ impl From<&EpochRow> for MetricsRow {
 /// All rows of one of these tables. A column that an older version did not write is missing, not an error.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged; the message names it.
+/// If the file cannot be read, is of a newer version, or is damaged; the message names it.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let text = files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    check_format(&text).with_context(|| format!("cannot read {}", path.display()))?;
     csv::Reader::from_reader(text.as_bytes())
         .into_deserialize()
         .collect::<Result<_, _>>()
@@ -100,19 +112,34 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
         })
 }
 
-/// Gives the rows of a `metrics.csv` that an older version began the columns of this one, so that a resumed run can go on
-/// below them. Numbers stay as they are to the last digit; nothing happens where there is no file.
+/// Refuses a table that has a row of a newer version. A damaged one is not refused here.
+fn check_format(text: &str) -> Result<(), Newer> {
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let column = rows
+        .headers()
+        .ok()
+        .and_then(|names| names.iter().position(|name| name == "format"));
+    let Some(column) = column else {
+        return Ok(());
+    };
+    let mut formats = rows.records().filter_map(|row| row.ok()?.get(column)?.parse().ok());
+    formats.try_for_each(check)
+}
+
+/// Makes the rows of a `metrics.csv` that an older version began rows of this one, so that a resumed run can go on below them.
+/// Numbers stay as they are to the last digit; nothing happens where there is no file.
 ///
 /// # Errors
-/// If the file is damaged or cannot be written; the message names it.
-pub(crate) fn complete_columns(path: &Path) -> anyhow::Result<()> {
+/// If the file is damaged, of a newer version or cannot be written; the message names it.
+pub(crate) fn upgrade(path: &Path) -> anyhow::Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let rows: Vec<MetricsRow> = read(path)?;
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| writer.serialize(row))?;
-    let text = String::from_utf8(writer.into_inner()?)?;
+    let mut rows: Vec<MetricsRow> = read(path)?;
+    for row in &mut rows {
+        row.format = FORMAT; // the columns that it lacked are missing values by now
+    }
+    let text = csv_text(true, &rows)?;
     files::write(path, &text)
         .with_context(|| format!("cannot write {}; make room or choose another --out", path.display()))
 }
@@ -129,7 +156,7 @@ mod tests {
         let path = folder.path().join("metrics.csv");
         let old = "epoch,learning_rate,train_loss,accuracy,images_per_second,seconds\n0,0.1,1.4860614776611327,0.193,473.69352948435625,3.455333465\n";
         fs::write(&path, old).expect("writable");
-        complete_columns(&path).expect("an older file is sound");
+        upgrade(&path).expect("an older file is sound");
         let rows: Vec<MetricsRow> = read(&path).expect("what was just written");
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].accuracy, rows[0].test_nc4), (0.193, None));
@@ -139,6 +166,17 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("\n0,0.1,1.4860614776611327,0.193,,"), "{text}");
-        assert!(text.ends_with(",473.69352948435625,3.455333465\n"), "{text}");
+        assert!(text.ends_with(",473.69352948435625,3.455333465,2\n"), "{text}");
+
+        fs::write(
+            &path,
+            old.replace("seconds\n", "seconds,format\n").replace("465\n", "465,3\n"),
+        )
+        .expect("writable");
+        let newer = format!("{:#}", upgrade(&path).expect_err("newer"));
+        assert!(
+            newer.contains("metrics.csv: it has format 3, and this program reads formats 1 to 2"),
+            "{newer}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Role: what a run takes from another one.
+//! What a run takes from another run.
 
 /// What a run takes from another one that is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

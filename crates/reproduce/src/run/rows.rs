@@ -1,4 +1,4 @@
-//! Rows: the tables of a run that grow by an epoch.
+//! The tables of a run that grow with every epoch.
 //!
 //! An epoch's rows are on the disk before the checkpoint that counts the epoch, and numbers such as the best accuracy come
 //! from all of them. So a run that is resumed must have the rows of every epoch that its checkpoint counts.

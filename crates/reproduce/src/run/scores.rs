@@ -1,4 +1,4 @@
-//! Scores: rows of the tables that a finished run is measured into and that reports read.
+//! Rows of the tables that a finished run writes and reports read.
 
 use serde::{Deserialize, Serialize};
 

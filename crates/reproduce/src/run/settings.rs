@@ -1,12 +1,12 @@
-//! Settings: what changes a run's numbers beside its config and its data, and that a run keeps to its end.
+//! Settings that change a run's numbers beside its config and its data: precision, threads, launch. A run keeps them to its end.
 
 use std::num::NonZeroU16;
 
-use methods::{Launch, Precision};
+use methods::{Dispatch, Precision};
 use serde::{Deserialize, Deserializer};
 use tch::Device;
 
-use crate::run::Outcome;
+use crate::run::{Outcome, RunId};
 
 /// How a run computes, from its first epoch to its last: numbers of two settings would be numbers of neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     /// Threads of libtorch: another number of them adds in another order.
     pub(crate) threads: u16,
     /// How steps reach the device.
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
 }
 
 /// A number of threads out of a file: at least one.
@@ -30,7 +30,7 @@ impl Default for Settings {
         Settings {
             precision: Precision::F32,
             threads: 1,
-            launch: Launch::Eager,
+            launch: Dispatch::Eager,
         }
     }
 }
@@ -41,9 +41,10 @@ impl Settings {
         Some(Settings {
             precision: Precision::by_name(&outcome.precision)?,
             threads: outcome.threads,
-            launch: match outcome.launch.as_deref() {
-                Some("graph") => Launch::Graph,
-                _ => Launch::Eager, // older versions had no other
+            launch: if outcome.launch == Dispatch::Graph.name() {
+                Dispatch::Graph
+            } else {
+                Dispatch::Eager
             },
         })
     }
@@ -72,7 +73,7 @@ pub(crate) enum PrecisionChoice {
 pub(crate) struct Asked {
     pub(crate) precision: Option<PrecisionChoice>,
     pub(crate) threads: Option<u16>,
-    pub(crate) launch: Option<Launch>,
+    pub(crate) launch: Option<Dispatch>,
 }
 
 /// What a run has been trained with so far, as its files say it.
@@ -81,7 +82,7 @@ pub(crate) struct Kept<'a> {
     precision: &'a str,
     threads: u16,
     /// Missing in outcomes of older versions.
-    launch: Option<&'a str>,
+    launch: &'a str,
 }
 
 impl From<Settings> for Kept<'_> {
@@ -89,7 +90,7 @@ impl From<Settings> for Kept<'_> {
         Kept {
             precision: settings.precision.name(),
             threads: settings.threads,
-            launch: Some(settings.launch.name()),
+            launch: settings.launch.name(),
         }
     }
 }
@@ -99,7 +100,7 @@ impl<'a> From<&'a Outcome> for Kept<'a> {
         Kept {
             precision: &outcome.precision,
             threads: outcome.threads,
-            launch: outcome.launch.as_deref(),
+            launch: &outcome.launch,
         }
     }
 }
@@ -109,8 +110,8 @@ impl<'a> From<&'a Outcome> for Kept<'a> {
 pub(crate) enum OtherSettings {
     #[error("{run} was trained {trained}, and {asked} is asked for; leave the option out or choose another --out")]
     Asked {
-        /// Directory name of the run.
-        run: String,
+        /// The run.
+        run: RunId,
         /// Its own setting, in words.
         trained: String,
         /// The option.
@@ -121,20 +122,20 @@ pub(crate) enum OtherSettings {
         first.0, first.1, second.0, second.1
     )]
     Needed {
-        /// Directory name of the run.
-        run: String,
+        /// The run.
+        run: RunId,
         /// A run that it needs, and its precision.
-        first: (String, String),
+        first: (RunId, String),
         /// Another.
-        second: (String, String),
+        second: (RunId, String),
     },
     #[error(
         "{run} was trained with --launch graph, which takes a GPU, and would go on on the CPU; go on on a GPU or choose \
          another --out"
     )]
     NoGpu {
-        /// Directory name of the run.
-        run: String,
+        /// The run.
+        run: RunId,
     },
 }
 
@@ -152,9 +153,9 @@ impl Asked {
     ///
     /// # Errors
     /// With the first setting that is asked for otherwise.
-    pub(crate) fn admits(self, run: &str, kept: Kept<'_>) -> Result<(), OtherSettings> {
+    pub(crate) fn admits(self, run: &RunId, kept: Kept<'_>) -> Result<(), OtherSettings> {
         let refused = |trained: String, asked: String| {
-            let run = run.to_owned();
+            let run = run.clone();
             Err(OtherSettings::Asked { run, trained, asked })
         };
         if let Some(PrecisionChoice::Forced(asked)) = self.precision
@@ -171,10 +172,11 @@ impl Asked {
             let threads = if kept.threads == 1 { "thread" } else { "threads" };
             return refused(format!("with {} {threads}", kept.threads), format!("--threads {asked}"));
         }
-        match (self.launch, kept.launch) {
-            (Some(asked), Some(kept)) if asked.name() != kept => {
-                refused(format!("with --launch {kept}"), format!("--launch {}", asked.name()))
-            }
+        match self.launch {
+            Some(asked) if asked.name() != kept.launch => refused(
+                format!("with --launch {}", kept.launch),
+                format!("--launch {}", asked.name()),
+            ),
             _ => Ok(()),
         }
     }
@@ -186,15 +188,15 @@ impl Asked {
     /// If what is asked for is not what `run`, or a run that it needs, was trained with.
     pub(crate) fn settings(
         self,
-        run: &str,
+        run: &RunId,
         begun: Option<Settings>,
         needed: &[Outcome],
         device: Device,
     ) -> Result<Settings, OtherSettings> {
         if let Some(begun) = begun {
             self.admits(run, begun.into())?;
-            if begun.launch == Launch::Graph && !device.is_cuda() {
-                return Err(OtherSettings::NoGpu { run: run.to_owned() });
+            if begun.launch == Dispatch::Graph && !device.is_cuda() {
+                return Err(OtherSettings::NoGpu { run: run.clone() });
             }
             return Ok(begun);
         }
@@ -220,14 +222,14 @@ impl Asked {
 }
 
 /// The precision of all runs that `run` needs; `None` if it needs none.
-fn common_precision(run: &str, needed: &[Outcome]) -> Result<Option<Precision>, OtherSettings> {
+fn common_precision(run: &RunId, needed: &[Outcome]) -> Result<Option<Precision>, OtherSettings> {
     let Some(first) = needed.first() else {
         return Ok(None);
     };
     if let Some(second) = needed.iter().find(|outcome| outcome.precision != first.precision) {
         let named = |outcome: &Outcome| (outcome.run.clone(), outcome.precision.clone());
         return Err(OtherSettings::Needed {
-            run: run.to_owned(),
+            run: run.clone(),
             first: named(first),
             second: named(second),
         });
@@ -254,7 +256,7 @@ pub(crate) fn options(outcomes: &[&Outcome]) -> String {
     words(
         common(outcomes, |outcome| outcome.precision.as_str()),
         common(outcomes, |outcome| outcome.threads),
-        common(outcomes, |outcome| outcome.launch.as_deref()).flatten(),
+        common(outcomes, |outcome| outcome.launch.as_str()),
     )
 }
 
@@ -278,9 +280,11 @@ mod tests {
     use super::*;
     use crate::tables::collect::tests::outcome;
 
-    const RUN: &str = "ce.r100.s0.1";
+    fn run() -> RunId {
+        RunId::named("ce.r100.s0.1")
+    }
 
-    fn asked(precision: Option<PrecisionChoice>, threads: Option<u16>, launch: Option<Launch>) -> Asked {
+    fn asked(precision: Option<PrecisionChoice>, threads: Option<u16>, launch: Option<Dispatch>) -> Asked {
         Asked {
             precision,
             threads,
@@ -293,7 +297,7 @@ mod tests {
         let begun = Settings {
             precision: Precision::Bf16,
             threads: 2,
-            launch: Launch::Eager,
+            launch: Dispatch::Eager,
         };
         for asked in [
             Asked::default(),
@@ -301,13 +305,13 @@ mod tests {
             asked(
                 Some(PrecisionChoice::Forced(Precision::Bf16)),
                 Some(2),
-                Some(Launch::Eager),
+                Some(Dispatch::Eager),
             ),
         ] {
-            assert_eq!(asked.settings(RUN, Some(begun), &[], Device::Cpu), Ok(begun));
+            assert_eq!(asked.settings(&run(), Some(begun), &[], Device::Cpu), Ok(begun));
         }
         let refusal = |asked: Asked| {
-            let refusal = asked.settings(RUN, Some(begun), &[], Device::Cpu);
+            let refusal = asked.settings(&run(), Some(begun), &[], Device::Cpu);
             refusal.expect_err("it was begun otherwise").to_string()
         };
         assert_eq!(
@@ -320,7 +324,7 @@ mod tests {
              --out"
         );
         assert_eq!(
-            refusal(asked(None, None, Some(Launch::Graph))),
+            refusal(asked(None, None, Some(Dispatch::Graph))),
             "ce.r100.s0.1 was trained with --launch eager, and --launch graph is asked for; leave the option out or choose \
              another --out"
         );
@@ -328,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_begun_without_options_has_one_thread_and_f32_or_the_precision_of_what_it_needs() {
-        let settings = |needed: &[Outcome], asked: Asked| asked.settings(RUN, None, needed, Device::Cpu);
+        let settings = |needed: &[Outcome], asked: Asked| asked.settings(&run(), None, needed, Device::Cpu);
         assert_eq!(settings(&[], Asked::default()), Ok(Settings::default()));
         let in_bf16 = Outcome {
             precision: "bf16".into(),
@@ -370,7 +374,7 @@ mod tests {
         let two = Outcome {
             precision: "bf16".into(),
             threads: 2,
-            launch: Some("graph".into()),
+            launch: "graph".into(),
             ..one.clone()
         };
         assert_eq!(options(&[&two, &two]), " --precision bf16 --threads 2 --launch graph");

@@ -1,4 +1,4 @@
-//! Device: where a run computes, in the words of the command line.
+//! Devices as the command line names them.
 
 use tch::Device;
 

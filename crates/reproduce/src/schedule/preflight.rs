@@ -1,14 +1,14 @@
-//! Preflight: what no process of a run could mend is found before anything is written.
+//! Checks before anything is written: settings and data that no run could train with.
 
 use std::path::Path;
 
 use methods::TrainError;
 
+use crate::grid::Planned;
 use crate::run::Outcome;
 use crate::run::directory::RunDir;
 use crate::run::environment::{Environment, same_data};
 use crate::run::settings::Asked;
-use crate::schedule::Task;
 
 /// Checks that `asked` agrees with the settings of the `finished` runs and of those `unfinished` ones below `out` that have
 /// been begun; returns what the latter were begun with. A run whose environment cannot be read is left out: it fails by
@@ -19,16 +19,16 @@ use crate::schedule::Task;
 pub(crate) fn check_settings(
     asked: Asked,
     finished: &[Outcome],
-    unfinished: &[Task],
+    unfinished: &[Planned],
     out: &Path,
 ) -> anyhow::Result<Vec<Environment>> {
     for outcome in finished {
         asked.admits(&outcome.run, outcome.into())?;
     }
     let mut all_begun = Vec::new();
-    for Task { run, .. } in unfinished {
-        if let Ok(Some(begun)) = RunDir::of(out, run).environment() {
-            asked.admits(&run.id(), begun.settings().into())?;
+    for Planned { id, .. } in unfinished {
+        if let Ok(Some(begun)) = RunDir::of(out, id).environment() {
+            asked.admits(id, begun.settings().into())?;
             all_begun.push(begun);
         }
     }
@@ -36,13 +36,13 @@ pub(crate) fn check_settings(
 }
 
 /// Reads the data and checks that they are those of the `finished` runs and of the begun ones below `out`, and that every
-/// unfinished task's long-tailed split has images of each class and fills a batch. Reads nothing if there is nothing to
+/// unfinished run's long-tailed split has images of each class and fills a batch. Reads nothing if there is nothing to
 /// train.
 ///
 /// # Errors
 /// With the first data file, run, imbalance or batch size that cannot be trained with.
 pub(crate) fn check_data(
-    unfinished: &[Task],
+    unfinished: &[Planned],
     finished: &[Outcome],
     out: &Path,
     data_root: Option<&Path>,
@@ -54,9 +54,9 @@ pub(crate) fn check_data(
     for outcome in finished {
         same_data(&outcome.run, &outcome.data_digest, &data.digest)?;
     }
-    for Task { run, .. } in unfinished {
-        if let Ok(Some(begun)) = RunDir::of(out, run).environment() {
-            begun.check_data(&run.id(), &data.digest)?;
+    for Planned { id, run, .. } in unfinished {
+        if let Ok(Some(begun)) = RunDir::of(out, id).environment() {
+            begun.check_data(id, &data.digest)?;
         }
         let samples = run.class_counts()?.iter().sum();
         let batch_size = run.recipe.batch_size;

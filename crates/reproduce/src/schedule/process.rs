@@ -1,4 +1,4 @@
-//! Process: a run as a child process of this program.
+//! Training a run in a child process.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::exit::Exit;
-use crate::grid::Ratio;
+use crate::grid::{Planned, Ratio};
 use crate::openmp;
-use crate::run::Outcome;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
 use crate::run::settings::{Asked, Settings};
+use crate::run::{Outcome, Run};
 use crate::schedule::device;
 use crate::schedule::view::View;
-use crate::schedule::{Ended, Launcher, Task};
+use crate::schedule::{Ended, Launcher};
 
 /// Starts workers and shows what they say.
 pub(crate) struct Processes<'a> {
@@ -35,8 +35,8 @@ pub(crate) struct Processes<'a> {
 }
 
 impl Launcher for Processes<'_> {
-    fn launch(&self, task: &Task, slot: usize) -> Result<(), Ended> {
-        let run_dir = RunDir::of(self.out, &task.run);
+    fn launch(&self, planned: &Planned, slot: usize) -> Result<(), Ended> {
+        let run_dir = RunDir::of(self.out, &planned.id);
         let refused = |error: RunDirError| match error {
             RunDirError::Held { .. } => Ended::Elsewhere,
             error => Ended::Refused(error.to_string()),
@@ -44,33 +44,33 @@ impl Launcher for Processes<'_> {
         if run_dir.outcome().map_err(refused)?.is_some() {
             return Ok(()); // somebody else finished it
         }
-        run_dir.prepare(&task.run).map_err(refused)?;
+        run_dir.prepare(&planned.run).map_err(refused)?;
         let device = &self.devices[slot];
-        let settings = self.settings(task, &run_dir, device);
+        let settings = self.settings(planned, &run_dir, device);
         let settings = settings.map_err(|error| Ended::Refused(error.to_string()))?;
-        let line = self.view.start(&task.run);
-        let ended = self.train(task, &run_dir, (device, settings), |message| line.show(message));
+        let line = self.view.start(&planned.run);
+        let ended = self.train(planned, &run_dir, (device, settings), |message| line.show(message));
         line.finish();
         ended
     }
 }
 
 impl Processes<'_> {
-    /// What `task` computes with on `device`: as its run was begun, or as is asked for.
-    fn settings(&self, task: &Task, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
+    /// What `planned` computes with on `device`: as its run was begun, or as is asked for.
+    fn settings(&self, planned: &Planned, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
         let device = device::device(device).map_err(anyhow::Error::msg)?;
-        let needed = task
+        let needed = planned
             .needs
             .iter()
             .map(|(_, needed)| RunDir::of(self.out, needed).outcome());
         let needed: Vec<Outcome> = needed.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let begun = run_dir.environment()?.map(|environment| environment.settings());
-        Ok(self.asked.settings(&task.run.id(), begun, &needed, device)?)
+        Ok(self.asked.settings(&planned.id, begun, &needed, device)?)
     }
 
     fn train(
         &self,
-        task: &Task,
+        planned: &Planned,
         run_dir: &RunDir,
         (device, settings): (&str, Settings),
         show: impl Fn(&Message),
@@ -94,9 +94,9 @@ impl Processes<'_> {
             "--metrics-every",
             &self.metrics_every.to_string(),
         ]);
-        worker.args(["--command", &self.command_of(task, settings)]);
+        worker.args(["--command", &self.command_of(&planned.run, settings)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
-        for (role, needed) in &task.needs {
+        for (role, needed) in &planned.needs {
             worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
         }
         worker.env("OMP_NUM_THREADS", threads);
@@ -122,8 +122,7 @@ impl Processes<'_> {
     }
 
     /// The command that repeats this run alone.
-    fn command_of(&self, task: &Task, settings: Settings) -> String {
-        let run = &task.run;
+    fn command_of(&self, run: &Run, settings: Settings) -> String {
         let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
         format!(
             "{} --methods {method} --imbalance {} --seeds {}{}",

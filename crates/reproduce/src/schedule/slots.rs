@@ -1,4 +1,4 @@
-//! Slots: how many runs at a time, and where.
+//! How many runs train at the same time, and on which devices.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -103,8 +103,8 @@ const RUN_MEMORY: u64 = 1 << 30;
 /// Bytes that programs can still have: on the machine, and in this process's control group, where a cluster or a container
 /// sets it a limit.
 fn available_memory() -> Option<u64> {
-    let told = fs::read_to_string("/proc/meminfo").ok()?;
-    let kibibytes = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let machine = kibibytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024;
     let own_group = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let own_group = own_group

@@ -1,4 +1,4 @@
-//! View: what a person sees while a grid runs. On a terminal one line a running run and the grid's total; without one, a
+//! Progress display of a grid. On a terminal, one line per running run and the total; without one, a
 //! line for a finished epoch at most every few seconds.
 
 use std::sync::Mutex;
@@ -169,7 +169,7 @@ impl RunLine<'_> {
 }
 
 /// A bar for the download of a data set; it comes up with the first bytes.
-pub(crate) fn show_download() -> impl FnMut(datasets::Progress<'_>) {
+pub(crate) fn show_download() -> impl FnMut(datasets::DownloadProgress<'_>) {
     let bar = ProgressBar::no_length();
     bar.set_style(style(
         "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left  {msg}",

@@ -1,4 +1,4 @@
-//! Collect: the finished runs of each row to a frame, and the frame to means and deviations over seeds.
+//! Aggregation with polars: means and standard deviations over seeds for each row of a table.
 
 use std::collections::HashMap;
 
@@ -71,12 +71,13 @@ fn frame(rows: &[Vec<&Outcome>]) -> PolarsResult<DataFrame> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::run::RunId;
 
     /// A finished run with made-up values.
     pub(crate) fn outcome(method: &str, ratio: f64, seed: i64, accuracy: f64) -> Outcome {
         let text = str::to_owned;
         Outcome {
-            run: format!("{method}.r{ratio}.s{seed}"),
+            run: RunId::named(format!("{method}.r{ratio}.s{seed}")),
             first_stage: None,
             method: text(method),
             dataset: text("cifar10"),
@@ -112,7 +113,7 @@ pub(crate) mod tests {
             precision: text("f32"),
             threads: 1,
             libtorch: Some(text("2.11.0")),
-            launch: Some(text("eager")),
+            launch: text("eager"),
             commit: text("0123abc"),
             data_digest: text("d1"),
             split_digest: text("d2"),

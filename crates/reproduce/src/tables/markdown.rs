@@ -1,4 +1,4 @@
-//! Markdown: a table that reads well before and after it is rendered.
+//! Markdown tables that are readable as plain text too.
 
 /// Cells below their header, each column as wide as its widest cell; the first `words` columns are aligned to the left, the
 /// others, numbers, to the right.

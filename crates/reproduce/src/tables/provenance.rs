@@ -1,10 +1,10 @@
-//! Provenance: in one paragraph, everything that a table's numbers depend on.
+//! The paragraph above a table that states everything its numbers depend on.
 
 use std::collections::HashSet;
 
 use methods::{FEW_BELOW, MANY_ABOVE, ShotSplit};
 
-use crate::grid::Planned;
+use crate::grid::Plan;
 use crate::grid::describe::{self, in_words};
 use crate::results::short;
 use crate::run::Outcome;
@@ -31,17 +31,14 @@ pub(crate) fn groups(shots: ShotSplit) -> String {
     }
 }
 
-/// Protocol, network, training, data, machine and source of what `planned` asked for and `outcomes` came of it; then what
+/// Protocol, network, training, data, machine and source of what `plan` lists and `outcomes` came of it; then what
 /// the columns of the table mean. Markdown.
-pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
-    let Some(Planned { run, .. }) = planned.first() else {
-        return String::new();
-    };
-    let seeds = distinct(planned.iter().map(|planned| planned.run.seed.to_string()));
+pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
+    let run = plan.first();
+    let seeds = distinct(plan.asked().map(|planned| planned.run.seed.to_string()));
     let usual = &run.method.augmentation;
-    let others = planned.iter().any(|planned| planned.run.method.augmentation != *usual);
-    let of_outcomes =
-        |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
+    let others = plan.asked().any(|planned| planned.run.method.augmentation != *usual);
+    let each = |value: fn(&Outcome) -> String| in_words(&distinct(outcomes.iter().map(|outcome| value(outcome))));
     let splits = distinct(outcomes.iter().map(|outcome| {
         let Outcome {
             imbalance,
@@ -57,9 +54,9 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         )
     }));
     let methods = distinct(
-        planned
-            .iter()
-            .map(|Planned { run, .. }| format!("- `{}`: {}\n", run.name, describe::parts_beside(&run.method, usual))),
+        plan.asked()
+            .map(|planned| &planned.run)
+            .map(|run| format!("- `{}`: {}\n", run.name, describe::parts_beside(&run.method, usual))),
     );
     let is_protocols = run.recipe == run.protocol.recipe() && *usual == run.protocol.augmentation() && !others;
     format!(
@@ -78,7 +75,7 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         },
         dataset = run.dataset,
         network = run.recipe.backbone.name(),
-        parameters = of_outcomes(|outcome| outcome.parameters.to_string()),
+        parameters = each(|outcome| outcome.parameters.to_string()),
         recipe = run.recipe,
         images = usual,
         unless = if others {
@@ -89,10 +86,10 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         seeds = in_words(&seeds),
         splits = in_words(&splits),
         selection = describe::selection(run.selection),
-        data = of_outcomes(|outcome| short(&outcome.data_digest).to_owned()),
-        precision = of_outcomes(|outcome| outcome.precision.clone()),
-        device = of_outcomes(|outcome| outcome.device.clone()),
-        threads = of_outcomes(|outcome| describe::count(i64::from(outcome.threads), "thread")),
+        data = each(|outcome| short(&outcome.data_digest).to_owned()),
+        precision = each(|outcome| outcome.precision.clone()),
+        device = each(|outcome| outcome.device.clone()),
+        threads = each(|outcome| describe::count(i64::from(outcome.threads), "thread")),
         held_out = run.validation.map_or(String::new(), |validation| {
             let images = describe::count(validation.per_class, "image");
             format!(
@@ -102,9 +99,9 @@ pub(crate) fn protocol(planned: &[Planned], outcomes: &[&Outcome]) -> String {
         }),
         libtorch = stated(" ", outcomes, |outcome| outcome.libtorch.as_deref()),
         launch = stated(", launched ", outcomes, |outcome| {
-            outcome.launch.as_deref().filter(|launch| *launch != "eager") // as everybody expects
+            Some(outcome.launch.as_str()).filter(|launch| *launch != "eager") // as everybody expects
         }),
-        commit = of_outcomes(|outcome| format!("`{}`", outcome.commit)),
+        commit = each(|outcome| format!("`{}`", outcome.commit)),
         methods = methods.concat(),
         minutes = outcomes.iter().fold(0.0, |sum, outcome| sum + outcome.seconds) / 60.0,
         last_epoch = run.recipe.epochs - 1,

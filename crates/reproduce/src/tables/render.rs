@@ -1,4 +1,4 @@
-//! Render: a table to Markdown and CSV. Only here are shares of one turned into percent.
+//! A table as Markdown and CSV. Fractions become percentages only here.
 
 use crate::grid::describe::in_words;
 use crate::grid::published::Published;

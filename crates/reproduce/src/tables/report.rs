@@ -1,4 +1,4 @@
-//! Report: the files of a grid's results.
+//! The files that `report` writes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::files;
 use crate::grid::select::Select;
-use crate::grid::{Grid, Planned, describe};
+use crate::grid::{Grid, Plan, describe};
 use crate::results::{is_finished, tabled_runs, write_whole};
-use crate::run::{Outcome, Run, settings};
+use crate::run::{Outcome, Run, RunId, settings};
 use crate::schedule::Failure;
 use crate::tables::table::Table;
 use crate::tables::{provenance, render, robustness};
@@ -22,7 +22,7 @@ pub(crate) struct Request<'a> {
     /// Names the methods and what is published of them.
     pub(crate) grid: &'a Grid,
     /// The runs that were asked for; outcomes of others are left out.
-    pub(crate) planned: &'a [Planned],
+    pub(crate) plan: &'a Plan,
     /// The epoch to compare with published numbers.
     pub(crate) select: Select,
     /// What makes these results again.
@@ -57,8 +57,7 @@ pub(crate) enum Kept {
 }
 
 /// Writes `runs.csv` (one line a finished run: every field of [`Outcome`] and of [`Conditions`]), `summary.csv`, `summary.md` and, if a run
-/// has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are directory names of
-/// runs with the reason why they stopped. Nothing is written over something fuller: not without any outcome, nor over rows of runs
+/// has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are runs with the reason why they stopped. Nothing is written over something fuller: not without any outcome, nor over rows of runs
 /// whose outcome is not below `out` any more, such as those of a clone, or cannot be read; nor is `robustness.csv` while that of a
 /// run cannot be read.
 ///
@@ -72,15 +71,15 @@ pub(crate) fn write_report(
 ) -> anyhow::Result<Report> {
     let &Request {
         grid,
-        planned,
+        plan,
         select,
         ref command,
         ref others,
     } = request;
-    let runs = in_order_of_plan(planned, outcomes);
+    let runs = in_order_of_plan(plan, outcomes);
     let outcomes: Vec<&Outcome> = runs.iter().map(|(_, outcome)| *outcome).collect();
-    let table = Table::new(grid, planned, &outcomes, failures, select).context("cannot sum up the finished runs")?;
-    let (shifts, damaged) = robustness::collect(out, planned)?;
+    let table = Table::new(grid, plan, &outcomes, failures, select).context("cannot sum up the finished runs")?;
+    let (shifts, damaged) = robustness::collect(out, plan)?;
     let noise = grid
         .has_noise_table()
         .then(|| robustness::noise_table(&shifts))
@@ -95,7 +94,7 @@ pub(crate) fn write_report(
     let summary = format!(
         "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
         grid.name(),
-        provenance::protocol(planned, &outcomes)
+        provenance::protocol(plan, &outcomes)
     );
     let mut files = vec![("runs.csv", runs_csv(&runs)?), ("summary.csv", render::csv(&table)?)];
     if !shifts.is_empty() && damaged.is_empty() {
@@ -140,11 +139,11 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
             request.command
         ));
     }
-    let written: HashSet<&str> = outcomes.iter().map(|outcome| outcome.run.as_str()).collect();
+    let written: HashSet<&RunId> = outcomes.iter().map(|outcome| &outcome.run).collect();
     let lost = tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default());
-    let failed: HashSet<&str> = failures.iter().map(|(run, _)| run.as_str()).collect();
-    let can_be_tabled = |run: &str| written.contains(run) || is_finished(out, run) && !failed.contains(run);
-    let lost: Vec<String> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
+    let failed: HashSet<&RunId> = failures.iter().map(|(run, _)| run).collect();
+    let can_be_tabled = |run: &RunId| written.contains(run) || is_finished(out, run) && !failed.contains(run);
+    let lost: Vec<RunId> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
     let first = lost.first()?;
     Some(format!(
         "{out_shown}/runs.csv has {} that {out_shown}/runs does not have the outcome of, {first} first, and would lose them; the \
@@ -154,11 +153,10 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
 }
 
 /// The outcomes of planned runs and of those they need, each with its run and before the first run that needs it.
-fn in_order_of_plan<'a>(planned: &'a [Planned], outcomes: &'a [Outcome]) -> Vec<(&'a Run, &'a Outcome)> {
-    let mut by_id: HashMap<&str, &Outcome> = outcomes.iter().map(|outcome| (outcome.run.as_str(), outcome)).collect();
-    let needed_first = planned.iter().flat_map(Planned::in_order);
-    needed_first
-        .filter_map(|planned| Some((&planned.run, by_id.remove(planned.run.id().as_str())?)))
+fn in_order_of_plan<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<(&'a Run, &'a Outcome)> {
+    let by_id: HashMap<&RunId, &Outcome> = outcomes.iter().map(|outcome| (&outcome.run, outcome)).collect();
+    let runs = plan.all().iter();
+    runs.filter_map(|planned| Some((&planned.run, *by_id.get(&planned.id)?)))
         .collect()
 }
 

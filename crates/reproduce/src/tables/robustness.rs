@@ -1,4 +1,4 @@
-//! Robustness: the `robustness.csv` of finished runs to one long table of means and deviations over seeds.
+//! Robustness of finished runs (`robustness.csv`), as one table of means and standard deviations over seeds.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,7 +8,7 @@ use polars::prelude::{Column, DataFrame, IdxSize, PolarsResult};
 use serde::Serialize;
 
 use crate::files;
-use crate::grid::Planned;
+use crate::grid::{Plan, Planned};
 use crate::run::Run;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::scores::RobustnessRow;
@@ -34,20 +34,20 @@ pub(crate) struct ShiftRow {
 /// What sets the rows apart.
 const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
 
-/// The rows of all finished runs of `planned` below `out`, in its order, and the runs whose file cannot be read, with the reason.
+/// The rows of all finished runs that `plan` lists below `out`, in its order, and the runs whose file cannot be read, with the reason.
 /// Runs of versions that did not measure it have none.
 ///
 /// # Errors
 /// Those of polars, for frames too large to hold.
-pub(crate) fn collect(out: &Path, planned: &[Planned]) -> anyhow::Result<(Vec<ShiftRow>, Vec<Failure>)> {
+pub(crate) fn collect(out: &Path, plan: &Plan) -> anyhow::Result<(Vec<ShiftRow>, Vec<Failure>)> {
     let (mut runs, mut rows, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
-    for Planned { run, .. } in planned {
-        match read(&RunDir::of(out, run).path().join("robustness.csv")) {
+    for Planned { id, run, .. } in plan.asked() {
+        match read(&RunDir::of(out, id).path().join("robustness.csv")) {
             Ok(rows_of_run) => {
                 runs.extend(rows_of_run.iter().map(|_| run));
                 rows.extend(rows_of_run);
             }
-            Err(error) => damaged.push((run.id(), error.to_string())),
+            Err(error) => damaged.push((id.clone(), error.to_string())),
         }
     }
     if rows.is_empty() {

@@ -1,4 +1,4 @@
-//! Table: what a grid asked for beside what came out and what was published.
+//! The rows of a table: planned runs, their outcomes, and the published numbers.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,10 @@ use polars::error::PolarsResult;
 
 use crate::grid::published::Published;
 use crate::grid::select::Select;
-use crate::grid::{Grid, Planned};
+use crate::grid::{Grid, Plan, Planned};
 use crate::run::metric::Metric;
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, RunId};
+use crate::schedule::Failure;
 use crate::tables::collect::{Spread, Spreads, spreads};
 use crate::tables::provenance::distinct;
 
@@ -55,50 +56,46 @@ pub(crate) struct Row {
 /// A run that was asked for and has no outcome.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Unfinished {
-    /// Directory name of the run.
-    pub(crate) run: String,
+    /// The run.
+    pub(crate) run: RunId,
     /// Why, in words.
     pub(crate) reason: String,
 }
 
 impl Table {
     /// Sets side by side what was planned, the outcomes of it, and the published numbers that the grid names. `failures`
-    /// are directory names of runs with the reason why they stopped.
+    /// are runs with the reason why they stopped.
     ///
     /// # Errors
     /// Those of polars, for frames too large to hold.
     pub(crate) fn new(
         grid: &Grid,
-        planned: &[Planned],
+        plan: &Plan,
         outcomes: &[&Outcome],
-        failures: &[(String, String)],
+        failures: &[Failure],
         select: Select,
     ) -> PolarsResult<Table> {
-        let finished: HashMap<&str, &Outcome> = outcomes
-            .iter()
-            .map(|outcome| (outcome.run.as_str(), *outcome))
-            .collect();
-        let failures: HashMap<&str, &str> = failures.iter().map(|(run, why)| (run.as_str(), why.as_str())).collect();
+        let finished: HashMap<&RunId, &Outcome> = outcomes.iter().map(|outcome| (&outcome.run, *outcome)).collect();
+        let failures: HashMap<&RunId, &str> = failures.iter().map(|(run, why)| (run, why.as_str())).collect();
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut group_of: HashMap<(&str, String), usize> = HashMap::new();
         let mut unfinished = Vec::new();
-        for planned in planned {
-            let id = planned.run.id();
-            let key = (planned.run.name.as_str(), planned.run.imbalance.to_string());
-            let group = *group_of.entry(key).or_insert_with(|| {
+        for planned in plan.asked() {
+            let run = &planned.run;
+            // The runs of a row follow each other: a plan varies the seed last.
+            if groups.last().is_none_or(|group| !group.has(run)) {
                 groups.push(Group {
-                    run: &planned.run,
+                    run,
                     planned: 0,
                     outcomes: Vec::new(),
                 });
-                groups.len() - 1
-            });
-            groups[group].planned += 1;
-            match finished.get(id.as_str()) {
-                Some(outcome) => groups[group].outcomes.push(*outcome),
+            }
+            let group = groups.last_mut().expect("one is there, just above");
+            group.planned += 1;
+            match finished.get(&planned.id) {
+                Some(outcome) => group.outcomes.push(*outcome),
                 None => unfinished.push(Unfinished {
-                    reason: reason(planned, &id, &failures),
-                    run: id,
+                    run: planned.id.clone(),
+                    reason: reason(planned, &failures),
                 }),
             }
         }
@@ -106,7 +103,7 @@ impl Table {
         let spreads = spreads(&outcomes)?;
         let rows = groups.iter().zip(spreads);
         let mut rows: Vec<Row> = rows.map(|(group, spreads)| group.row(grid, spreads)).collect();
-        if let Some(plain) = planned.iter().find(|planned| planned.run.method.is_plain()) {
+        if let Some(plain) = plan.asked().find(|planned| planned.run.method.is_plain()) {
             let relative: Vec<_> = rows
                 .iter()
                 .map(|row| relative_accuracy(row, &rows, &plain.run.name, select))
@@ -132,6 +129,10 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    fn has(&self, run: &Run) -> bool {
+        (&self.run.name, self.run.imbalance) == (&run.name, run.imbalance)
+    }
+
     fn row(&self, grid: &Grid, spreads: Spreads) -> Row {
         let Group { run, planned, outcomes } = self;
         Row {
@@ -167,13 +168,12 @@ fn relative_accuracy(row: &Row, rows: &[Row], plain: &str, select: Select) -> Op
 }
 
 /// Why a run has no outcome: its own failure, that of a run it needs, or neither.
-fn reason(planned: &Planned, id: &str, failures: &HashMap<&str, &str>) -> String {
+fn reason(planned: &Planned, failures: &HashMap<&RunId, &str>) -> String {
     let failed = planned.needs.iter().find_map(|(role, needed)| {
-        let id = needed.run.id();
-        let why = failures.get(id.as_str())?;
-        Some(format!("its {} {id} failed: {why}", role.name()))
+        let why = failures.get(needed)?;
+        Some(format!("its {} {needed} failed: {why}", role.name()))
     });
-    match (failures.get(id), failed) {
+    match (failures.get(&planned.id), failed) {
         (Some(why), _) => (*why).to_owned(),
         (None, Some(why)) => why,
         (None, None) => "not run to its end; the same command goes on from where it stopped".to_owned(),

@@ -1,4 +1,4 @@
-//! Adjust: a second stage that trains nothing.
+//! Second stages that compute a classifier without training.
 
 use methods::{Augmentation, Evaluation, Images, Model, SecondStage, Shots, features_of};
 use serde::Serialize;

@@ -1,11 +1,11 @@
-//! Finished: a run at its end, and the outcome that is left of it.
+//! A run whose training has ended, and its outcome.
 
 use datasets::{IndexList, Loaded};
 use methods::{Images, Model, features_of};
 
 use crate::run::environment::Environment;
 use crate::run::groups::by_index;
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, RunId};
 use crate::worker::job::Job;
 use crate::worker::measured::Measured;
 use crate::worker::scores::Scores;
@@ -41,7 +41,7 @@ impl Finished<'_> {
             first_stage: job
                 .first_stage
                 .as_ref()
-                .and_then(|directory| Some(directory.path().file_name()?.to_string_lossy().into_owned())),
+                .and_then(|directory| Some(RunId::named(directory.path().file_name()?.to_string_lossy()))),
             method: run.name.clone(),
             dataset: run.dataset.name().into(),
             protocol: run.protocol.name().into(),
@@ -76,7 +76,7 @@ impl Finished<'_> {
             precision: environment.precision.name().into(),
             threads: environment.threads,
             libtorch: Some(environment.in_words(|session| &session.libtorch)),
-            launch: Some(environment.launch.name().into()),
+            launch: environment.launch.name().into(),
             commit: environment.in_words(|session| &session.commit),
             data_digest: data.digest.clone(),
             split_digest: split.sha256.clone(),

@@ -1,4 +1,4 @@
-//! Job: one run as its process is told of it.
+//! The job of a worker: one run, and where to train it.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use tch::Device;
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
 
-/// What a worker is told besides its run's config.
+/// The arguments of a worker beside its run's config.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// The run's directory.

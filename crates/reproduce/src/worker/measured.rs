@@ -1,4 +1,4 @@
-//! Measured: what a run's files say of its accuracy.
+//! Accuracy of a finished run, read from its files.
 
 use std::time::Instant;
 

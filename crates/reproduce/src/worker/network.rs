@@ -1,4 +1,4 @@
-//! Network: what another run has trained, for this one to begin with or to learn from.
+//! Networks of other runs: a first stage, an initial network, a teacher.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Record: an epoch as rows of its run's tables.
+//! Writing an epoch's rows to the run's tables.
 
 use std::io;
 

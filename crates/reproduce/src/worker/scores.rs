@@ -1,4 +1,4 @@
-//! Scores: what a finished network is measured on beside accuracy, once, at the end of its run.
+//! Measurements of the final network beside accuracy: top-5, confusion, calibration, robustness.
 
 use methods::{
     Calibration, Evaluation, Experts, Images, Model, Shots, TestPrior, confusion, features_of, noisy_features_of,

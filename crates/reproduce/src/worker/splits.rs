@@ -1,4 +1,4 @@
-//! Splits: which images a run trains on, and which it holds out.
+//! The training images of a run, and the images it holds out.
 
 use datasets::{IndexList, Loaded, Split};
 

@@ -1,16 +1,16 @@
-//! Parts that are sound alone and make no sense together: a method must do what it is named after.
+//! Combinations of parts that are valid alone but contradict each other: a method must do what its name says.
 
 use nc::NormPenalty;
 
 use super::MethodError;
 use crate::method::Method;
 use crate::parts::augment::Mix;
-use crate::parts::contrast::Contrast;
+use crate::parts::contrast::ContrastiveTerm;
 use crate::parts::experts::Experts;
 use crate::parts::head::Head;
 use crate::parts::initial::Initial;
 use crate::parts::loss::Loss;
-use crate::parts::regularizer::Regularizer;
+use crate::parts::regularizer::FeatureTerm;
 use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::{InitialClassifier, Retraining, SecondStage};
 
@@ -48,7 +48,7 @@ impl Method {
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
             return Err(MethodError::SameSampler);
         }
-        if let Some(Regularizer::Nc(config)) = &self.regularizer {
+        if let Some(FeatureTerm::Nc(config)) = &self.regularizer {
             let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
             if config.lambda_1 <= 0.0 && config.lambda_2 <= 0.0 && config.lambda_3 <= 0.0 {
                 return Err(MethodError::IdleRegularizer);
@@ -75,7 +75,7 @@ impl Method {
         if !contrast.is_beside_the_loss() && self.augmentation.mix.is_some() {
             return Err(MethodError::ContrastOfMixedImages);
         }
-        if matches!(contrast, Contrast::KPositive(_)) && self.head == Head::FixedEtf {
+        if matches!(contrast, ContrastiveTerm::KPositive(_)) && self.head == Head::FixedEtf {
             return Err(MethodError::ContrastAloneOnFixedEtf);
         }
         let idle = [
@@ -135,7 +135,7 @@ impl Method {
             return Err(MethodError::StageWithoutLinearHead(self.head.name()));
         }
         if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
-            if self.loss.adjusts_for_class_sizes() || self.contrast.is_some_and(Contrast::replaces_the_loss) {
+            if self.loss.adjusts_for_class_sizes() || self.contrast.is_some_and(ContrastiveTerm::replaces_the_loss) {
                 return Err(MethodError::PriorTwice);
             } else if !self.loss.trains_softmax() {
                 return Err(MethodError::NoSoftmax);

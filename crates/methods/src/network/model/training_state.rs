@@ -1,4 +1,4 @@
-//! What a model keeps only to be trained.
+//! State of a model that only training needs.
 
 use nc::Regularizer;
 use tch::Tensor;

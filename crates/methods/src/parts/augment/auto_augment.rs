@@ -84,10 +84,10 @@ impl AutoAugment {
         let device = self.operation.device();
         let sub_policy = Tensor::randint(SUB_POLICIES.len() as i64, [batch], (Kind::Int64, device));
         let step = |step: i64| {
-            let of_image = |table: &Tensor| table.select(1, step).index_select(0, &sub_policy);
+            let per_image = |table: &Tensor| table.select(1, step).index_select(0, &sub_policy);
             Drawn {
-                operation: with_probability(&of_image(&self.operation), &of_image(&self.probability)),
-                magnitude: of_image(&self.centre) + random_signs(batch, device) * of_image(&self.spread),
+                operation: with_probability(&per_image(&self.operation), &per_image(&self.probability)),
+                magnitude: per_image(&self.centre) + random_signs(batch, device) * per_image(&self.spread),
             }
         };
         vec![step(0), step(1)]

@@ -1,4 +1,4 @@
-//! What mixings draw.
+//! Random draws that the mixing augmentations share.
 
 use tch::{Device, Kind, Tensor};
 

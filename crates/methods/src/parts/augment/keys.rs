@@ -1,4 +1,4 @@
-//! An augmentation as a file states it.
+//! How an augmentation is written in a file.
 
 use serde::{Deserialize, Serialize};
 

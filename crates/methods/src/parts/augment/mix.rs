@@ -1,4 +1,4 @@
-//! Mixing: two images, or their features, become one that is trained towards both targets.
+//! Mixing augmentations: two images, or their features, are blended and trained towards both targets.
 
 use std::fmt;
 

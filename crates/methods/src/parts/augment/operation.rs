@@ -1,4 +1,4 @@
-//! What a policy does to an image, on u8 levels with the results of Pillow.
+//! The image operations of augmentation policies, on u8 levels, with Pillow's results.
 
 mod blend;
 mod geometry;

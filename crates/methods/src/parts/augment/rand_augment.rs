@@ -150,16 +150,16 @@ impl RandAugment {
     fn draw_once(self, batch: i64, ranges: &Ranges) -> Drawn {
         let device = ranges.operation.device();
         let chosen = Tensor::randint(OPERATIONS.len() as i64, [batch], (Kind::Int64, device));
-        let of_image = |table: &Tensor| table.index_select(0, &chosen);
+        let per_image = |table: &Tensor| table.index_select(0, &chosen);
         let normal = Tensor::randn([batch], (Kind::Double, device));
         let share = (normal * self.deviation + self.magnitude).clamp(0.0, 10.0) / 10.0;
-        let (from, to) = (of_image(&ranges.from), of_image(&ranges.to));
+        let (from, to) = (per_image(&ranges.from), per_image(&ranges.to));
         let magnitude = &from + share * (to - &from);
-        let magnitude = magnitude.trunc().where_self(&of_image(&ranges.whole), &magnitude);
+        let magnitude = magnitude.trunc().where_self(&per_image(&ranges.whole), &magnitude);
         let signed = &magnitude * random_signs(batch, device);
         Drawn {
-            operation: with_probability(&of_image(&ranges.operation), &Tensor::from(self.probability)),
-            magnitude: signed.where_self(&of_image(&ranges.signed), &magnitude),
+            operation: with_probability(&per_image(&ranges.operation), &Tensor::from(self.probability)),
+            magnitude: signed.where_self(&per_image(&ranges.signed), &magnitude),
         }
     }
 }

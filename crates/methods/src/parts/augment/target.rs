@@ -1,4 +1,4 @@
-//! What a batch is trained towards.
+//! The targets of a batch.
 
 use tch::Tensor;
 

@@ -78,7 +78,7 @@ mod tests {
         let key_labels: Vec<i64> = labels.iter().copied().chain(0..classes).collect();
         let similarity = views.matmul(&Tensor::cat(&[views, prototypes], 0).tr()) / temperature;
         let score = |anchor: usize, key: usize| similarity.double_value(&[anchor as i64, key as i64]);
-        let of_class = |anchor: usize, class: i64| -> Vec<usize> {
+        let in_class = |anchor: usize, class: i64| -> Vec<usize> {
             (0..key_labels.len())
                 .filter(|&key| key != anchor && key_labels[key] == class)
                 .collect()
@@ -86,13 +86,13 @@ mod tests {
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
         let of_anchor = |anchor: usize| {
             let exponentials = |class| {
-                of_class(anchor, class)
+                in_class(anchor, class)
                     .iter()
                     .map(|&key| score(anchor, key).exp())
                     .collect()
             };
             let denominator: f64 = (0..classes).map(|class| mean(exponentials(class))).sum();
-            let positives = of_class(anchor, labels[anchor]);
+            let positives = in_class(anchor, labels[anchor]);
             -mean(
                 positives
                     .iter()

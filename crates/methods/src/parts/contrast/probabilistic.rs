@@ -141,11 +141,11 @@ impl ClassDistributions {
         let order = directions.size()[1] as f64 / 2.0 - 1.0; // ν
         let cosines = views.matmul(&directions.tr()); // [n, k]
         let growth = cosines * &concentrations * (2.0 / temperature) + temperature.powi(-2); // of κ², so of s²
-        let of_class = (concentrations.square() + order * order).sqrt(); // s, [k]
-        let joint = (of_class.square() + &growth).sqrt(); // [n, k]
-        let longer = growth / (&joint + &of_class); // s of both − s of the class, without cancellation
-        let logarithms = (&longer / (&of_class + order)).log1p() * order + (&longer / &of_class).log1p() * 0.5;
-        longer - logarithms + log_correction(&joint, order) - log_correction(&of_class, order)
+        let class_root = (concentrations.square() + order * order).sqrt(); // s, [k]
+        let joint = (class_root.square() + &growth).sqrt(); // [n, k]
+        let longer = growth / (&joint + &class_root); // s of both − s of the class, without cancellation
+        let logarithms = (&longer / (&class_root + order)).log1p() * order + (&longer / &class_root).log1p() * 0.5;
+        longer - logarithms + log_correction(&joint, order) - log_correction(&class_root, order)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What contrastive learning compares instead of features.
+//! The projection head of contrastive learning.
 
 use models::{batch_norm_from_one, linear_bias};
 use tch::Tensor;

@@ -1,4 +1,4 @@
-//! Which losses are which others' special cases.
+//! Tests of identities between losses: which losses are special cases of which.
 
 use tch::{Device, Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! What a loss is given.
+//! The inputs of a loss.
 
 use tch::Tensor;
 

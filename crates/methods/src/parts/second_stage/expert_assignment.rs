@@ -1,4 +1,4 @@
-//! Expert assignment: how many experts an image is shown to.
+//! Expert assignment: learning how many experts an image needs.
 
 use serde::{Deserialize, Serialize};
 

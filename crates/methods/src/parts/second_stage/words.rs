@@ -1,4 +1,4 @@
-//! Second stages in words.
+//! The description of second stages in plans and tables.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Which part of which grid is meant, and where its results go.
+//! Arguments that select a grid, a part of it, and the folder of its results.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A grid for a queue, and how its tasks are.
+//! Arguments of `submit`.
 
 use std::ffi::OsString;
 

@@ -1,11 +1,11 @@
-//! Values: the words that options take.
+//! Parsers for the values of options.
 
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use datasets::Dataset;
-use methods::{Launch, Precision, Protocol};
+use methods::{Dispatch, Precision, Protocol};
 use models::Backbone;
 
 use crate::run::settings::PrecisionChoice;
@@ -36,9 +36,9 @@ pub(super) fn decided_precision() -> impl TypedValueParser<Value = Precision> {
     )
 }
 
-pub(super) fn launch() -> impl TypedValueParser<Value = Launch> {
+pub(super) fn launch() -> impl TypedValueParser<Value = Dispatch> {
     one_of(
-        [Launch::Eager, Launch::Graph]
+        [Dispatch::Eager, Dispatch::Graph]
             .map(|launch| (launch.name().to_owned(), launch))
             .into(),
     )

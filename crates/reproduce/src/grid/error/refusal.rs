@@ -1,4 +1,4 @@
-//! What a grid, or what was asked of it on the command line, is refused for.
+//! The reasons for which a grid or an option is refused.
 
 use std::path::PathBuf;
 

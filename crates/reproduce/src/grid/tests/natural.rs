@@ -13,12 +13,12 @@ name = "ce"
 #[test]
 fn a_natural_run_has_every_image_and_is_another_than_a_balanced_one() {
     let planned = runs(NATURAL, &Options::default());
-    let counts = planned.iter().map(|planned| planned.run.class_counts());
+    let counts = planned.asked().map(|planned| planned.run.class_counts());
     let counts: Vec<Vec<i64>> = counts.collect::<Result<_, _>>().expect("no class is empty");
     assert_eq!(counts, [[1000; 10], [247; 10], [1000; 10]]);
-    let ids: Vec<String> = planned.iter().map(|planned| planned.run.id()).collect();
-    assert!(ids[0].starts_with("ce.natural.s0."), "{}", ids[0]);
-    assert_eq!(Run::method_of(&ids[0]), "ce");
+    let ids: Vec<&RunId> = planned.asked().map(|planned| &planned.id).collect();
+    assert!(ids[0].to_string().starts_with("ce.natural.s0."), "{}", ids[0]);
+    assert_eq!(ids[0].method(), "ce");
     assert_ne!(ids[0], ids[2], "however alike the images are");
     let config = planned[0].run.config();
     assert!(config.contains("imbalance = \"natural\"\n"), "{config}");

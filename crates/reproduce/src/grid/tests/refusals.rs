@@ -100,7 +100,7 @@ fn short_trainings_of_every_grid_of_this_repository_have_their_schedules_inside_
             };
             match plan(epochs) {
                 Ok(planned) => {
-                    let outside = planned.iter().find(|planned| !is_inside(planned));
+                    let outside = planned.asked().find(|planned| !is_inside(planned));
                     assert!(outside.is_none(), "{name} {epochs}: {outside:?}");
                 }
                 Err(GridError::Option(refusal)) => {
@@ -463,7 +463,11 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
     let grid = load(&stated(&entry)).expect("sources that have the names");
     let planned = grid.runs(&Options::default()).expect("a sound grid");
     let beside = |name: &str| {
-        let run = &planned.iter().find(|planned| planned.run.name == name).expect(name).run;
+        let run = &planned
+            .asked()
+            .find(|planned| planned.run.name == name)
+            .expect(name)
+            .run;
         let published = grid.published(run).map(|row| (row.accuracy(), row.source.as_str()));
         (published, grid.published_differs(run))
     };

@@ -1,4 +1,4 @@
-//! Launch: how a step's kernels reach the device.
+//! Dispatch: how a step's kernels reach the device.
 
 use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
@@ -10,7 +10,7 @@ use crate::training::step::Seen;
 /// Kernel by kernel, or recorded once and launched as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Launch {
+pub enum Dispatch {
     /// Each kernel by a call of its own.
     #[default]
     Eager,
@@ -20,12 +20,12 @@ pub enum Launch {
     Graph,
 }
 
-impl Launch {
+impl Dispatch {
     /// As it is typed.
     pub fn name(self) -> &'static str {
         match self {
-            Launch::Eager => "eager",
-            Launch::Graph => "graph",
+            Dispatch::Eager => "eager",
+            Dispatch::Graph => "graph",
         }
     }
 
@@ -33,16 +33,16 @@ impl Launch {
     /// keeps the fastest, and f32 is f32. Once, before anything is computed there.
     ///
     /// # Errors
-    /// Of [`Launch::Graph`], if `device` is not a GPU that libtorch reaches.
+    /// Of [`Dispatch::Graph`], if `device` is not a GPU that libtorch reaches.
     pub fn prepare(self, device: Device) -> Result<(), GraphError> {
         if device.is_cuda() {
             Cuda::cudnn_set_benchmark(true);
             torch_shim::compute_float32_in_full();
         }
         match (self, device) {
-            (Launch::Eager, _) => Ok(()),
-            (Launch::Graph, Device::Cuda(index)) => CudaGraph::prepare(index),
-            (Launch::Graph, _) => Err(GraphError("it takes a GPU".into())),
+            (Dispatch::Eager, _) => Ok(()),
+            (Dispatch::Graph, Device::Cuda(index)) => CudaGraph::prepare(index),
+            (Dispatch::Graph, _) => Err(GraphError("it takes a GPU".into())),
         }
     }
 }
@@ -50,7 +50,7 @@ impl Launch {
 /// Steps on their way to the device.
 #[derive(Debug)]
 pub(crate) struct Steps {
-    launch: Launch,
+    launch: Dispatch,
     /// The epoch before's graph, for its memory.
     previous: Option<CudaGraph>,
     /// Shape of the images that can be replayed: that of the first batch.
@@ -67,7 +67,7 @@ struct Recorded {
 }
 
 impl Steps {
-    pub(crate) fn new(launch: Launch) -> Steps {
+    pub(crate) fn new(launch: Dispatch) -> Steps {
         Steps {
             launch,
             previous: None,
@@ -89,14 +89,14 @@ impl Steps {
     /// If the step cannot be recorded or replayed.
     pub(crate) fn run(&mut self, batch: &Batch, work: impl FnOnce(&Batch) -> Seen) -> Result<Seen, GraphError> {
         match (self.launch, &mut self.recorded, &self.shape) {
-            (Launch::Eager, ..) => Ok(work(batch)),
-            (Launch::Graph, _, None) => {
+            (Dispatch::Eager, ..) => Ok(work(batch)),
+            (Dispatch::Graph, _, None) => {
                 self.shape = Some(batch.images.size());
                 Ok(work(batch)) // libraries are set up, convolutions chosen, gradients exist
             }
-            (Launch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
-            (Launch::Graph, Some(recorded), _) => recorded.replay(batch),
-            (Launch::Graph, None, _) => {
+            (Dispatch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
+            (Dispatch::Graph, Some(recorded), _) => recorded.replay(batch),
+            (Dispatch::Graph, None, _) => {
                 let batch = batch.copy();
                 let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&batch))?;
                 self.recorded.insert(Recorded { graph, batch, seen }).replay_recorded()
@@ -125,40 +125,57 @@ mod tests {
 
     #[test]
     fn the_second_full_batch_is_the_one_that_is_recorded() {
-        let batch = |count: i64| Batch {
-            images: Tensor::zeros([count, 3, 2, 2], (Kind::Uint8, Device::Cpu)),
-            labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),
+        let device = Device::cuda_if_available();
+        if device.is_cuda() {
+            Dispatch::Graph.prepare(device).expect("a GPU");
+        }
+        let batch = |first: i64, count: i64| Batch {
+            images: Tensor::zeros([count, 3, 2, 2], (Kind::Uint8, device)),
+            labels: Tensor::arange_start(first, first + count, (Kind::Int64, device)),
         };
         let work = |batch: &Batch| Seen {
-            loss: Tensor::from(0.0),
+            loss: Tensor::zeros([], (Kind::Float, device)),
             features: batch.images.shallow_clone(),
             logits: batch.images.shallow_clone(),
-            labels: batch.labels.shallow_clone(),
+            labels: &batch.labels * 2,
         };
-        let labels = |steps: &mut Steps, count| steps.run(&batch(count), work).map(|seen| seen.labels);
-        let mut eager = Steps::new(Launch::Eager);
-        let mut graph = Steps::new(Launch::Graph);
+        let labels = |steps: &mut Steps, first, count| {
+            let seen = steps.run(&batch(first, count), work)?;
+            Ok(Vec::<i64>::try_from(seen.labels).expect("a vector"))
+        };
+        let mut eager = Steps::new(Dispatch::Eager);
+        let mut graph = Steps::new(Dispatch::Graph);
         for count in [4, 4, 3] {
-            assert_eq!(
-                labels(&mut eager, count),
-                Ok(batch(count).labels),
-                "nothing is recorded"
-            );
+            let doubled: Vec<i64> = (0..count).map(|label| 2 * label).collect();
+            assert_eq!(labels(&mut eager, 0, count), Ok(doubled), "nothing is recorded");
         }
-        assert_eq!(labels(&mut graph, 4), Ok(batch(4).labels), "the first is not recorded");
-        assert_eq!(labels(&mut graph, 3), Ok(batch(3).labels), "nor is a smaller one");
-        if !tch::Cuda::is_available() {
-            labels(&mut graph, 4).expect_err("recording takes a GPU");
+        assert_eq!(
+            labels(&mut graph, 0, 4),
+            Ok(vec![0, 2, 4, 6]),
+            "the first is not recorded"
+        );
+        assert_eq!(labels(&mut graph, 0, 3), Ok(vec![0, 2, 4]), "nor is a smaller one");
+        let recorded = labels(&mut graph, 5, 4);
+        if device.is_cuda() {
+            assert_eq!(recorded, Ok(vec![10, 12, 14, 16]), "recorded, and replayed once");
+            assert_eq!(
+                labels(&mut graph, 7, 4),
+                Ok(vec![14, 16, 18, 20]),
+                "a replay works on its own batch"
+            );
+        } else {
+            let GraphError(reason) = recorded.expect_err("recording takes a GPU");
+            assert!(!reason.is_empty());
         }
     }
 
     #[test]
     fn graphs_are_refused_on_the_cpu() {
-        let error = Launch::Graph
+        let error = Dispatch::Graph
             .prepare(Device::Cpu)
             .expect_err("there is no graph of the CPU")
             .to_string();
         assert!(error.contains("it takes a GPU; leave out --launch graph"), "{error}");
-        Launch::Eager.prepare(Device::Cpu).expect("nothing to prepare");
+        Dispatch::Eager.prepare(Device::Cpu).expect("nothing to prepare");
     }
 }
