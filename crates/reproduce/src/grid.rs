@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod check;
+mod complete;
 pub(crate) mod describe;
 mod error;
 mod file;

@@ -3,61 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::{Spanned, Value};
-
-use super::error::{Fault, Refusal};
-use super::forms;
 
 /// What a grid states of a table. Which table it completes is known only once the protocol is, so the values stay
 /// unread until then, with their places.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Overrides(BTreeMap<Spanned<String>, Spanned<Value>>);
+pub(super) struct Overrides(pub(super) BTreeMap<Spanned<String>, Spanned<Value>>);
 
 impl Overrides {
     /// Takes the value of `key` out, if it is stated.
     pub(super) fn take(&mut self, key: &str) -> Option<Spanned<Value>> {
         self.0.remove(key)
-    }
-
-    /// `default` with the stated values in place of its own; an unknown key or a value of the wrong type is refused at
-    /// its own place.
-    pub(super) fn over<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
-        let table = Value::try_from(default).expect("settings are tables of numbers and words");
-        self.insert(table, |table| table)
-    }
-
-    /// As [`Overrides::over`] for the fields of an enum's variant, which serde writes as `{ variant = { fields } }`.
-    pub(super) fn over_variant<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
-        let table = Value::try_from(default).expect("settings are tables of numbers and words");
-        self.insert(table, |table| {
-            let fields = table.as_table_mut().and_then(|table| table.iter_mut().next());
-            fields.expect("a variant with fields is a table of one entry").1
-        })
-    }
-
-    fn insert<T: DeserializeOwned>(&self, mut table: Value, fields: fn(&mut Value) -> &mut Value) -> Result<T, Fault> {
-        // Read again after each key, so that serde's words are about that key.
-        for (key, value) in &self.0 {
-            let fields = fields(&mut table).as_table_mut().expect("fields are a table");
-            fields.insert(key.get_ref().clone(), value.get_ref().clone());
-            table.clone().try_into::<T>().map_err(|error| {
-                let (stated, name) = (value.get_ref().to_string(), key.get_ref());
-                let refusal = match forms::instead_of(error.message(), Some(name), Some(&stated)) {
-                    Some(message) => Refusal::Toml(message),
-                    None => Refusal::Override {
-                        key: name.clone(),
-                        message: forms::with_hint(error.message()),
-                    },
-                };
-                Fault::new(key.span(), refusal)
-            })?;
-        }
-        Ok(table
-            .try_into()
-            .expect("each key was read above, and without keys it is the default itself"))
     }
 
     /// Where the first stated one of `keys` is; the file's beginning if none is, which sound defaults never lead to.

@@ -85,10 +85,10 @@ fn differences(run: &Run) -> Table {
         ..run.clone()
     };
     let table = |run: &Run| Table::try_from(run).expect("a run holds only numbers, words and tables of them");
-    let mut differences = difference(&table(run), &table(&plain));
+    let (table, plain) = (table(run), table(&plain));
+    let mut differences = difference(&table, &plain);
     for always in ["name", "dataset", "protocol", "seed", "imbalance"] {
-        let value = table(run).remove(always).expect("no default leaves it out");
-        differences.insert(always.to_owned(), value);
+        differences.insert(always.to_owned(), table[always].clone());
     }
     differences
 }
