@@ -10,6 +10,7 @@ mod input;
 mod lade;
 mod ldam;
 mod logit_adjustment;
+mod poly;
 mod seesaw;
 mod smoothing;
 mod softmax_binary;
@@ -31,6 +32,7 @@ use focal::{focal, mean_of_terms, sigmoid_focal};
 use influence_balanced::influence_balanced;
 pub(crate) use input::one_hot;
 use lade::label_distribution_distance;
+use poly::poly;
 use seesaw::seesaw_shift;
 use smoothing::smoothed_cross_entropy;
 use softmax_binary::softmax_binary_cross_entropy;
@@ -71,6 +73,12 @@ pub enum Loss {
     Focal {
         /// γ ≥ 0; 0 is cross-entropy.
         gamma: f64,
+    },
+    /// Poly-1 loss −ln p_y + ε (1 − p_y) (Leng et al. 2022, Eq. 4; ε 2 for ImageNet, tuned for each task): cross-entropy with
+    /// another weight on the first term of its expansion in 1 − p_y. Class weights are those of both terms.
+    Poly {
+        /// ε of −1 or more; 0 is cross-entropy.
+        epsilon: f64,
     },
     /// Focal loss over k binary terms a sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq. 4;
     /// with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y
@@ -195,6 +203,7 @@ impl Loss {
             }
             Loss::Focal { gamma } => not_negative("focal.gamma", gamma),
             Loss::SigmoidFocal { gamma } => not_negative("sigmoid-focal.gamma", gamma),
+            Loss::Poly { epsilon } => require("poly.epsilon", epsilon, epsilon >= -1.0, "a number of -1 or above"),
             Loss::Ldam { max_margin, scale } => {
                 positive("ldam.max_margin", max_margin)?;
                 positive("ldam.scale", scale)
@@ -264,6 +273,7 @@ impl Loss {
             }
             Loss::Focal { gamma } => focal(batch, gamma),
             Loss::SigmoidFocal { gamma } => sigmoid_focal(batch, gamma),
+            Loss::Poly { epsilon } => poly(batch, epsilon),
             Loss::SoftmaxBinaryCrossEntropy => softmax_binary_cross_entropy(batch),
             Loss::Ldam { max_margin, scale } => {
                 let margins = one_hot(logits, labels) * ldam_margins(class_counts, max_margin);
@@ -358,6 +368,7 @@ impl fmt::Display for Loss {
             }
             Loss::Focal { gamma } => write!(formatter, "focal loss (γ {gamma})"),
             Loss::SigmoidFocal { gamma } => write!(formatter, "sigmoid focal loss (γ {gamma})"),
+            Loss::Poly { epsilon } => write!(formatter, "Poly-1 loss (ε {epsilon})"),
             Loss::SoftmaxBinaryCrossEntropy => formatter.write_str("binary cross-entropy of the softmax"),
             Loss::Ldam { max_margin, scale } => write!(formatter, "LDAM (margin {max_margin}, scale {scale})"),
             Loss::BalancedSoftmax => formatter.write_str("balanced softmax"),

@@ -3,7 +3,7 @@
 use methods::{Bilateral, Experts, Head, Loss, Ncl, Ride, Sade, SmoothingShape};
 
 /// Every loss; one that starts late starts at `start_epoch`.
-pub(crate) fn losses(start_epoch: i64) -> [Loss; 20] {
+pub(crate) fn losses(start_epoch: i64) -> [Loss; 21] {
     [
         Loss::CrossEntropy,
         Loss::LabelSmoothing { smoothing: 0.1 },
@@ -19,6 +19,7 @@ pub(crate) fn losses(start_epoch: i64) -> [Loss; 20] {
         },
         Loss::Focal { gamma: 1.0 },
         Loss::SigmoidFocal { gamma: 0.5 },
+        Loss::Poly { epsilon: 2.0 },
         Loss::SoftmaxBinaryCrossEntropy,
         Loss::Ldam {
             max_margin: 0.5,

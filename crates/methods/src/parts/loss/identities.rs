@@ -102,6 +102,23 @@ fn a_loss_whose_strength_is_zero_is_cross_entropy() {
 }
 
 #[test]
+fn poly_loss_adds_the_weighted_mean_of_one_minus_the_labels_probability() {
+    let batch = Batch::long_tailed();
+    batch.assert_same(Loss::Poly { epsilon: 0.0 }, Loss::CrossEntropy);
+    let (weights, epsilon) = (Tensor::from_slice(&[0.5, 0.7, 1.0, 1.8]), 2.0);
+    let value = |loss: Loss| batch.value_and_gradient(loss, Some(&weights)).double_value(&[0]);
+    let probability = batch
+        .logits
+        .softmax(1, Kind::Double)
+        .gather(1, &batch.labels.unsqueeze(1), false);
+    let sample_weights = weights.index_select(0, &batch.labels);
+    let error: Tensor = 1 - probability.squeeze_dim(1);
+    let mean = (&sample_weights * error).sum(Kind::Double) / sample_weights.sum(Kind::Double);
+    let added = value(Loss::Poly { epsilon }) - value(Loss::CrossEntropy);
+    assert!((added - epsilon * mean.double_value(&[])).abs() < 1e-12, "{added}");
+}
+
+#[test]
 fn focal_loss_of_gamma_zero_is_cross_entropy_averaged_plainly() {
     let batch = Batch::long_tailed();
     let weightless = |loss| batch.value_and_gradient(loss, None);
