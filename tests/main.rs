@@ -4,6 +4,7 @@ mod analyze;
 mod archive;
 mod bad_input;
 mod command_line;
+mod compare;
 mod contrast;
 mod damaged_results;
 mod documents;

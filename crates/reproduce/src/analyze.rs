@@ -3,11 +3,8 @@
 //! A source's way: [`Source`] → [`Subject`] (features and what is known of them) → [`Analysis`] (numbers, all of them from
 //! the `nc` crate) → tables and figures.
 
-mod arrays;
 mod features;
 mod figures;
-mod metadata;
-mod npy;
 mod source;
 mod tables;
 mod trained;
@@ -21,11 +18,9 @@ use tch::{Device, Tensor};
 use crate::run::metrics::MetricsRow;
 
 pub(crate) use figures::draw;
-#[cfg(feature = "fuzz")]
-pub(crate) use npy::tensor as npy_tensor;
 pub(crate) use source::{Source, Subject};
 pub(crate) use tables::{markdown, write};
-pub(crate) use trained::ShownSplit;
+pub(crate) use trained::{ShownSplit, predict_again};
 
 /// Where features come from.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -27,22 +27,30 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Writes a file whole or not at all: a temporary file in the same folder first, then a rename. Several processes may write the
-/// same file at the same moment, on several machines.
+/// Writes a file of text whole or not at all: see [`replace`].
+///
+/// # Errors
+/// If it cannot be written; the file is then the previous one.
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+    replace(path, |temporary| fs::write(temporary, text))
+}
+
+/// Writes a file whole or not at all: `write` fills a temporary file in the same folder, which is then renamed. Several processes may
+/// write the same file at the same moment, on several machines.
 ///
 /// # Errors
 /// If one of them cannot be written; the file is then the previous one.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".");
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(".tmp")
         .permissions(Permissions::from_mode(0o666)) // as other files; the process's mask takes from it
         .tempfile_in(folder_of(path))
         .map_err(as_of_system)?;
-    file.as_file_mut().write_all(text.as_bytes())?;
+    write(file.path())?;
     file.as_file().sync_all()?;
     let temporary = file.into_temp_path(); // removed where the rename fails
     fs::rename(&temporary, path)?; // not `persist`, whose system call the test of the order of writes cannot see

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::analyze::{Analysis, ShownSplit, Source, npy_tensor};
+use crate::analyze::{Analysis, ShownSplit, Source};
+use crate::arrays::npy_tensor;
 use crate::grid::{Grid, Options};
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};

@@ -2,8 +2,10 @@
 
 mod analyze;
 mod archive;
+mod arrays;
 mod bench;
 mod command_line;
+mod compare;
 mod exit;
 mod files;
 #[cfg(feature = "fuzz")]
@@ -14,6 +16,7 @@ mod out;
 mod results;
 mod run;
 mod schedule;
+mod statistics;
 mod tables;
 mod worker;
 
@@ -51,6 +54,8 @@ pub fn main() -> ExitCode {
         Verb::Report(arguments) => verbs::report(&arguments),
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
         Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
+        Verb::Compare(arguments) => verbs::compare(&arguments),
+        Verb::Predictions(arguments) => verbs::predictions(&arguments),
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods => verbs::methods(),
         Verb::Submit(arguments) => verbs::submit(&arguments),

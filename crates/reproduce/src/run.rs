@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod metric;
 pub(crate) mod metrics;
 mod outcome;
+pub(crate) mod predictions;
 mod role;
 pub(crate) mod rows;
 pub(crate) mod scores;

@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use nc::{Error, LinearClassifier};
 use tch::{Kind, Tensor};
 
-use super::arrays::Arrays;
-use super::{Origin, metadata};
+use super::Origin;
+use crate::arrays::{Arrays, metadata};
 
 /// Longest feature vector: its scatter is a matrix of 2 GiB.
 const MOST_ENTRIES: i64 = 16_384;

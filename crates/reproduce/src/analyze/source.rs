@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::Origin;
-use super::arrays::Arrays;
 use super::features::Features;
 use super::trained::{ShownSplit, Trained};
+use crate::arrays::Arrays;
 use crate::run::metrics::MetricsRow;
+
+/// The arrays of a features file, and the one that only a checkpoint has.
+const WANTED: [&str; 6] = ["features", "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
+const NEXT_EPOCH: &str = "next_epoch";
 
 /// A run's directory, a checkpoint in one, or a features file; with a name of its own if somebody gave it one.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,8 +71,8 @@ impl Source {
         if found.is_dir() {
             return Ok(self.trained(Trained::in_directory(&self.path, split, data)?, split));
         }
-        let arrays = Arrays::read(&self.path)?;
-        if arrays.is_checkpoint() {
+        let arrays = Arrays::read(&self.path, &WANTED, "save `features` [n, d] and `labels` [n]")?;
+        if arrays.has(NEXT_EPOCH) {
             return Ok(self.trained(Trained::at_checkpoint(&self.path, split, data)?, split));
         }
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, Precision, features_of};
+use methods::{Checkpoint, Images, Model, Precision, features_of};
 use tch::Device;
 
 use super::features::Features;
 use crate::run::Run;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
+use crate::run::predictions::Predictions;
 use crate::run::settings::Settings;
 use crate::schedule::view::show_download;
 use crate::worker::network;
@@ -73,6 +74,54 @@ impl Trained {
         split: ShownSplit,
         data_root: Option<&Path>,
     ) -> anyhow::Result<Trained> {
+        let Restored {
+            run,
+            model,
+            images,
+            class_counts,
+            settings,
+            next_epoch,
+        } = Restored::read(run_dir, checkpoint, split, data_root)?;
+        let (weight, bias) = model.classifier();
+        let features = Features {
+            vectors: with_threads(settings.threads, || features_of(&model, &images)),
+            labels: images.labels().shallow_clone(),
+            classifier: Some(nc::LinearClassifier { weight, bias }),
+            class_counts,
+        };
+        let epochs = if run_dir.metrics().exists() {
+            metrics::read(&run_dir.metrics())?
+        } else {
+            Vec::new()
+        };
+        Ok(Trained {
+            run,
+            precision: settings.precision,
+            next_epoch,
+            features,
+            epochs,
+        })
+    }
+}
+
+/// A run's network and the images that it is shown.
+struct Restored {
+    run: Run,
+    model: Model,
+    images: Images,
+    /// Training images of each class; `None` of pre-training, whose classes are others.
+    class_counts: Option<Vec<i64>>,
+    settings: Settings,
+    next_epoch: i64,
+}
+
+impl Restored {
+    fn read(
+        run_dir: &RunDir,
+        checkpoint: &Path,
+        split: ShownSplit,
+        data_root: Option<&Path>,
+    ) -> anyhow::Result<Restored> {
         if !run_dir.path().join("config.toml").exists() {
             bail!(
                 "{} has no config.toml, so it is not a run's directory; name one below out/<grid>/runs/",
@@ -103,26 +152,51 @@ impl Trained {
             None => (images, Some(train.class_counts())),
             Some(pretext) => (images.posed(pretext), None),
         };
-        let (weight, bias) = model.classifier();
-        let features = Features {
-            vectors: with_threads(settings.threads, || features_of(&model, &images)),
-            labels: images.labels().shallow_clone(),
-            classifier: Some(nc::LinearClassifier { weight, bias }),
-            class_counts,
-        };
-        let epochs = if run_dir.metrics().exists() {
-            metrics::read(&run_dir.metrics())?
-        } else {
-            Vec::new()
-        };
-        Ok(Trained {
+        Ok(Restored {
             run,
-            precision: settings.precision,
+            model,
+            images,
+            class_counts,
+            settings,
             next_epoch: checkpoint.next_epoch,
-            features,
-            epochs,
         })
     }
+}
+
+/// Writes the predictions of the finished run in `run_dir` again, from its checkpoint, and states their digest in its outcome.
+///
+/// # Errors
+/// If the run is not finished, has no checkpoint of its own, as where a classifier was only computed, or the data are missing or
+/// others; if it does not predict what its outcome states; if a file cannot be written.
+pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Result<()> {
+    let directory = run_dir.path().display();
+    let Some(mut outcome) = run_dir.outcome()? else {
+        bail!("{directory} has no outcome; finish the run, or name another");
+    };
+    let _lock = run_dir.lock()?;
+    if outcome.epochs == 0 {
+        bail!(
+            "{directory} has no network of its own, only a classifier that was computed: delete its outcome.json and run its grid again"
+        );
+    }
+    let restored = Restored::read(run_dir, &run_dir.checkpoint(), ShownSplit::Test, data)?;
+    let model = &restored.model;
+    let logits = with_threads(restored.settings.threads, || {
+        tch::no_grad(|| model.logits(&features_of(model, &restored.images)))
+    });
+    let predictions = Predictions::new(&logits, model.log_odds(&logits).as_ref(), restored.images.labels());
+    let hits = predictions.hits();
+    let accuracy = hits.iter().filter(|hit| **hit).count() as f64 / hits.len().max(1) as f64;
+    if (accuracy - outcome.accuracy_last).abs() > 1e-9 {
+        bail!(
+            "the checkpoint in {directory} classifies {:.2} % of the test images correctly here, and the outcome states {:.2} %: \
+             they belong together on the kind of machine that trained the run; nothing was written",
+            100.0 * accuracy,
+            100.0 * outcome.accuracy_last
+        );
+    }
+    outcome.predictions_digest = Some(predictions.write(run_dir.path())?);
+    Ok(run_dir.write("outcome.json", &outcome.text())?)
 }
 
 /// Computes with so many threads as trained the network: others would add in another order.

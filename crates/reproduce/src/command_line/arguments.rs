@@ -1,6 +1,7 @@
 //! Command-line arguments.
 
 mod bench;
+mod compare;
 mod grid;
 mod submit;
 mod values;
@@ -17,6 +18,7 @@ use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
 use crate::run::settings::{Asked, PrecisionChoice};
 pub(crate) use bench::BenchArguments;
+pub(crate) use compare::{CompareArguments, PredictionsArguments};
 pub(crate) use grid::GridArguments;
 pub(crate) use submit::SubmitArguments;
 use values::{device_name, launch, precision};
@@ -98,6 +100,10 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
+    /// Say which differences between methods, or between two folders of results, few seeds can show
+    Compare(CompareArguments),
+    /// Print what a finished run's network predicts for each test image
+    Predictions(PredictionsArguments),
     /// Print which data sets are here, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
@@ -118,7 +124,10 @@ pub(crate) enum Verb {
 impl Verb {
     /// Whether a GPU has something to do.
     pub(crate) fn computes(&self) -> bool {
-        matches!(self, Verb::Run(_) | Verb::Analyze(_) | Verb::Bench(_) | Verb::Worker(_))
+        matches!(
+            self,
+            Verb::Run(_) | Verb::Analyze(_) | Verb::Predictions(_) | Verb::Bench(_) | Verb::Worker(_)
+        )
     }
 }
 

@@ -11,15 +11,20 @@ use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
 use crate::archive;
-use crate::command_line::arguments::{AnalyzeArguments, GridArguments, ReportArguments, RunArguments, SubmitArguments};
+use crate::command_line::arguments::{
+    AnalyzeArguments, CompareArguments, GridArguments, PredictionsArguments, ReportArguments, RunArguments,
+    SubmitArguments,
+};
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::compare;
 use crate::exit::Exit;
 use crate::grid::{Grid, Planned, catalogue};
 use crate::out;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
+use crate::run::predictions::Predictions;
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
 use crate::schedule::process::Processes;
@@ -253,6 +258,46 @@ pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<Exit> {
     let around = to.parent().unwrap_or(Path::new(""));
     let lines = written.iter().map(|file| format!("{}\n", around.join(file).display()));
     out::result(&lines.collect::<String>())?;
+    Ok(Exit::Finished)
+}
+
+/// Prints differences between methods, or between two folders of results, and verdicts.
+pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<Exit> {
+    let results = arguments.results();
+    let text = match (arguments.pairs(), &arguments.with) {
+        (Some(pairs), _) => compare::methods(&results, &pairs, arguments.csv)?,
+        (None, Some(other)) => compare::folders(&results, other, arguments.csv)?,
+        (None, None) => {
+            bail!("say what to compare: two methods, `--against METHOD`, or another folder of results with `--with`")
+        }
+    };
+    out::result(&text)?;
+    Ok(Exit::Finished)
+}
+
+/// Prints the predictions of a finished run, or computes them again.
+pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Exit> {
+    let run_dir = RunDir::at(&arguments.run);
+    if arguments.again {
+        analyze::predict_again(&run_dir, arguments.data.as_deref())?;
+    }
+    let outcome = run_dir.outcome()?.with_context(|| {
+        format!(
+            "{} has no outcome; finish the run, or name another",
+            arguments.run.display()
+        )
+    })?;
+    let predictions = Predictions::read(&arguments.run, outcome.predictions_digest.as_deref())?;
+    if arguments.csv {
+        out::result(&predictions.csv())?;
+    } else {
+        let correct = predictions.hits().into_iter().filter(|hit| *hit).count();
+        out::result(&format!(
+            "{}: {correct} of {} test images are classified correctly; --csv prints each of them\n",
+            outcome.run,
+            predictions.labels.len()
+        ))?;
+    }
     Ok(Exit::Finished)
 }
 

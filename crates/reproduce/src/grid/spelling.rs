@@ -10,7 +10,7 @@ const ALIKE: f64 = 0.6;
 const NO_GRIDS: [&str; 2] = ["methods", "recipes"];
 
 /// `; did you mean x?` where one of the `known` words is much like `word`, else nothing.
-pub(super) fn hint<T: AsRef<str>>(word: &str, known: &[T]) -> String {
+pub(crate) fn hint<T: AsRef<str>>(word: &str, known: &[T]) -> String {
     let nearest = nearest(word, known.iter().map(AsRef::as_ref));
     nearest.map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"))
 }

@@ -97,6 +97,8 @@ pub(crate) struct Outcome {
     pub(crate) data_digest: String,
     /// SHA-256 of the list of kept training images.
     pub(crate) split_digest: String,
+    /// SHA-256 of `predictions.npz`; missing in outcomes from before there was one.
+    pub(crate) predictions_digest: Option<String>,
     /// Command that repeats this run alone.
     pub(crate) command: String,
 }

@@ -80,6 +80,7 @@ impl Finished<'_> {
             commit: environment.in_words(|session| &session.commit),
             data_digest: data.digest.clone(),
             split_digest: split.sha256.clone(),
+            predictions_digest: Some(scores.predictions_digest.clone()),
             command: job.command.clone(),
         }
     }

@@ -7,7 +7,8 @@ use methods::{
 use serde::Serialize;
 use tch::{Kind, Tensor};
 
-use crate::run::directory::{RunDir, RunDirError};
+use crate::run::directory::RunDir;
+use crate::run::predictions::Predictions;
 use crate::run::scores::{ConfusionRow, RobustnessRow};
 
 /// Standard deviations of the noise on pixels, whose scale is 0..1.
@@ -24,6 +25,8 @@ pub(crate) struct Scores {
     pub(crate) top5: Option<f64>,
     /// Expected calibration error, where a softmax was trained.
     pub(crate) ece: Option<f64>,
+    /// SHA-256 of `predictions.npz`.
+    pub(crate) predictions_digest: String,
 }
 
 #[derive(Serialize)]
@@ -43,7 +46,7 @@ struct AggregationRow {
     accuracy: f64,
 }
 
-/// Measures `model` on the test split and writes `confusion.csv`, `calibration.csv` and `robustness.csv`, and of experts whose
+/// Measures `model` on the test split and writes `predictions.npz`, `confusion.csv`, `calibration.csv` and `robustness.csv`, and of experts whose
 /// weights are learnt at test time `aggregation.csv`. Draws noise from libtorch's generator.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub(crate) fn score(
     test: &Images,
     shots: &Shots,
     run_dir: &RunDir,
-) -> Result<Scores, RunDirError> {
+) -> anyhow::Result<Scores> {
     let _no_grad = tch::no_grad_guard();
     let logits = model.logits(&features_of(model, test));
     let decisions = logits.argmax(1, false);
@@ -74,6 +77,8 @@ pub(crate) fn score(
     run_dir.write_rows("confusion.csv", rows)?;
 
     let log_odds = model.log_odds(&logits);
+    let predictions = Predictions::new(&logits, log_odds.as_ref(), test.labels());
+    let predictions_digest = predictions.write(run_dir.path())?;
     let calibration = log_odds.map(|log_odds| Calibration::new(&log_odds, test.labels()));
     if let Some(calibration) = &calibration {
         let rows = calibration.bins.iter().map(|bin| CalibrationRow {
@@ -113,6 +118,7 @@ pub(crate) fn score(
         per_class: clean.per_class,
         top5: top_accuracy(&logits, test.labels(), 5),
         ece: calibration.map(|calibration| calibration.expected_error()),
+        predictions_digest,
     })
 }
 

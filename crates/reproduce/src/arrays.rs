@@ -1,5 +1,8 @@
 //! The named arrays of a safetensors or npz file.
 
+pub(crate) mod metadata;
+mod npy;
+
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -10,13 +13,12 @@ use methods::{Precision, Safetensors};
 use tch::Tensor;
 use zip::ZipArchive;
 
-use super::metadata::PRECISION;
-use super::npy::{self, Header};
+use metadata::PRECISION;
+use npy::Header;
 
-/// What is looked for in a file; other arrays may be of any kind.
-const WANTED: [&str; 6] = ["features", "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
-/// What only a checkpoint has.
-const NEXT_EPOCH: &str = "next_epoch";
+#[cfg(feature = "fuzz")]
+pub(crate) use npy::tensor as npy_tensor;
+
 /// No stream of deflate becomes more times as long.
 const MOST_EXPANSION: u64 = 1032;
 
@@ -26,29 +28,29 @@ pub(crate) struct Arrays {
     wanted: HashMap<String, Tensor>,
     /// Names of all arrays, sorted.
     names: Vec<String>,
+    /// What to do where a wanted array is missing.
+    remedy: &'static str,
     /// Arithmetic that a safetensors file says its features were computed in; an npz file has no place for it.
     pub(crate) precision: Option<Precision>,
 }
 
 impl Arrays {
-    /// Reads a `.safetensors` or a `.npz` file.
+    /// Reads the arrays `wanted` of a `.safetensors` or a `.npz` file; the others may be of any kind. `remedy` says what to do where
+    /// one is missing.
     ///
     /// # Errors
-    /// If the file has another ending, cannot be read or is damaged, or an array that is looked for has a kind that tensors do
-    /// not have.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Arrays> {
+    /// If the file has another ending, cannot be read or is damaged, or an array that is wanted has a kind that tensors do not have.
+    pub(crate) fn read(path: &Path, wanted: &[&str], remedy: &'static str) -> anyhow::Result<Arrays> {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("safetensors") => safetensors(path),
-            Some("npz") => npz(path),
-            _ => bail!(
-                "it is neither a .safetensors nor a .npz file; save `features` [n, d] and `labels` [n] as one of these"
-            ),
+            Some("safetensors") => safetensors(path, wanted, remedy),
+            Some("npz") => npz(path, wanted, remedy),
+            _ => bail!("it is neither a .safetensors nor a .npz file; {remedy} as one of these"),
         }
     }
 
-    /// Whether a run has left this file.
-    pub(crate) fn is_checkpoint(&self) -> bool {
-        self.wanted.contains_key(NEXT_EPOCH)
+    /// Whether an array that is wanted is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.wanted.contains_key(name)
     }
 
     /// Takes an array out.
@@ -67,24 +69,25 @@ impl Arrays {
             format!("`{}`", self.names.join("`, `"))
         };
         self.take(name)
-            .ok_or_else(|| anyhow!("it has no array `{name}`, it has {found}; save `features` [n, d] and `labels` [n]"))
+            .ok_or_else(|| anyhow!("it has no array `{name}`, it has {found}; {}", self.remedy))
     }
 }
 
-fn safetensors(path: &Path) -> anyhow::Result<Arrays> {
+fn safetensors(path: &Path, names: &[&str], remedy: &'static str) -> anyhow::Result<Arrays> {
     let file = Safetensors::open(path).context("it is not a sound safetensors file; save it again")?;
     let mut wanted = HashMap::new();
-    for name in WANTED {
+    for &name in names {
         wanted.extend(file.tensor(name)?.map(|tensor| (name.to_owned(), tensor)));
     }
     Ok(Arrays {
         wanted,
         names: file.names().map(str::to_owned).collect(),
+        remedy,
         precision: file.word(PRECISION).and_then(Precision::by_name),
     })
 }
 
-fn npz(path: &Path) -> anyhow::Result<Arrays> {
+fn npz(path: &Path, looked_for: &[&str], remedy: &'static str) -> anyhow::Result<Arrays> {
     // Before it is opened: to open a pipe is to wait for somebody to write into it.
     ensure!(fs::metadata(path)?.is_file(), "it is not a plain file");
     let mut file = BufReader::new(File::open(path)?);
@@ -94,7 +97,7 @@ fn npz(path: &Path) -> anyhow::Result<Arrays> {
     let mut names: Vec<String> = arrays.map(str::to_owned).collect();
     names.sort();
     let mut wanted = HashMap::new();
-    for name in WANTED {
+    for &name in looked_for {
         if names.iter().any(|found| found == name) {
             let tensor =
                 entry(&mut archive, name).with_context(|| format!("`{name}` cannot be read; save it again"))?;
@@ -104,6 +107,7 @@ fn npz(path: &Path) -> anyhow::Result<Arrays> {
     Ok(Arrays {
         wanted,
         names,
+        remedy,
         precision: None,
     })
 }
@@ -166,7 +170,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join(name);
         fs::write(&path, bytes).expect("writable");
-        Arrays::read(&path).map_err(|error| format!("{error:#}"))
+        Arrays::read(
+            &path,
+            &["features", "labels"],
+            "save `features` [n, d] and `labels` [n]",
+        )
+        .map_err(|error| format!("{error:#}"))
     }
 
     #[test]

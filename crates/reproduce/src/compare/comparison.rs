@@ -1,0 +1,217 @@
+//! One method compared with another: on which runs, by how much, and what that is worth.
+
+use anyhow::{bail, ensure};
+
+use super::finished::{Finished, Group};
+use super::measure::Measure;
+use crate::statistics::bootstrap::{self, Design, Difference};
+use crate::statistics::mcnemar::mcnemar;
+use crate::statistics::welch::{Welch, welch};
+
+/// What a comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The left method, or network, has the higher accuracy.
+    Better,
+    /// The right one has.
+    Worse,
+    /// These seeds and images cannot tell.
+    Undecided,
+}
+
+/// Two methods on one measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) measure: Measure,
+    /// Left less right.
+    pub(crate) difference: Difference,
+    /// Of the seeds' values, where there are two on each side.
+    pub(crate) welch: Option<Welch>,
+    /// Two-sided; of two networks and top-1 McNemar's.
+    pub(crate) p: f64,
+    /// After all comparisons of the table are known.
+    pub(crate) verdict: Verdict,
+}
+
+/// Two methods under one imbalance.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison {
+    pub(crate) left: String,
+    pub(crate) right: String,
+    /// In words.
+    pub(crate) imbalance: String,
+    /// Seeds of the left and of the right side.
+    pub(crate) seeds: (Vec<i64>, Vec<i64>),
+    /// Why seeds do not belong together, where they do not.
+    pub(crate) unpaired: Option<String>,
+    /// In the order of [`Measure::ALL`]; a group without a class is left out.
+    pub(crate) cells: Vec<Cell>,
+}
+
+impl Comparison {
+    /// Whether it is of two networks and says nothing about methods.
+    pub(crate) fn is_of_networks(&self) -> bool {
+        self.seeds.0.len() == 1 && self.seeds.1.len() == 1
+    }
+
+    /// Compares the runs of `left` with those of `right`, from `draws` draws of the bootstrap. Verdicts are undecided until
+    /// [`decide`] has seen all comparisons.
+    ///
+    /// # Errors
+    /// If predictions are missing or damaged, the test images differ, or there are too few seeds.
+    pub(super) fn new(
+        (left_name, left): (&str, &Group),
+        (right_name, right): (&str, &Group),
+        draws: usize,
+    ) -> anyhow::Result<Comparison> {
+        let (left_runs, right_runs, unpaired) = sides(left, right)?;
+        let (first, other) = (left_runs[0], right_runs[0]);
+        for run in left_runs.iter().chain(&right_runs) {
+            ensure!(
+                run.outcome.data_digest == first.outcome.data_digest,
+                "{} was evaluated on data of digest {}, and {} on {}; compare runs of the same data set",
+                first.outcome.run,
+                first.outcome.data_digest,
+                run.outcome.run,
+                run.outcome.data_digest
+            );
+        }
+        let read = |runs: &[&Finished]| -> anyhow::Result<(Vec<Vec<bool>>, Vec<i64>)> {
+            let mut hits = Vec::new();
+            let mut labels = Vec::new();
+            for run in runs {
+                let predictions = run.predictions()?;
+                hits.push(predictions.hits());
+                labels = predictions.labels;
+            }
+            Ok((hits, labels))
+        };
+        let ((left_hits, labels), (right_hits, right_labels)) = (read(&left_runs)?, read(&right_runs)?);
+        ensure!(
+            labels == right_labels,
+            "the predictions of {} and {} are of other labels, although their data have one digest; make them again with \
+             `reproduce predictions --again`",
+            first.outcome.run,
+            other.outcome.run
+        );
+        let labels: Vec<usize> = labels.into_iter().map(|label| label as usize).collect();
+        let shots = first.run.shots.shots(&first.run.class_counts()?);
+        let measures: Vec<(Measure, Vec<f64>)> = Measure::ALL
+            .into_iter()
+            .filter_map(|measure| Some((measure, measure.weights(&labels, &shots)?)))
+            .collect();
+        let weights: Vec<Vec<f64>> = measures.iter().map(|(_, weights)| weights.clone()).collect();
+        let design = Design {
+            labels: &labels,
+            weights: &weights,
+            paired: unpaired.is_none(),
+            draws,
+            seed: 0,
+        };
+        let differences = bootstrap::differences(&left_hits, &right_hits, &design);
+        let are_networks = left_hits.len() == 1 && right_hits.len() == 1;
+        let cells = measures
+            .iter()
+            .zip(differences)
+            .map(|((measure, weights), difference)| {
+                let values = |hits: &[Vec<bool>]| -> Vec<f64> {
+                    hits.iter()
+                        .map(|hits| weighted_accuracy(hits, &labels, weights))
+                        .collect()
+                };
+                let p = if are_networks && *measure == Measure::Top1 {
+                    let only = |left: bool| {
+                        let images = left_hits[0].iter().zip(&right_hits[0]);
+                        images.filter(|&(&l, &r)| l == left && r != left).count() as u64
+                    };
+                    mcnemar(only(true), only(false))
+                } else {
+                    difference.p()
+                };
+                Cell {
+                    measure: *measure,
+                    difference,
+                    welch: welch(&values(&left_hits), &values(&right_hits)),
+                    p,
+                    verdict: Verdict::Undecided,
+                }
+            });
+        let seeds = |runs: &[&Finished]| runs.iter().map(|run| run.run.seed).collect();
+        Ok(Comparison {
+            left: left_name.to_owned(),
+            right: right_name.to_owned(),
+            imbalance: left.imbalance.to_string(),
+            seeds: (seeds(&left_runs), seeds(&right_runs)),
+            unpaired,
+            cells: cells.collect(),
+        })
+    }
+}
+
+/// A weighted sum of class accuracies.
+fn weighted_accuracy(hits: &[bool], labels: &[usize], weights: &[f64]) -> f64 {
+    let (mut correct, mut images) = (vec![0.0; weights.len()], vec![0.0_f64; weights.len()]);
+    for (&hit, &label) in hits.iter().zip(labels) {
+        images[label] += 1.0;
+        correct[label] += f64::from(u8::from(hit));
+    }
+    let classes = correct.iter().zip(&images).zip(weights);
+    classes
+        .map(|((correct, images), weight)| weight * correct / images.max(1.0))
+        .sum()
+}
+
+/// The runs of both sides that are compared, and why they are no pairs, if they are not. Seeds that both sides have belong together
+/// if they were trained on the same images; others are left out. Without common seeds all are compared, unpaired.
+fn sides<'a>(
+    left: &'a Group,
+    right: &'a Group,
+) -> anyhow::Result<(Vec<&'a Finished>, Vec<&'a Finished>, Option<String>)> {
+    let has = |group: &Group, seed: i64| group.runs.iter().any(|run| run.run.seed == seed);
+    let common = |group: &'a Group, other: &Group| -> Vec<&'a Finished> {
+        group.runs.iter().filter(|run| has(other, run.run.seed)).collect()
+    };
+    let (left_runs, right_runs) = (common(left, right), common(right, left));
+    if left_runs.is_empty() {
+        if left.runs.len() < 2 || right.runs.len() < 2 {
+            let seeds = |group: &Group| {
+                let seeds: Vec<String> = group.runs.iter().map(|run| run.run.seed.to_string()).collect();
+                seeds.join(", ")
+            };
+            bail!(
+                "{} (seeds {}) and {} (seeds {}) have no seed in common; train the same seeds of both, or two or more of each",
+                left.method,
+                seeds(left),
+                right.method,
+                seeds(right)
+            );
+        }
+        let reason = "no seed in common".to_owned();
+        return Ok((left.runs.iter().collect(), right.runs.iter().collect(), Some(reason)));
+    }
+    let mut pairs = left_runs.iter().zip(&right_runs);
+    let other = pairs.find(|(left, right)| left.outcome.split_digest != right.outcome.split_digest);
+    let unpaired = other.map(|(left, _)| format!("seed {} was trained on other images", left.run.seed));
+    Ok((left_runs, right_runs, unpaired))
+}
+
+/// Share of tables without a difference in which there may be a verdict.
+const ALPHA: f64 = 0.05;
+
+/// Gives every cell its verdict, with Holm's correction over all of them.
+pub(super) fn decide(comparisons: &mut [Comparison]) {
+    let p: Vec<f64> = comparisons
+        .iter()
+        .flat_map(|comparison| &comparison.cells)
+        .map(|cell| cell.p)
+        .collect();
+    let adjusted = crate::statistics::holm::holm(&p);
+    let cells = comparisons.iter_mut().flat_map(|comparison| &mut comparison.cells);
+    for (cell, p) in cells.zip(adjusted) {
+        cell.verdict = match cell.difference.mean {
+            _ if p >= ALPHA => Verdict::Undecided,
+            mean if mean > 0.0 => Verdict::Better,
+            _ => Verdict::Worse,
+        };
+    }
+}

@@ -1,0 +1,76 @@
+//! The accuracies that are compared.
+
+use methods::Shots;
+
+/// A weighted sum of class accuracies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Share of all test images.
+    Top1,
+    /// Mean over the many-shot classes.
+    Many,
+    /// Mean over the medium-shot classes.
+    Medium,
+    /// Mean over the few-shot classes.
+    Few,
+    /// Mean of the three means.
+    GroupMean,
+}
+
+impl Measure {
+    /// In the order of tables.
+    pub(crate) const ALL: [Measure; 5] = [
+        Measure::Top1,
+        Measure::Many,
+        Measure::Medium,
+        Measure::Few,
+        Measure::GroupMean,
+    ];
+
+    /// As tables name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Measure::Top1 => "top-1",
+            Measure::Many => "many",
+            Measure::Medium => "medium",
+            Measure::Few => "few",
+            Measure::GroupMean => "mean of groups",
+        }
+    }
+
+    /// The weight of each class, `[k]`, on test images of these classes; `None` where a group has no class.
+    pub(super) fn weights(self, labels: &[usize], shots: &Shots) -> Option<Vec<f64>> {
+        let classes = labels.iter().max().map_or(0, |last| last + 1);
+        let mean_over = |group: &[usize]| -> Option<Vec<f64>> {
+            let mut weights = vec![0.0; classes];
+            for &class in group {
+                weights[class] = 1.0 / group.len() as f64;
+            }
+            (!group.is_empty()).then_some(weights)
+        };
+        match self {
+            Measure::Top1 => {
+                let mut weights = vec![0.0; classes];
+                for &label in labels {
+                    weights[label] += 1.0 / labels.len() as f64;
+                }
+                Some(weights)
+            }
+            Measure::Many => mean_over(&shots.many),
+            Measure::Medium => mean_over(&shots.medium),
+            Measure::Few => mean_over(&shots.few),
+            Measure::GroupMean => {
+                let groups = [
+                    mean_over(&shots.many)?,
+                    mean_over(&shots.medium)?,
+                    mean_over(&shots.few)?,
+                ];
+                Some(
+                    (0..classes)
+                        .map(|class| groups.iter().map(|weights| weights[class] / 3.0).sum())
+                        .collect(),
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What a finished run's network predicts for each test image: `predictions.npz`, which comparisons are made from.
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use methods::remedy_for_writing;
+use tch::{Kind, Tensor};
+
+use crate::arrays::Arrays;
+use crate::files;
+
+/// Name of the file in a run's directory.
+pub(crate) const FILE: &str = "predictions.npz";
+
+const WANTED: [&str; 4] = ["label", "prediction", "probability", "in_top_five"];
+
+/// Predictions for the images of a test split, in its order, each `[n]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Predictions {
+    /// The image's class.
+    pub(crate) labels: Vec<i64>,
+    /// The class with the largest logit.
+    pub(crate) predictions: Vec<i64>,
+    /// Probability of the prediction; missing where no softmax was trained.
+    pub(crate) probabilities: Option<Vec<f32>>,
+    /// Whether the label is among the five largest logits.
+    pub(crate) in_top_five: Vec<bool>,
+}
+
+impl Predictions {
+    /// From logits `[n, k]`, from logits whose softmax are probabilities, if there are such, and from labels `[n]`.
+    ///
+    /// # Panics
+    /// If the shapes are others: a bug of the caller.
+    pub(crate) fn new(logits: &Tensor, log_odds: Option<&Tensor>, labels: &Tensor) -> Predictions {
+        let predictions = logits.argmax(1, false);
+        let probabilities = log_odds.map(|log_odds| {
+            let chosen = log_odds
+                .softmax(1, Kind::Float)
+                .gather(1, &predictions.unsqueeze(1), false);
+            Vec::try_from(chosen.squeeze_dim(1)).expect("a vector of f32")
+        });
+        let (_, largest) = logits.topk(logits.size()[1].min(5), 1, true, false);
+        let in_top_five = largest.eq_tensor(&labels.unsqueeze(1)).any_dim(1, false);
+        Predictions {
+            labels: Vec::try_from(labels).expect("a vector of i64"),
+            predictions: Vec::try_from(predictions).expect("a vector of i64"),
+            probabilities,
+            in_top_five: Vec::try_from(in_top_five).expect("a vector of bool"),
+        }
+    }
+
+    /// For each image whether it is classified correctly.
+    pub(crate) fn hits(&self) -> Vec<bool> {
+        self.labels
+            .iter()
+            .zip(&self.predictions)
+            .map(|(label, prediction)| label == prediction)
+            .collect()
+    }
+
+    /// Writes the file into a run's directory, whole or not at all, and returns its SHA-256.
+    ///
+    /// # Errors
+    /// If it cannot be written; the message names it and the remedy.
+    pub(crate) fn write(&self, directory: &Path) -> anyhow::Result<String> {
+        let path = directory.join(FILE);
+        let small = |classes: &[i64]| Tensor::from_slice(classes).to_kind(Kind::Int);
+        let in_top_five: Vec<u8> = self.in_top_five.iter().map(|&is| u8::from(is)).collect();
+        let mut arrays = vec![
+            ("label", small(&self.labels)),
+            ("prediction", small(&self.predictions)),
+            ("in_top_five", Tensor::from_slice(&in_top_five)),
+        ];
+        arrays.extend(
+            self.probabilities
+                .as_ref()
+                .map(|values| ("probability", Tensor::from_slice(values))),
+        );
+        let write = |temporary: &Path| Tensor::write_npz(&arrays, temporary).map_err(io::Error::other);
+        files::replace(&path, write).map_err(|error| {
+            let remedy = remedy_for_writing(&error);
+            anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
+        })?;
+        files::digest(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Reads the file out of the run's `directory`, which must have the `digest` that the run's outcome states, if it states one.
+    ///
+    /// # Errors
+    /// If it is missing, damaged or another one; the message names it and the command that makes it again.
+    pub(crate) fn read(directory: &Path, digest: Option<&str>) -> anyhow::Result<Predictions> {
+        let path = directory.join(FILE);
+        Predictions::checked(&path, digest).with_context(|| {
+            format!(
+                "cannot use {}; make it again with `reproduce predictions --again {}`",
+                path.display(),
+                directory.display()
+            )
+        })
+    }
+
+    fn checked(path: &Path, digest: Option<&str>) -> anyhow::Result<Predictions> {
+        if let Some(stated) = digest {
+            let found = files::digest(path)?;
+            ensure!(
+                found == stated,
+                "its SHA-256 is {found}, and the run's outcome states {stated}"
+            );
+        }
+        let mut arrays = Arrays::read(path, &WANTED, "write it again")?;
+        let mut classes = |name: &str| -> anyhow::Result<Vec<i64>> {
+            let array = arrays.require(name)?;
+            ensure!(array.dim() == 1, "`{name}` has shape {:?}, expected [n]", array.size());
+            Ok(Vec::try_from(array.to_kind(Kind::Int64))?)
+        };
+        let (labels, predictions, in_top_five) = (classes("label")?, classes("prediction")?, classes("in_top_five")?);
+        let probabilities = arrays.take("probability");
+        let probabilities = probabilities
+            .map(|array| Vec::<f32>::try_from(array.to_kind(Kind::Float)))
+            .transpose()?;
+        let lengths = [
+            predictions.len(),
+            in_top_five.len(),
+            probabilities.as_ref().map_or(labels.len(), Vec::len),
+        ];
+        ensure!(
+            lengths.iter().all(|length| *length == labels.len()),
+            "its arrays are of {} labels, {} predictions, {} marks and {} probabilities",
+            labels.len(),
+            lengths[0],
+            lengths[1],
+            lengths[2]
+        );
+        ensure!(
+            labels.iter().chain(&predictions).all(|class| *class >= 0),
+            "it has classes below 0"
+        );
+        Ok(Predictions {
+            labels,
+            predictions,
+            probabilities,
+            in_top_five: in_top_five.into_iter().map(|mark| mark != 0).collect(),
+        })
+    }
+
+    /// As CSV, an image a line, counted from 0 in the order of the official files.
+    pub(crate) fn csv(&self) -> String {
+        let mut text = "image,label,prediction,probability,in_top_five\n".to_owned();
+        for (image, (label, prediction)) in self.labels.iter().zip(&self.predictions).enumerate() {
+            let probability = self
+                .probabilities
+                .as_ref()
+                .map_or(String::new(), |values| values[image].to_string());
+            let in_top_five = self.in_top_five[image];
+            writeln!(text, "{image},{label},{prediction},{probability},{in_top_five}").expect("a string takes all");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn predictions() -> Predictions {
+        let logits = Tensor::from_slice2(&[
+            [3.0_f32, 1.0, 0.0, -1.0, -2.0, -3.0],
+            [3.0, 1.0, 0.0, -1.0, -2.0, -3.0],
+            [0.0, 0.0, 0.0, 0.0, 0.0, 9.0],
+        ]);
+        Predictions::new(&logits, Some(&logits), &Tensor::from_slice(&[0_i64, 5, 5]))
+    }
+
+    #[test]
+    fn predictions_are_read_as_they_were_written() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let written = predictions();
+        assert_eq!(written.hits(), [true, false, true]);
+        assert_eq!(written.in_top_five, [true, false, true]);
+        let digest = written.write(folder.path()).expect("room");
+        assert_eq!(
+            Predictions::read(folder.path(), Some(&digest)).expect("its own file"),
+            written
+        );
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+        let csv = written.csv();
+        assert!(
+            csv.starts_with("image,label,prediction,probability,in_top_five\n0,0,0,0.8"),
+            "{csv}"
+        );
+        assert!(csv.contains("\n1,5,0,") && csv.ends_with(",true\n"), "{csv}");
+
+        let unsure = Predictions {
+            probabilities: None,
+            ..written
+        };
+        unsure.write(folder.path()).expect("room");
+        assert_eq!(Predictions::read(folder.path(), None).expect("its own file"), unsure);
+        assert!(unsure.csv().contains("\n0,0,0,,true\n"));
+    }
+
+    #[test]
+    fn missing_damaged_and_other_files_are_named_with_the_command_that_makes_them_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let refusal = |digest| format!("{:#}", Predictions::read(folder.path(), digest).expect_err("unusable"));
+        let remedy = format!(
+            "make it again with `reproduce predictions --again {}`: ",
+            folder.path().display()
+        );
+        assert!(refusal(None).contains(&remedy), "{}", refusal(None));
+        predictions().write(folder.path()).expect("room");
+        assert!(
+            refusal(Some("00")).contains("and the run's outcome states 00"),
+            "{}",
+            refusal(Some("00"))
+        );
+        fs::write(folder.path().join(FILE), b"PK\x03\x04").expect("writable");
+        assert!(
+            refusal(None).contains("it is not a sound npz file"),
+            "{}",
+            refusal(None)
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! McNemar's test: two networks on the same images.
+
+use statrs::distribution::{Binomial, DiscreteCDF};
+
+/// Exact two-sided p value, of images that the one network classifies correctly and the other does not, either way. It is a
+/// statement about these two networks: others of the same two methods may differ otherwise.
+pub(crate) fn mcnemar(only_left: u64, only_right: u64) -> f64 {
+    let discordant = only_left + only_right;
+    if discordant == 0 {
+        return 1.0;
+    }
+    let fair = Binomial::new(0.5, discordant).expect("a probability");
+    (2.0 * fair.cdf(only_left.min(only_right))).min(1.0)
+}
