@@ -28,6 +28,10 @@ report name *options: _libtorch
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
+# Say which differences few seeds can show: just compare shapes-lt nc-drw ce
+compare *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- compare "$@"
+
 # Measure and draw neural collapse: just analyze out/shapes-lt/runs/ce.r100.s0.12d3b2b1 mine=features.npz
 analyze *options: _libtorch
     @cargo run --release -p longtail-reproduce -- analyze "$@"

@@ -98,6 +98,21 @@ fn methods_are_compared_on_the_predictions_of_their_seeds() {
         "{text}"
     );
 
+    let summary = sandbox.read("out/summary.md");
+    assert!(
+        summary.contains("\nAgainst `ce`, after the last epoch, in points:\n\n| method | imbalance       |"),
+        "{summary}"
+    );
+    let line = summary
+        .lines()
+        .rev()
+        .find(|line| line.starts_with("| nc-drw | exponential 400 |"))
+        .expect("its row");
+    assert!(line.contains(&format!("| {:+.2} ± ", 100.0 * difference)), "{line}");
+    let table = sandbox.read("out/summary.csv");
+    let row = table.lines().find(|line| line.starts_with("nc-drw,")).expect("its row");
+    assert!(row.contains(&format!(",ce,{},", top1[7])), "{row}");
+
     let with_itself = compare(&sandbox, &["out", "--with", "out"]).succeeded().stdout;
     assert!(with_itself.contains("+0.00 to +0.00"), "{with_itself}");
     assert!(

@@ -9,8 +9,11 @@ use std::path::Path;
 
 use anyhow::{bail, ensure};
 
-use comparison::{Comparison, decide};
-use finished::{Group, groups, of_method};
+pub(crate) use comparison::{Cell, Comparison, Verdict, decide};
+pub(crate) use finished::{Finished, Group};
+pub(crate) use measure::Measure;
+
+use finished::{groups, of_method};
 
 /// What is compared with what.
 #[derive(Clone, Debug)]

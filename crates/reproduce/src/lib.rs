@@ -11,6 +11,7 @@ mod files;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod grid;
+mod markdown;
 mod openmp;
 mod out;
 mod results;

@@ -10,8 +10,8 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::{Analysis, Origin};
+use crate::markdown::{aligned, cell};
 use crate::results::write_whole;
-use crate::tables::markdown::{aligned, cell};
 use crate::tables::render::MISSING;
 
 /// Above this many classes a source's pairs are left out of `angles.csv`: 1000 make half a million rows.

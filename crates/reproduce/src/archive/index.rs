@@ -8,8 +8,8 @@ use serde::Deserialize;
 use walkdir::WalkDir;
 
 use crate::files;
+use crate::markdown::{aligned, code};
 use crate::results::write_whole;
-use crate::tables::markdown::{aligned, code};
 
 const FILE: &str = "README.md";
 const BEGIN: &str = "<!-- archives -->\n";

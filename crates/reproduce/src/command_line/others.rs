@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::command_line::arguments::GridArguments;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Options, Plan, Planned, Ratio};
+use crate::markdown::code;
 use crate::results::finished_besides;
 use crate::run::{Run, RunId};
-use crate::tables::markdown::code;
 
 /// Most runs that are named.
 const NAMED: usize = 4;

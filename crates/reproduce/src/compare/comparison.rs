@@ -19,6 +19,16 @@ pub(crate) enum Verdict {
     Undecided,
 }
 
+impl Verdict {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Verdict::Better => "better",
+            Verdict::Worse => "worse",
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
 /// Two methods on one measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
@@ -59,7 +69,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If predictions are missing or damaged, the test images differ, or there are too few seeds.
-    pub(super) fn new(
+    pub(crate) fn new(
         (left_name, left): (&str, &Group),
         (right_name, right): (&str, &Group),
         draws: usize,
@@ -199,7 +209,7 @@ fn sides<'a>(
 const ALPHA: f64 = 0.05;
 
 /// Gives every cell its verdict, with Holm's correction over all of them.
-pub(super) fn decide(comparisons: &mut [Comparison]) {
+pub(crate) fn decide(comparisons: &mut [Comparison]) {
     let p: Vec<f64> = comparisons
         .iter()
         .flat_map(|comparison| &comparison.cells)

@@ -16,18 +16,18 @@ use crate::run::{Outcome, Run, RunId};
 
 /// A finished run.
 #[derive(Clone, Debug)]
-pub(super) struct Finished {
+pub(crate) struct Finished {
     directory: PathBuf,
-    pub(super) run: Run,
-    pub(super) outcome: Outcome,
+    pub(crate) run: Run,
+    pub(crate) outcome: Outcome,
 }
 
 /// The finished runs of a method under an imbalance, by seed.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
-    pub(super) method: String,
-    pub(super) imbalance: Imbalance,
-    pub(super) runs: Vec<Finished>,
+pub(crate) struct Group {
+    pub(crate) method: String,
+    pub(crate) imbalance: Imbalance,
+    pub(crate) runs: Vec<Finished>,
 }
 
 /// The groups of the results in `folder`, in the order of its tables. First stages and pre-trainings that no grid lists are left out.
@@ -57,21 +57,7 @@ pub(super) fn groups(folder: &Path) -> anyhow::Result<Vec<Group>> {
             continue;
         };
         let run = run_dir.run()?;
-        let finished = Finished {
-            directory: run_dir.path().to_owned(),
-            run,
-            outcome,
-        };
-        let is_its =
-            |group: &&mut Group| group.method == finished.run.name && group.imbalance == finished.run.imbalance;
-        match groups.iter_mut().find(is_its) {
-            Some(group) => group.runs.push(finished),
-            None => groups.push(Group {
-                method: finished.run.name.clone(),
-                imbalance: finished.run.imbalance,
-                runs: vec![finished],
-            }),
-        }
+        Group::add(&mut groups, Finished::new(run_dir.path().to_owned(), run, outcome));
     }
     ensure!(
         !groups.is_empty(),
@@ -113,7 +99,32 @@ pub(super) fn of_method<'a>(groups: &'a [Group], name: &str, folder: &Path) -> a
     Ok(found)
 }
 
+impl Group {
+    /// Adds a run to its group, or begins one with it.
+    pub(crate) fn add(groups: &mut Vec<Group>, finished: Finished) {
+        let is_its =
+            |group: &&mut Group| group.method == finished.run.name && group.imbalance == finished.run.imbalance;
+        match groups.iter_mut().find(is_its) {
+            Some(group) => group.runs.push(finished),
+            None => groups.push(Group {
+                method: finished.run.name.clone(),
+                imbalance: finished.run.imbalance,
+                runs: vec![finished],
+            }),
+        }
+    }
+}
+
 impl Finished {
+    /// Of the run in `directory`.
+    pub(crate) fn new(directory: PathBuf, run: Run, outcome: Outcome) -> Finished {
+        Finished {
+            directory,
+            run,
+            outcome,
+        }
+    }
+
     /// What its network predicts for each test image.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::comparison::{Comparison, Verdict};
-use crate::tables::markdown::{aligned, cell};
+use crate::markdown::{aligned, cell};
 
 const HEADER: [&str; 9] = [
     "imbalance",
@@ -121,15 +121,10 @@ pub(super) fn csv(comparisons: &[Comparison]) -> anyhow::Result<String> {
 }
 
 fn verdict(verdict: Verdict, is_of_networks: bool) -> String {
-    let word = match verdict {
-        Verdict::Better => "better",
-        Verdict::Worse => "worse",
-        Verdict::Undecided => "undecided",
-    };
     if is_of_networks && verdict != Verdict::Undecided {
-        format!("{word}, these networks")
+        format!("{}, these networks", verdict.name())
     } else {
-        word.to_owned()
+        verdict.name().to_owned()
     }
 }
 

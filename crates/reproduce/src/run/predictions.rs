@@ -22,7 +22,7 @@ pub(crate) struct Predictions {
     /// The image's class.
     pub(crate) labels: Vec<i64>,
     /// The class with the largest logit.
-    pub(crate) predictions: Vec<i64>,
+    pub(crate) predicted: Vec<i64>,
     /// Probability of the prediction; missing where no softmax was trained.
     pub(crate) probabilities: Option<Vec<f32>>,
     /// Whether the label is among the five largest logits.
@@ -35,18 +35,18 @@ impl Predictions {
     /// # Panics
     /// If the shapes are others: a bug of the caller.
     pub(crate) fn new(logits: &Tensor, log_odds: Option<&Tensor>, labels: &Tensor) -> Predictions {
-        let predictions = logits.argmax(1, false);
+        let predicted = logits.argmax(1, false);
         let probabilities = log_odds.map(|log_odds| {
             let chosen = log_odds
                 .softmax(1, Kind::Float)
-                .gather(1, &predictions.unsqueeze(1), false);
+                .gather(1, &predicted.unsqueeze(1), false);
             Vec::try_from(chosen.squeeze_dim(1)).expect("a vector of f32")
         });
         let (_, largest) = logits.topk(logits.size()[1].min(5), 1, true, false);
         let in_top_five = largest.eq_tensor(&labels.unsqueeze(1)).any_dim(1, false);
         Predictions {
             labels: Vec::try_from(labels).expect("a vector of i64"),
-            predictions: Vec::try_from(predictions).expect("a vector of i64"),
+            predicted: Vec::try_from(predicted).expect("a vector of i64"),
             probabilities,
             in_top_five: Vec::try_from(in_top_five).expect("a vector of bool"),
         }
@@ -56,7 +56,7 @@ impl Predictions {
     pub(crate) fn hits(&self) -> Vec<bool> {
         self.labels
             .iter()
-            .zip(&self.predictions)
+            .zip(&self.predicted)
             .map(|(label, prediction)| label == prediction)
             .collect()
     }
@@ -71,7 +71,7 @@ impl Predictions {
         let in_top_five: Vec<u8> = self.in_top_five.iter().map(|&is| u8::from(is)).collect();
         let mut arrays = vec![
             ("label", small(&self.labels)),
-            ("prediction", small(&self.predictions)),
+            ("prediction", small(&self.predicted)),
             ("in_top_five", Tensor::from_slice(&in_top_five)),
         ];
         arrays.extend(
@@ -116,13 +116,13 @@ impl Predictions {
             ensure!(array.dim() == 1, "`{name}` has shape {:?}, expected [n]", array.size());
             Ok(Vec::try_from(array.to_kind(Kind::Int64))?)
         };
-        let (labels, predictions, in_top_five) = (classes("label")?, classes("prediction")?, classes("in_top_five")?);
+        let (labels, predicted, in_top_five) = (classes("label")?, classes("prediction")?, classes("in_top_five")?);
         let probabilities = arrays.take("probability");
         let probabilities = probabilities
             .map(|array| Vec::<f32>::try_from(array.to_kind(Kind::Float)))
             .transpose()?;
         let lengths = [
-            predictions.len(),
+            predicted.len(),
             in_top_five.len(),
             probabilities.as_ref().map_or(labels.len(), Vec::len),
         ];
@@ -135,12 +135,12 @@ impl Predictions {
             lengths[2]
         );
         ensure!(
-            labels.iter().chain(&predictions).all(|class| *class >= 0),
+            labels.iter().chain(&predicted).all(|class| *class >= 0),
             "it has classes below 0"
         );
         Ok(Predictions {
             labels,
-            predictions,
+            predicted,
             probabilities,
             in_top_five: in_top_five.into_iter().map(|mark| mark != 0).collect(),
         })
@@ -149,7 +149,7 @@ impl Predictions {
     /// As CSV, an image a line, counted from 0 in the order of the official files.
     pub(crate) fn csv(&self) -> String {
         let mut text = "image,label,prediction,probability,in_top_five\n".to_owned();
-        for (image, (label, prediction)) in self.labels.iter().zip(&self.predictions).enumerate() {
+        for (image, (label, prediction)) in self.labels.iter().zip(&self.predicted).enumerate() {
             let probability = self
                 .probabilities
                 .as_ref()

@@ -3,11 +3,12 @@
 use crate::grid::describe::in_words;
 use crate::grid::published::Published;
 use crate::grid::select::Select;
+use crate::markdown::aligned;
 use crate::run::metric::Metric;
 use crate::tables::collect::Spread;
-use crate::tables::markdown::aligned;
 use crate::tables::provenance::distinct;
 use crate::tables::table::{Row, Table};
+use crate::tables::verdicts::Against;
 
 /// Missing, which is not zero.
 pub(crate) const MISSING: &str = "—";
@@ -247,7 +248,7 @@ fn unfinished(table: &Table) -> Option<String> {
 ///
 /// # Errors
 /// None but those of the CSV writer, which a string does not have.
-pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
+pub(crate) fn csv(table: &Table, against: &Against) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = [
         "method",
@@ -273,6 +274,11 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
             "source",
             "note",
             "differs",
+            "reference",
+            "difference_to_reference",
+            "difference_low",
+            "difference_high",
+            "verdict",
         ]
         .map(str::to_owned),
     );
@@ -307,6 +313,15 @@ pub(crate) fn csv(table: &Table) -> Result<String, csv::Error> {
         record.push(published.map_or(String::new(), |published| published.source.clone()));
         record.push(published.map_or(String::new(), |published| published.note.clone()));
         record.push(row.published_differs.clone().unwrap_or_default());
+        let top1 = against.of(row).map(|comparison| &comparison.cells[0]);
+        let margin = |sign: f64| number(top1.map(|cell| cell.difference.mean + sign * cell.difference.detectable()));
+        record.extend([
+            top1.map_or(String::new(), |_| against.reference.clone()),
+            number(top1.map(|cell| cell.difference.mean)),
+            margin(-1.0),
+            margin(1.0),
+            top1.map_or(String::new(), |cell| cell.verdict.name().to_owned()),
+        ]);
         writer.write_record(&record)?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;

@@ -15,7 +15,7 @@ use crate::results::{is_finished, tabled_runs, write_whole};
 use crate::run::{Outcome, Run, RunId, settings};
 use crate::schedule::Failure;
 use crate::tables::table::Table;
-use crate::tables::{provenance, render, robustness};
+use crate::tables::{provenance, render, robustness, verdicts};
 
 /// What a table is asked of.
 pub(crate) struct Request<'a> {
@@ -84,7 +84,14 @@ pub(crate) fn write_report(
         .has_noise_table()
         .then(|| robustness::noise_table(&shifts))
         .flatten();
-    let text = [Some(render::markdown(&table)), noise, others.clone()];
+    let against = verdicts::against(out, plan, &outcomes);
+    let text = [
+        Some(render::markdown(&table)),
+        verdicts::published(&table, select),
+        against.markdown(&table),
+        noise,
+        others.clone(),
+    ];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join("\n");
     if let Some(why) = withheld(out, request, &outcomes, failures) {
         let kept = Some(Kept::Withheld(why));
@@ -96,7 +103,10 @@ pub(crate) fn write_report(
         grid.name(),
         provenance::protocol(plan, &outcomes)
     );
-    let mut files = vec![("runs.csv", runs_csv(&runs)?), ("summary.csv", render::csv(&table)?)];
+    let mut files = vec![
+        ("runs.csv", runs_csv(&runs)?),
+        ("summary.csv", render::csv(&table, &against)?),
+    ];
     if !shifts.is_empty() && damaged.is_empty() {
         files.push(("robustness.csv", robustness::csv(&shifts)?));
     }

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::files;
 use crate::grid::{Plan, Planned};
+use crate::markdown::aligned;
 use crate::run::Run;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::scores::RobustnessRow;
 use crate::schedule::Failure;
 use crate::tables::collect::Spread;
-use crate::tables::markdown::aligned;
 use crate::tables::render;
 
 /// Accuracy of a method and imbalance under one shift of the test split, over the seeds that have it, in 0..1.

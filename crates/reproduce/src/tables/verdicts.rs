@@ -1,0 +1,177 @@
+//! What a table's differences are worth: each method against cross-entropy, and against its published number.
+
+use std::path::Path;
+
+use crate::compare::{Cell, Comparison, Finished, Group, Measure, Verdict, decide};
+use crate::grid::Plan;
+use crate::grid::select::Select;
+use crate::markdown::aligned;
+use crate::run::Outcome;
+use crate::run::directory::RunDir;
+use crate::statistics::student;
+use crate::tables::render::MISSING;
+use crate::tables::table::{Row, Table};
+
+/// Every method of a table compared with one of them.
+#[derive(Debug, Default)]
+pub(crate) struct Against {
+    /// That one: cross-entropy alone, or the first method of the grid.
+    pub(crate) reference: String,
+    /// With verdicts.
+    pub(crate) comparisons: Vec<Comparison>,
+    /// What could not be compared, with the reason.
+    refused: Vec<String>,
+}
+
+/// Draws of the bootstrap: `compare` takes more, and only it is asked for nothing else.
+const DRAWS: usize = 1000;
+
+/// Compares the finished runs of `plan` below `out`, as far as they have predictions: earlier versions wrote none. The accuracy is that
+/// after the last epoch.
+pub(crate) fn against(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Against {
+    let groups = groups(out, plan, outcomes);
+    let plain = plan.asked().find(|planned| planned.run.method.is_plain());
+    let reference = plain.map_or_else(|| plan.first().name.clone(), |planned| planned.run.name.clone());
+    let mut against = Against {
+        reference,
+        ..Against::default()
+    };
+    for group in groups.iter().filter(|group| group.method != against.reference) {
+        let is_it = |other: &&Group| other.method == against.reference && other.imbalance == group.imbalance;
+        let Some(reference) = groups.iter().find(is_it) else {
+            continue;
+        };
+        match Comparison::new((&group.method, group), (&reference.method, reference), DRAWS) {
+            Ok(comparison) => against.comparisons.push(comparison),
+            Err(error) => against
+                .refused
+                .push(format!("`{}` at {}: {error:#}", group.method, group.imbalance)),
+        }
+    }
+    decide(&mut against.comparisons);
+    against
+}
+
+fn groups(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for planned in plan.asked() {
+        let Some(outcome) = outcomes.iter().find(|outcome| outcome.run == planned.id) else {
+            continue;
+        };
+        if outcome.predictions_digest.is_none() {
+            continue;
+        }
+        let directory = RunDir::of(out, &planned.id).path().to_owned();
+        let finished = Finished::new(directory, planned.run.clone(), (*outcome).clone());
+        Group::add(&mut groups, finished);
+    }
+    groups
+}
+
+impl Against {
+    /// The comparison of a row of the table.
+    pub(crate) fn of(&self, row: &Row) -> Option<&Comparison> {
+        let imbalance = row.imbalance.to_string();
+        self.comparisons
+            .iter()
+            .find(|comparison| comparison.left == row.method && comparison.imbalance == imbalance)
+    }
+
+    /// As Markdown; `None` where nothing is compared.
+    pub(crate) fn markdown(&self, table: &Table) -> Option<String> {
+        let mut parts = Vec::new();
+        if !self.comparisons.is_empty() {
+            let header = [
+                "method",
+                "imbalance",
+                "top-1",
+                "many",
+                "medium",
+                "few",
+                "mean of groups",
+            ];
+            let rows = table.rows.iter().filter_map(|row| {
+                let comparison = self.of(row)?;
+                let cells = Measure::ALL.map(|measure| {
+                    let cell = comparison.cells.iter().find(|cell| cell.measure == measure);
+                    cell.map_or(MISSING.to_owned(), in_words)
+                });
+                Some(
+                    [row.method.clone(), row.imbalance.to_string()]
+                        .into_iter()
+                        .chain(cells)
+                        .collect(),
+                )
+            });
+            parts.push(format!(
+                "Against `{}`, after the last epoch, in points:\n",
+                self.reference
+            ));
+            parts.push(aligned(&header, rows, 2));
+            parts.push(self.meaning());
+        }
+        if !self.refused.is_empty() {
+            let lines: Vec<String> = self.refused.iter().map(|line| format!("- {line}\n")).collect();
+            parts.push(format!("Not compared:\n\n{}", lines.concat()));
+        }
+        (!parts.is_empty()).then(|| parts.join("\n"))
+    }
+
+    fn meaning(&self) -> String {
+        let networks = self.comparisons.iter().any(Comparison::is_of_networks);
+        let scope = if networks {
+            " With one seed they are about these networks, not about the methods."
+        } else {
+            ""
+        };
+        format!(
+            "± is half the 95 % interval of the difference, from seeds and test images together, and so the smallest difference that this \
+             many seeds could have shown. Verdicts hold for all of this table at once (Holm, 5 %); without one the difference is \
+             undecided.{scope}\n"
+        )
+    }
+}
+
+fn in_words(cell: &Cell) -> String {
+    let verdict = match cell.verdict {
+        Verdict::Better => ", better",
+        Verdict::Worse => ", worse",
+        Verdict::Undecided => "",
+    };
+    let (mean, margin) = (100.0 * cell.difference.mean, 100.0 * cell.difference.detectable());
+    format!("{mean:+.2} ± {margin:.2}{verdict}")
+}
+
+/// Where the published numbers of the rows lie to the interval of these seeds' mean; `None` where there are fewer than two seeds. What
+/// was published is a mean without a deviation: it has an interval of its own, which nobody knows.
+pub(crate) fn published(table: &Table, select: Select) -> Option<String> {
+    let lines: Vec<String> = table.rows.iter().filter_map(|row| place(row, select)).collect();
+    (!lines.is_empty()).then(|| {
+        format!(
+            "Beside the 95 % interval of the mean over these seeds (a published mean has an interval too, which its source does not \
+             state):\n\n{}",
+            lines.concat()
+        )
+    })
+}
+
+fn place(row: &Row, select: Select) -> Option<String> {
+    let published = row.published.filter(|_| row.is_comparable())?;
+    let spread = row.spread(select.metric())?;
+    let (deviation, seeds) = (spread.deviation?, row.finished as f64);
+    let margin = student::critical(seeds - 1.0) * deviation / seeds.sqrt();
+    let (low, high) = (spread.mean - margin, spread.mean + margin);
+    let place = match published.accuracy() {
+        accuracy if accuracy < low => "below",
+        accuracy if accuracy > high => "above",
+        _ => "inside",
+    };
+    Some(format!(
+        "- `{}` at {}: {:.2} to {:.2} %, the published {} % lies {place}\n",
+        row.method,
+        row.imbalance,
+        100.0 * low,
+        100.0 * high,
+        published.percent
+    ))
+}
