@@ -165,7 +165,7 @@ impl Cifar {
             .find(|(folder, layout)| layout.names().any(|name| folder.join(name).is_file()))
     }
 
-    /// The archive of either layout that somebody put under `data_root`.
+    /// The archive of either layout under `data_root`, if there is one.
     pub(crate) fn archive_in(&self, data_root: &Path) -> Option<&Archive> {
         let mut archives = self.layouts.iter().map(|layout| &layout.archive);
         archives.find(|archive| data_root.join(archive.name).is_file())

@@ -32,7 +32,7 @@ impl Dataset {
         }
     }
 
-    /// What is known of it without reading its files.
+    /// Its facts, known without reading its files.
     pub fn facts(self) -> Facts {
         match self {
             Dataset::Cifar10 => CIFAR10.facts(),

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// What can be wrong with data, or with what is asked of it.
+/// Errors of data sets and of requests for them.
 #[derive(Debug, Error)]
 pub enum DataError {
     /// No file of a data set was found, and its archive could not be downloaded.

@@ -26,7 +26,7 @@ pub enum Imbalance {
         /// That imbalance's ratio, at least 1.
         ratio: f64,
     },
-    /// The data set as it is, with all its images: its own long tail where it has one, and where it has none, as CIFAR, the
+    /// The data set unchanged, with all its images: its own long tail if it has one, and otherwise, as for CIFAR, the
     /// whole balanced training set.
     Natural,
 }

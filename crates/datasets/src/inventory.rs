@@ -17,7 +17,7 @@ pub struct InventoryEntry {
 pub enum Availability {
     /// It loads.
     Found {
-        /// Where the images come from, for people to read.
+        /// Where the images come from, as text.
         source: String,
         /// Number of training images of each class, `[k]`.
         train: Vec<i64>,
@@ -28,7 +28,7 @@ pub enum Availability {
     },
     /// No file of it was found.
     Missing {
-        /// Where it was looked for and how to get it, for people to read.
+        /// Where it was looked for and how to get it, as text.
         remedy: String,
     },
     /// Files were found but do not load.

@@ -78,7 +78,7 @@ struct Machine<'a> {
     /// Next byte to be read.
     at: usize,
     stack: Vec<Value<'a>>,
-    /// Lengths of the stack where something was begun.
+    /// Stack heights at the marks that are still open.
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
     containers: Vec<Vec<Value<'a>>>,
@@ -303,7 +303,7 @@ fn named<'a>(module: &[u8], name: &[u8]) -> Value<'a> {
     }
 }
 
-/// A number in two's complement of any length; one that is not an i64 is of no use to anybody.
+/// A number in two's complement of any length; only values that fit into an i64 are accepted.
 fn long<'a>(bytes: &[u8]) -> Value<'a> {
     if bytes.len() > 8 {
         return Value::Other;

@@ -16,7 +16,7 @@ pub struct Loaded {
     /// the labels as 64-bit little-endian integers, and the pixels. The layout of the files does not enter: the same
     /// images in the same order have the same digest.
     pub digest: String,
-    /// Where the images come from, for people to read.
+    /// Where the images come from, as text.
     pub source: String,
 }
 

@@ -3,7 +3,7 @@
 //! Every image shows one bright shape before a darker, cluttered background. Its class is the pair of its outline (disc,
 //! square, triangle, cross, crescent) and its texture (plain, striped): class c has outline `c mod 5` and texture
 //! `c mod 2`. So every outline and every texture occurs among the large and among the small classes of a long-tailed
-//! split, and a small class is told from the large ones by a combination only. What does not depend on the class:
+//! split, and a small class differs from the large ones only in the combination. What does not depend on the class:
 //!
 //! - the shape's centre (up to 4 pixels off the middle), radius (8 to 12 pixels) and tilt (up to 27 degrees);
 //! - its two colours, of which a plain shape uses one, and the width and phase of the stripes;

@@ -85,7 +85,7 @@ impl Method {
         })
     }
 
-    /// Whether it is nothing but cross-entropy, whatever happens to images.
+    /// Whether it is plain cross-entropy, apart from augmentation.
     pub fn is_plain(&self) -> bool {
         *self
             == Method {

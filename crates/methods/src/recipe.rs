@@ -83,7 +83,7 @@ impl RecipeError {
 /// A training of more epochs is a slip of the fingers.
 const MOST_EPOCHS: i64 = 1_000_000;
 
-/// Refuses a training of no epochs, or of more than anybody waits for, that `name` states.
+/// Refuses a number of epochs, stated by `name`, that is not positive or unreasonably large.
 ///
 /// # Errors
 /// [`OutOfRange`].

@@ -62,7 +62,7 @@ pub type Observer<'a> = &'a mut dyn FnMut(Progress<'_>) -> io::Result<()>;
 /// A sign of life.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// A step has been issued: epoch, images of it so far.
+    /// A step was issued: the epoch, and its images so far.
     Step {
         /// 0-based epoch.
         epoch: i64,
@@ -145,7 +145,7 @@ impl Training<'_> {
     /// Trains `model` to the end of the recipe, resuming from the checkpoint if there is one.
     ///
     /// # Errors
-    /// [`TrainError`]; whatever was checkpointed before stays.
+    /// [`TrainError`]; earlier checkpoints are kept.
     ///
     /// # Panics
     /// If the method distils and there is no teacher: a bug of the caller.

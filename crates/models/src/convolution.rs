@@ -8,7 +8,7 @@ use crate::processor::processor_multiplies_bf16_fast;
 /// maps `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
 ///
 /// bf16 instructions multiply exactly into f32, add there and round once. A processor without them convolves bf16 at a
-/// fifteenth of f32's speed or less, one with slow ones at half of it; so there the same is said in f32 operations, at about f32's
+/// fifteenth of f32's speed or less, one with slow ones at half of it; so there the same rounding is done with f32 operations, at about f32's
 /// speed. Autograd rounds the gradients of maps and kernels in the same places.
 pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, groups: i64) -> Tensor {
     let kind = maps.kind();

@@ -25,7 +25,7 @@ pub(crate) enum KernelInit {
     KaimingFanIn,
     /// N(0, 2 / fan-out), fan-out = out · side²: torchvision's ResNets (He et al. 2015, Eq. 14, backward case).
     KaimingFanOut,
-    /// U(−1/√fan-in, 1/√fan-in), as `kaiming_uniform_` with a = √5 comes to: PyTorch's own default, of code that
+    /// U(−1/√fan-in, 1/√fan-in), which `kaiming_uniform_` with a = √5 yields: PyTorch's own default, of code that
     /// initialises nothing itself.
     Pytorch,
 }

@@ -101,7 +101,7 @@ impl Backbone {
         Box::new(SideBySide((0..networks).map(network).collect()))
     }
 
-    /// Whether there is a version of it for [several experts](Backbone::build_experts).
+    /// Whether it supports [several experts](Backbone::build_experts).
     pub fn has_experts(self) -> bool {
         matches!(self, Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32)
     }

@@ -14,7 +14,7 @@ static MULTIPLIES_BF16_FAST: LazyLock<bool> = LazyLock::new(|| {
     )
 });
 
-/// Whether the processor multiplies bf16 faster than f32, as far as Linux tells; `false` elsewhere.
+/// Whether the processor multiplies bf16 faster than f32, according to `/proc/cpuinfo`; `false` on other systems.
 pub fn processor_multiplies_bf16_fast() -> bool {
     *MULTIPLIES_BF16_FAST
 }

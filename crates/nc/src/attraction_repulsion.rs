@@ -6,7 +6,7 @@ use tch::{Kind, Reduction, Tensor};
 ///
 /// Shapes: logits `[b, k]`, labels `[b]` i64, `class_counts` and `class_weights` `[k]`; weights w make it the weighted
 /// mean Σ w_y l / Σ w_y. With the batch's own counts ([`batch_counts`])
-/// classes absent from the batch repel nobody; with the counts of the training set (the authors' configurations named
+/// classes absent from the batch do not repel; with the counts of the training set (the authors' configurations named
 /// `ugcc`) it is balanced softmax, exactly. Source: `train_stage1.py` of `lilydedbb/ARBLOSS`. Deviation: their logits
 /// are cut off at ±30, ours need not be, since the exponentials are never formed.
 pub fn attraction_repulsion(

@@ -2,7 +2,7 @@
 //!
 //! Late in training, the features of a class collapse to their mean, the class means move to the corners of a simplex
 //! equiangular tight frame (ETF), and the classifier's rows line up with them (Papyan, Han and Donoho, PNAS 2020). On
-//! long-tailed data this does not happen by itself. This crate can induce it, and measure how far it got; it needs
+//! long-tailed data this does not happen on its own. This crate induces it and measures how far it got; it needs
 //! `tch` and nothing else.
 //!
 //! # Inducing it

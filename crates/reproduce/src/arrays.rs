@@ -88,7 +88,7 @@ fn safetensors(path: &Path, names: &[&str], remedy: &'static str) -> anyhow::Res
 }
 
 fn npz(path: &Path, looked_for: &[&str], remedy: &'static str) -> anyhow::Result<Arrays> {
-    // Before it is opened: to open a pipe is to wait for somebody to write into it.
+    // Before opening it: opening a pipe blocks until another process writes to it.
     ensure!(fs::metadata(path)?.is_file(), "it is not a plain file");
     let mut file = BufReader::new(File::open(path)?);
     ensure!(has_end(&mut file)?, "it is not a sound npz file; save it again");

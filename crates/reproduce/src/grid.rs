@@ -52,7 +52,7 @@ pub(crate) struct Grid {
     file: GridFile,
 }
 
-/// What the command line lays over a grid; `None` leaves the grid as it is.
+/// The command line's overrides of a grid; `None` keeps the grid's value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// What is trained on.
@@ -130,7 +130,7 @@ impl Grid {
         methods.into_iter().map(|named| named.name).collect()
     }
 
-    /// The runs it stands for.
+    /// The runs of the grid, with those they depend on.
     ///
     /// # Errors
     /// If an option is out of range, names what the grid does not have, or makes a part start after the last epoch.

@@ -17,7 +17,7 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
         .context("cannot write to standard output; direct it to where there is room")
 }
 
-/// Writes a line to standard error, in one piece. Where that fails there is nobody to tell.
+/// Writes a line to standard error at once. A failure to do so is ignored.
 pub(crate) fn note(line: &str) {
     io::stderr().write_all(format!("{line}\n").as_bytes()).ok();
 }

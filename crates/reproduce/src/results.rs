@@ -34,7 +34,7 @@ struct Configuration<'a> {
     recipe: &'a Recipe,
 }
 
-/// What older versions did not write down.
+/// Keys that older versions did not write.
 const ADDED: [&str; 4] = ["selection", "validation", "shots", "augmentation"];
 
 impl Configuration<'_> {
@@ -122,7 +122,7 @@ pub(crate) fn claim(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<()> 
         .and_then(|()| write_whole(&out.join("recipe.toml"), &text))
 }
 
-/// What the directories of the runs that a plan needs say.
+/// The finished and the damaged runs of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The outcomes of the finished runs, in the order of the plan.

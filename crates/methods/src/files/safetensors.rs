@@ -1,7 +1,7 @@
 //! Safetensors: named arrays in one file, each read when it is asked for.
 //!
-//! tch's own reader makes a tensor of every array in a file, so it refuses a file for the kind of an array that nobody needs, and
-//! it reads a whole checkpoint for one number of it. Here the header is checked against the length of the file, and an array's
+//! tch's reader converts every array of a file to a tensor, so it refuses a file for the type of an unused array and reads a whole
+//! checkpoint for one number. Here the header is checked against the length of the file, and an array's
 //! kind and shape against its bytes, before memory is taken for either.
 
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ impl Safetensors {
     /// # Errors
     /// If it cannot be read, is not safetensors, or is shorter or longer than its header says.
     pub fn open(path: &Path) -> Result<Safetensors, SafetensorsError> {
-        // Before it is opened: to open a pipe is to wait for somebody to write into it.
+        // Before opening it: opening a pipe blocks until another process writes to it.
         if !fs::metadata(path)?.is_file() {
             return Err(SafetensorsError::NotAFile);
         }

@@ -21,7 +21,7 @@ pub enum ShotSplit {
         /// A class with fewer training images is few-shot; at most `many`.
         few: i64,
     },
-    /// By a class's place, whatever its images: [`Shots::by_index`].
+    /// By a class's index, independent of its number of images: [`Shots::by_index`].
     Index,
 }
 

@@ -241,7 +241,7 @@ impl Model {
         named
     }
 
-    /// What a checkpoint keeps of it, by name: its tensors and those that training keeps beside them.
+    /// The state that a checkpoint stores, by name: the model's tensors and those of its training state.
     pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         let named = self.named_tensors().into_iter();
         named

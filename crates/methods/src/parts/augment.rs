@@ -67,7 +67,7 @@ impl Augmentation {
         self.mix.map_or(Ok(()), Mix::check)
     }
 
-    /// What is left of it in 0-based `epoch` of `epochs`.
+    /// The augmentation that applies in 0-based `epoch` of `epochs`.
     pub fn in_epoch(&self, epoch: i64, epochs: i64) -> Augmentation {
         Augmentation {
             mix: self.mix.filter(|mix| mix.is_active(epoch, epochs)),
@@ -153,7 +153,7 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// What happens to each image by itself: raw u8 → normalised f32.
+    /// Augments each image on its own: raw u8 → normalised f32.
     fn transform(&self, images: &Tensor) -> Tensor {
         let mut images = images.shallow_clone();
         if self.settings.crop_and_flip {

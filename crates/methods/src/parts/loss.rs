@@ -178,7 +178,7 @@ pub enum Loss {
     /// [`nc::mean_squared_error`]). Class weights: w_y on a sample's terms, then the plain mean.
     MeanSquaredError,
     /// Attraction–repulsion-balanced loss with the batch's own class counts (Xie et al. 2023): classes absent from the
-    /// batch repel nobody. See [`nc::attraction_repulsion`].
+    /// batch do not repel. See [`nc::attraction_repulsion`].
     AttractionRepulsion,
 }
 

@@ -138,7 +138,7 @@ pub enum BackboneMode {
     Train,
 }
 
-/// The strengths τ of an adjustment. One is taken as it is; of several the one with the highest accuracy on the validation
+/// The strengths τ of an adjustment. A single one is used directly; of several the one with the highest accuracy on the validation
 /// split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -84,7 +84,7 @@ impl Checkpoint {
             .and_then(|()| fs::rename(&temporary, path))
             .and_then(|()| flush_folder_of(path))
             .map_err(|source| {
-                let _ = fs::remove_file(&temporary); // half a file helps nobody, least of all on a full disk
+                let _ = fs::remove_file(&temporary); // a partial file is useless and takes space on a full disk
                 CheckpointError::Write {
                     path: path.into(),
                     source,

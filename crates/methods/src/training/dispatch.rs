@@ -14,8 +14,8 @@ pub enum Dispatch {
     /// Each kernel by a call of its own.
     #[default]
     Eager,
-    /// The first full step of an epoch as ever, the second recorded as a CUDA graph, the others replays of it: for
-    /// networks so small that the GPU would wait for the next launch. Recorded anew in each epoch, in the memory of the one
+    /// The first full step of an epoch runs eagerly, the second is recorded as a CUDA graph, the others replay it: for networks so
+    /// small that the GPU would wait for the next launch. Recorded anew in each epoch, in the memory of the one
     /// before, since learning rate, class weights and augmentation may change between epochs but not within one.
     Graph,
 }
@@ -82,7 +82,7 @@ impl Steps {
         self.shape = None;
     }
 
-    /// Runs `work` on `batch`, by itself or as a replay of what it did before. `work` must be the same at every call, and must
+    /// Runs `work` on `batch`, eagerly or by replaying the recorded step. `work` must be the same at every call, and must
     /// change tensors only in place. After a replay its output lies where every other replay writes its own.
     ///
     /// # Errors

@@ -77,7 +77,7 @@ impl Sgd {
         let _ = self.gradients.zero_();
     }
 
-    /// What a checkpoint keeps of it, by name: the momentum buffer, one flat tensor.
+    /// The state that a checkpoint stores, by name: the momentum buffer, one flat tensor.
     pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         std::iter::once(("optimizer.momentum".to_owned(), self.momentum_buffer.shallow_clone()))
     }

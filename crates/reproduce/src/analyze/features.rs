@@ -15,8 +15,8 @@ const MOST_ENTRIES: i64 = 16_384;
 /// Most classes: the angles between them are a matrix of the same size.
 const MOST_CLASSES: i64 = 16_384;
 
-/// Features of n samples, as many labels, and what may come with them. Nothing here is checked before
-/// [`Analysis::of`](super::Analysis::of), other than that labels and counts are whole numbers.
+/// Features of n samples, their labels and, optionally, a classifier and class counts. Only the element types are checked here; the rest
+/// is checked by [`Analysis::of`](super::Analysis::of).
 #[derive(Debug)]
 pub(crate) struct Features {
     /// `[n, d]` of a floating kind.
@@ -63,8 +63,8 @@ impl Features {
     /// Number of classes: the classifier's rows, else the largest label and one more.
     ///
     /// # Errors
-    /// If labels without a classifier are negative, or so large that most classes would be absent: that is a wrong array or
-    /// a mark for "no class". If there are so many classes that the angles between them would not fit in memory.
+    /// If labels without a classifier are negative or so large that most classes would be absent, which indicates a wrong array or a
+    /// marker for "no class"; if there are too many classes to hold the angles between them in memory.
     pub(crate) fn classes(&self) -> anyhow::Result<i64> {
         let classes = self.classes_stated()?;
         if classes > MOST_CLASSES {

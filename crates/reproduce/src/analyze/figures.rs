@@ -70,7 +70,7 @@ fn colour(index: usize) -> RGBColor {
     COLOURS[index % COLOURS.len()]
 }
 
-/// One line a source, its name beside a stroke of its colour, from `left` and `top` on downwards.
+/// The legend: one line per source, its name beside a stroke of its colour, downwards from `left`, `top`.
 fn legend(area: &Area<'_>, analyses: &[Analysis], (left, top): (i32, i32)) -> Result<(), DrawError> {
     for (index, analysis) in analyses.iter().enumerate() {
         let middle = top + 18 * index as i32;

@@ -15,14 +15,14 @@ use crate::run::metrics::MetricsRow;
 const WANTED: [&str; 6] = ["features", "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
 const NEXT_EPOCH: &str = "next_epoch";
 
-/// A run's directory, a checkpoint in one, or a features file; with a name of its own if somebody gave it one.
+/// A run's directory, a checkpoint in one, or a features file, optionally with a name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Source {
     name: Option<String>,
     path: PathBuf,
 }
 
-/// The features that a source stands for, and what is known of them.
+/// The features of a source, and their origin.
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) origin: Origin,
@@ -32,7 +32,7 @@ pub(crate) struct Subject {
 }
 
 impl Source {
-    /// `PATH`, or `NAME=PATH`. What exists as a path is one, whatever signs are in it.
+    /// `PATH`, or `NAME=PATH`. An existing path is a path even if it contains `=`.
     ///
     /// # Errors
     /// If the name is empty or cannot stand in a line.

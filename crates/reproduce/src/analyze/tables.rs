@@ -39,7 +39,7 @@ pub(crate) fn write(out: &Path, analyses: &[Analysis]) -> anyhow::Result<Vec<Str
     Ok(files.into_iter().map(|(name, _)| name.to_owned()).collect())
 }
 
-/// The numbers that are looked at first, a row a source.
+/// The main numbers, one row per source.
 pub(crate) fn markdown(analyses: &[Analysis]) -> String {
     let header = [
         "source",

@@ -40,9 +40,9 @@ impl ShownSplit {
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(crate) run: Run,
-    /// Arithmetic in which the network computed the features.
+    /// The precision in which the network computed the features.
     pub(crate) precision: Precision,
-    /// First epoch that the network has not been trained for.
+    /// Number of epochs the network has been trained for.
     pub(crate) next_epoch: i64,
     pub(crate) features: Features,
     /// Rows of the run's `metrics.csv`.
@@ -104,12 +104,12 @@ impl Trained {
     }
 }
 
-/// A run's network and the images that it is shown.
+/// A run's network and the images to evaluate it on.
 struct Restored {
     run: Run,
     model: Model,
     images: Images,
-    /// Training images of each class; `None` of pre-training, whose classes are others.
+    /// Training images of each class; `None` for pre-training, whose classes are not the data set's.
     class_counts: Option<Vec<i64>>,
     settings: Settings,
     next_epoch: i64,
@@ -166,8 +166,8 @@ impl Restored {
 /// Writes the predictions of the finished run in `run_dir` again, from its checkpoint, and states their digest in its outcome.
 ///
 /// # Errors
-/// If the run is not finished, has no checkpoint of its own, as where a classifier was only computed, or the data are missing or
-/// others; if it does not predict what its outcome states; if a file cannot be written.
+/// If the run is not finished, has no network of its own (only a computed classifier), or its data are missing or different; if the
+/// accuracy of the predictions is not the one its outcome states; if a file cannot be written.
 pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Result<()> {
     let directory = run_dir.path().display();
     let Some(mut outcome) = run_dir.outcome()? else {
@@ -199,7 +199,7 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
     Ok(run_dir.write("outcome.json", &outcome.text())?)
 }
 
-/// Computes with so many threads as trained the network: others would add in another order.
+/// Computes with the number of threads that trained the network: another number adds in another order.
 fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
     let usual = tch::get_num_threads();
     tch::set_num_threads(threads.into());

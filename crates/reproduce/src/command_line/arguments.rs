@@ -100,7 +100,7 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
     },
-    /// Say which differences between methods, or between two folders of results, few seeds can show
+    /// Compare methods, or two folders of results: differences with intervals and verdicts
     Compare(CompareArguments),
     /// Print what a finished run's network predicts for each test image
     Predictions(PredictionsArguments),
@@ -112,7 +112,7 @@ pub(crate) enum Verb {
     },
     /// Print every method that a grid can name: family, name, paper, parts and their settings
     Methods,
-    /// Hand a grid to Slurm as a job array whose tasks divide the runs among themselves
+    /// Submit a grid to Slurm as a job array whose tasks share the runs
     Submit(SubmitArguments),
     /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer
     Bench(BenchArguments),
@@ -154,8 +154,8 @@ pub(crate) struct RunArguments {
     /// memory for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) per_device: Option<u16>,
-    /// Arithmetic of the networks: auto is bf16 where the hardware that begins a run is faster at it, else f32 [default: the
-    /// run's own, or that of its first stage, else f32]
+    /// Precision of the networks; auto is bf16 where the hardware that starts a run is faster in it, else f32 [default: the run's own,
+    /// or that of its first stage, else f32]
     #[arg(long, value_parser = precision())]
     precision: Option<PrecisionChoice>,
     /// Threads of each run; other threads add in another order, so a run keeps its own [default: the run's own, else 1]
@@ -171,7 +171,7 @@ pub(crate) struct RunArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
-    /// Leave runs alone that another program trains, instead of waiting for them: for tasks of a job array
+    /// Skip runs that another process trains instead of waiting for them, for tasks of a job array
     #[arg(long)]
     pub(crate) leave_others: bool,
     /// Print the resolved runs, or of `submit` the job's script, and do nothing
@@ -180,7 +180,7 @@ pub(crate) struct RunArguments {
 }
 
 impl RunArguments {
-    /// The settings that are asked for.
+    /// The settings the user asked for.
     pub(crate) fn asked(&self) -> Asked {
         Asked {
             precision: self.precision,

@@ -10,11 +10,11 @@ use crate::markdown::code;
 use crate::results::finished_besides;
 use crate::run::{Run, RunId};
 
-/// Most runs that are named.
+/// Largest number of runs to name.
 const NAMED: usize = 4;
 
-/// Says which finished runs of `grid` below `out` are not in `plan`, which `asked` stands for, and how to table all of them
-/// together. `None` if there are none. Runs of methods that the grid does not have, or has otherwise by now, are not counted.
+/// Names the finished runs of `grid` below `out` that are not in `plan` (the runs of `asked`), and the command that tables all of them.
+/// `None` if there are none. Runs of methods the grid no longer has in this form are not counted.
 pub(crate) fn others(out: &Path, grid: &Grid, asked: &GridArguments, select: Select, plan: &Plan) -> Option<String> {
     let known: HashSet<&RunId> = plan.all().iter().map(|planned| &planned.id).collect();
     let besides: HashSet<RunId> = finished_besides(out, &known).into_iter().collect();
@@ -89,7 +89,7 @@ fn together(
     together
 }
 
-/// The entries that are chosen, unless all are, which needs no option.
+/// The chosen entries; `None` if all are chosen, which needs no option.
 fn part_of<T: Clone>(all: &[T], chosen: impl Fn(&T) -> bool) -> Option<Vec<T>> {
     let part: Vec<T> = all.iter().filter(|entry| chosen(entry)).cloned().collect();
     (part.len() < all.len()).then_some(part)

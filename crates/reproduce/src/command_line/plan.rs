@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::grid::{Plan, Planned, describe};
 use crate::run::{Role, RunId};
 
-/// One line a run, then which runs need which others first, and how many networks that makes.
+/// One line per run, then the dependencies between runs and the number of networks to train.
 pub(crate) fn plan_text(plan: &Plan) -> String {
     let first = plan.first();
     let recipe = &first.recipe;
@@ -55,7 +55,7 @@ fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
     text
 }
 
-/// Who needs whom, and the number of networks to train.
+/// The dependencies between runs, and the number of networks to train.
 fn needs(plan: &Plan) -> String {
     let asked: BTreeSet<&RunId> = plan.asked().map(|planned| &planned.id).collect();
     let mut needs: BTreeMap<(&RunId, Role), Vec<String>> = BTreeMap::new();

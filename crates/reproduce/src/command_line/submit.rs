@@ -13,14 +13,14 @@ use anyhow::{Context, bail};
 use crate::command_line::quote;
 use crate::results::write_whole;
 
-/// The job array that a person asks for.
+/// The job array to submit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct JobArray {
     /// Shown by `squeue`.
     pub(crate) name: String,
     /// Runs that are not finished.
     pub(crate) runs: usize,
-    /// Runs that one task is there for.
+    /// Number of runs per task.
     pub(crate) runs_per_task: usize,
     /// GPUs of a task; 0 for the CPU.
     pub(crate) gpus: u16,
@@ -35,8 +35,8 @@ pub(crate) struct JobArray {
 }
 
 impl JobArray {
-    /// The script for `sbatch`. Tasks write their logs into `out` if it is there, else into the folder that the script is handed
-    /// over in: Slurm makes no folders, and a job whose log cannot be written fails without a word.
+    /// The script for `sbatch`. Tasks write their logs into `out` if it exists, else into the folder the script is submitted from: Slurm
+    /// creates no folders, and a job whose log cannot be written fails silently.
     pub(crate) fn script(&self, out: &Path) -> String {
         let tasks = self.runs.div_ceil(self.runs_per_task);
         let gpus = match self.gpus {
@@ -70,7 +70,7 @@ impl JobArray {
         )
     }
 
-    /// Writes the script to `out/submit.sh`, hands it to `sbatch`, and returns what that says.
+    /// Writes the script to `out/submit.sh`, submits it with `sbatch`, and returns the output of `sbatch`.
     ///
     /// # Errors
     /// If it cannot be written, or `sbatch` is not here or refuses it.

@@ -33,7 +33,7 @@ use crate::schedule::view::{View, show_download};
 use crate::schedule::{Failure, schedule};
 use crate::tables::report::{Kept, Report, Request, write_report};
 
-/// Trains what is not finished, then reports.
+/// Trains the unfinished runs of a grid, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid.grid)?;
     grid.check_select(arguments.select, &arguments.grid.options())?;
@@ -118,7 +118,7 @@ fn exit_code(failures: &[Failure]) -> Exit {
     }
 }
 
-/// Hands what is not finished to Slurm.
+/// Submits the unfinished runs of a grid to Slurm.
 pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     let run = &arguments.run;
     let grid = Grid::load(&run.grid.grid)?;
@@ -150,7 +150,7 @@ pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Finished)
 }
 
-/// Prints the state of every run that a grid needs.
+/// Prints the state of every run of a grid and of those it depends on.
 pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid)?;
     let plan = grid.runs(&arguments.options())?;
@@ -189,7 +189,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     Ok(exit_code(&failures))
 }
 
-/// Writes and prints the tables of what is finished.
+/// Writes and prints the tables of the finished runs.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ReportArguments { grid: asked, select } = arguments;
     let grid = Grid::load(&asked.grid)?;
@@ -307,7 +307,7 @@ pub(crate) fn methods() -> anyhow::Result<Exit> {
     Ok(Exit::Finished)
 }
 
-/// Prints which data sets are here.
+/// Prints which data sets are available.
 pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<Exit> {
     for entry in datasets::inventory(root) {
         let dataset = entry.dataset;

@@ -68,7 +68,7 @@ static RECIPES: LazyLock<BTreeMap<String, Overrides>> = LazyLock::new(|| {
 /// The method called `name`.
 ///
 /// # Errors
-/// If there is none, or if that was its name in earlier grids.
+/// If there is none, or if it has been renamed.
 pub(super) fn method(name: &str) -> Result<&'static Entry, Refusal> {
     if let Some((_, entry)) = METHODS.iter().find(|(known, _)| known == name) {
         return Ok(entry);

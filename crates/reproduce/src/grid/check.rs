@@ -11,7 +11,7 @@ use super::spelling;
 use crate::grid::published;
 
 impl GridFile {
-    /// Refuses empty lists, repetitions, unfit names, impossible ratios and published names that nobody published.
+    /// Refuses empty lists, duplicates, invalid names and ratios, and names of published numbers that do not exist.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let lists = [
             ("imbalance", self.imbalance.get_ref().is_empty(), self.imbalance.span()),

@@ -25,7 +25,7 @@ fn method_of(run: &str) -> String {
     RunId::named(run).method().to_owned()
 }
 
-/// As [`parts`], and what happens to images if that is not the `usual`.
+/// As [`parts`], followed by the augmentation if it is not the `usual` one.
 pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
     if method.augmentation == *usual {
         parts(method)

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use refusal::Refusal;
 
-/// Why a grid is refused: where, what, and what would be right.
+/// Why a grid is refused: the place, the problem and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GridError {
     /// The file cannot be read as text.

@@ -43,15 +43,15 @@ pub(super) struct GridFile {
     pub(super) plug_in: Option<Spanned<RegularizerEntry>>,
     /// Source of the published numbers to compare with, as it begins in the embedded file.
     pub(super) published_source: Option<Spanned<String>>,
-    /// What happens to images, in every method that does not say otherwise.
+    /// The augmentation of every method that does not state its own.
     pub(super) augmentation: Option<Augmentation>,
     /// What differs from the protocol's recipe.
     #[serde(default)]
     pub(super) recipe: RecipeEntry,
-    /// Those of the catalogue that are trained, in the order of the tables that come out.
+    /// Methods of the catalogue to train, in the order of the tables.
     #[serde(default)]
     pub(super) methods: Vec<Spanned<String>>,
-    /// By the name of such a method, its parts whose settings are others here, each stated whole.
+    /// Changed settings by method name; each changed part is stated in full.
     #[serde(default)]
     pub(super) change: BTreeMap<Spanned<String>, Uses>,
     /// By the name of such a method, the published number to compare with.
@@ -60,7 +60,7 @@ pub(super) struct GridFile {
     /// That of its `+nc` twin.
     #[serde(default)]
     pub(super) published_with_plug_in: BTreeMap<Spanned<String>, Spanned<PublishedEntry>>,
-    /// Methods of its own, after those. Once the grid is loaded, all of them.
+    /// Methods the grid defines itself, listed after the others. After loading: all methods.
     #[serde(default)]
     pub(super) method: Vec<MethodEntry>,
 }
@@ -96,7 +96,7 @@ impl From<Overrides> for RecipeEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MethodEntry {
-    /// Begins the names of its runs' directories.
+    /// The first part of the ids of its runs.
     pub(super) name: Spanned<String>,
     /// The published number to compare with.
     pub(super) published: Option<Spanned<PublishedEntry>>,
@@ -114,7 +114,7 @@ pub(super) struct PublishedEntry {
     pub(super) method: String,
     /// Instead of the grid's `published_source`.
     pub(super) source: Option<String>,
-    /// Where the number is of this method on one data set only, that one.
+    /// The data set of the number, if it was published for one only.
     pub(super) dataset: Option<Dataset>,
     /// What is different in the published training.
     pub(super) differs: Option<String>,

@@ -1,6 +1,6 @@
 //! Messages that say what may be written for a key, where serde's own message names no remedy.
 //!
-//! A type is asked through its own `Deserialize`, so that nothing here has to know the arms of an enum or the fields of a table.
+//! The possible forms are found through the `Deserialize` of each type, so that no variant or field is listed here.
 
 use std::fmt;
 
@@ -187,7 +187,7 @@ fn asked<T: DeserializeOwned>(variant: Option<&'static str>) -> Asked {
     T::deserialize(Asker { variant }).err().unwrap_or(Asked::Anything)
 }
 
-/// A deserializer that has nothing and learns what it is asked for.
+/// A deserializer without data that records what is requested of it.
 struct Asker {
     variant: Option<&'static str>,
 }

@@ -40,7 +40,7 @@ impl GridFile {
         Ok(methods)
     }
 
-    /// Refuses a line of `table` for a method that `methods` does not name.
+    /// Refuses an entry of `table` for a method that `methods` does not name.
     fn check_listed<T>(&self, table: &'static str, lines: &BTreeMap<Spanned<String>, T>) -> Result<(), Fault> {
         let names: Vec<&str> = self.methods.iter().map(|name| name.get_ref().as_str()).collect();
         match lines.keys().find(|name| !names.contains(&name.get_ref().as_str())) {

@@ -51,7 +51,7 @@ impl Named {
         Ok(())
     }
 
-    /// Refuses a part that starts only after the last of `epochs`: a method must not be named after what it never does.
+    /// Refuses a part that would start after the last of `epochs`: it would never take effect.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
         for (part, start) in self.method.starts() {
             if start >= epochs {

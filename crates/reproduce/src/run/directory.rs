@@ -18,32 +18,31 @@ use crate::run::outcome::OutcomeError;
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, Run, RunId};
 
-/// How often, and how long after each other, a lock is tried before it counts as held: a process that only looks has it for
-/// a moment.
+/// Number of attempts and pause between them before a lock counts as held: a process that only checks holds it briefly.
 const PROBES: usize = 5;
 const PROBE: Duration = Duration::from_millis(20);
 
-/// Where one run keeps everything.
+/// The directory of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunDir {
     path: PathBuf,
 }
 
-/// What a directory's files say of its run.
+/// The state of a run, derived from its files.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Nothing has been trained.
     Fresh,
     /// Some epochs are checkpointed.
     Interrupted {
-        /// Epochs that need no training any more.
+        /// Number of finished epochs.
         next_epoch: i64,
     },
     /// A process holds the lock.
     Running,
     /// It is not known whether a process holds the lock.
     Unknown {
-        /// Epochs that need no training any more.
+        /// Number of finished epochs.
         next_epoch: i64,
         /// Why.
         reason: String,
@@ -87,7 +86,7 @@ pub(crate) enum RunDirError {
 }
 
 impl RunDirError {
-    /// Whether nothing is known to be wrong with the file but that it cannot be read.
+    /// Whether the file could not be read at all, so that it may be sound.
     pub(crate) fn is_about_access(&self) -> bool {
         matches!(
             self,
@@ -233,7 +232,7 @@ impl RunDir {
         }
     }
 
-    /// What the run's sessions so far were like; `None` before its first checkpoint: they left nothing that numbers come from.
+    /// The environment of the run's sessions; `None` before the first checkpoint, when no numbers depend on it yet.
     pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
         if !self.checkpoint().exists() {
             return Ok(None);

@@ -21,13 +21,13 @@ pub(crate) struct Environment {
     pub(crate) device: String,
     /// Arithmetic of the convolutions.
     pub(crate) precision: Precision,
-    /// How steps reached the device; older versions did not write it down, and had one way only.
+    /// How steps were launched; versions that did not record it launched eagerly.
     #[serde(default)]
     pub(crate) launch: Dispatch,
     /// Threads of libtorch.
     #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
-    /// SHA-256 of images and labels; older versions did not write it down here, nor what follows.
+    /// SHA-256 of images and labels; missing, like the fields that follow, in files of older versions.
     pub(crate) data_digest: Option<String>,
     /// SHA-256 of the list of kept training images.
     pub(crate) split_digest: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Environment {
     earlier: Vec<Environment>,
 }
 
-/// A run would go on with something else than what its numbers so far come from.
+/// The data, the split or libtorch are not those the run was trained with so far.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OtherOrigin {
     #[error(
@@ -67,8 +67,7 @@ pub(crate) enum OtherOrigin {
 pub(crate) const COMMIT: &str = env!("LONGTAIL_COMMIT");
 
 impl Environment {
-    /// Of this process, computing on `device` with `settings` and the data and training images of these digests, from
-    /// `first_epoch` on.
+    /// The environment of this process: `device`, `settings`, the digests of data and split, and the first epoch it trains.
     pub(crate) fn here(
         device: Device,
         settings: Settings,
@@ -96,12 +95,12 @@ impl Environment {
         }
     }
 
-    /// The same, [`Environment::here`], of `run`, which was begun or gone on with in `before`. A session that left no epoch
-    /// behind, since this one begins with the same, left nothing that numbers come from: it is forgotten.
+    /// Appends this session, [`Environment::here`], to the sessions of `run` recorded in `before`. An earlier session that starts at
+    /// the same epoch left no checkpoint and is dropped.
     ///
     /// # Errors
-    /// If data, training images or libtorch are not those of `before`; what an older version did not write down is not
-    /// known and not compared.
+    /// If data, training images or libtorch differ from those of `before`. Values that an older version did not record are not
+    /// compared.
     pub(crate) fn after(self, mut before: Environment, run: &RunId) -> Result<Environment, OtherOrigin> {
         before.check_data(run, self.data_digest.as_deref().unwrap_or_default())?;
         if let (Some(kept), Some(found)) = (&before.split_digest, &self.split_digest)
@@ -138,7 +137,7 @@ impl Environment {
             .map_or(Ok(()), |kept| same_data(run, kept, found))
     }
 
-    /// What the run computes with.
+    /// The settings the run computes with.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             precision: self.precision,
@@ -147,7 +146,7 @@ impl Environment {
         }
     }
 
-    /// Every different value that the sessions had, in their order, such as `e90cff5d34ce then 606e6c4dab90`.
+    /// The distinct values over all sessions, in order, such as `e90cff5d34ce then 606e6c4dab90`.
     pub(crate) fn in_words(&self, value: fn(&Environment) -> &str) -> String {
         let mut words: Vec<&str> = Vec::new();
         for session in self.earlier.iter().chain([self]) {
@@ -179,14 +178,14 @@ pub(crate) fn same_data(run: &RunId, kept: &str, found: &str) -> Result<(), Othe
     })
 }
 
-/// What NVIDIA's driver says of each GPU of this machine.
+/// The NVIDIA driver's description of each GPU.
 fn gpus_as_the_driver_tells_them() -> Vec<String> {
     let gpus = fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
     gpus.filter_map(|gpu| fs::read_to_string(gpu.path().join("information")).ok())
         .collect()
 }
 
-/// The model that all `gpus` are of; `None` where they differ, since a process may number them otherwise than the driver does.
+/// The model of all `gpus`, if they are equal: a process may number them differently from the driver.
 fn gpu_model(gpus: &[String]) -> Option<&str> {
     let mut models = gpus.iter().map(|gpu| {
         let model = gpu.lines().find_map(|line| line.strip_prefix("Model:"));
@@ -196,8 +195,8 @@ fn gpu_model(gpus: &[String]) -> Option<&str> {
     models.all(|model| model == Some(first)).then_some(first)
 }
 
-/// Variables by which a person keeps libtorch from instructions that the processor has. Others than the processor's own add in
-/// another order.
+/// Environment variables that restrict libtorch to a subset of the processor's instructions, which changes the order of
+/// additions.
 const LIMITS: [&str; 2] = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"];
 
 /// The [`LIMITS`] that are set, such as `, ATEN_CPU_CAPABILITY=avx2`.

@@ -7,8 +7,8 @@ use crate::run::directory::RunDir;
 use crate::run::metrics::read;
 use crate::run::scores::ConfusionRow;
 
-/// Mean test accuracies, in 0..1, of the classes of `run` by index, from those of each class. All are missing where the classes
-/// are not the data set's, as in pre-training.
+/// Mean test accuracies (0..1) of groups by class index, from the accuracy of each class. All are missing in pre-training, whose
+/// classes are not the data set's.
 pub(crate) fn by_index(run: &Run, per_class: &[Option<f64>]) -> Groups<Option<f64>> {
     match run.method.pretext {
         None => Shots::by_index(per_class.len()).means(per_class),
@@ -16,8 +16,8 @@ pub(crate) fn by_index(run: &Run, per_class: &[Option<f64>]) -> Groups<Option<f6
     }
 }
 
-/// As [`by_index`], from `confusion.csv` of a run that an older version finished: it kept these accuracies nowhere else. All are
-/// missing where there is no such file. Cells without samples may be left out, as they are since.
+/// As [`by_index`], computed from `confusion.csv` for runs finished by an older version, which did not store these accuracies. All are
+/// missing if the file is. Cells without samples may be absent.
 ///
 /// # Errors
 /// If the file cannot be read or is damaged.

@@ -11,12 +11,11 @@ use toml::{Table, Value};
 
 use crate::run::Run;
 
-/// Method, imbalance and seed, which people read, and a digest of what the run's config has otherwise than the defaults of its
-/// protocol, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set `balanced100`, a natural one
+/// Method, imbalance and seed in readable form, and a digest of the settings that differ from the protocol's defaults, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set `balanced100`, a natural one
 /// `natural`.
 ///
-/// A setting that is new in a version, at its default, therefore renames no run. The digest says little of what changed: a
-/// directory's `config.toml` is compared as a whole before anything in it is used.
+/// So a setting added in a later version renames no run that leaves it at its default. The id only names a directory: its
+/// `config.toml` is compared as a whole before it is used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct RunId(String);
@@ -69,8 +68,8 @@ impl AsRef<Path> for RunId {
     }
 }
 
-/// The keys of a run's config whose values are not those that a run of cross-entropy under the same protocol has. What names
-/// the run, and the data, are always among them.
+/// The settings of a run that differ from those of plain cross-entropy under the same protocol; name, data set, protocol, seed and
+/// imbalance are always included.
 fn differences(run: &Run) -> Table {
     let plain = Run {
         name: String::new(),
@@ -93,8 +92,8 @@ fn differences(run: &Run) -> Table {
     differences
 }
 
-/// The entries of `table` that `default` does not have, or has otherwise; of two tables again the difference. An entry that only
-/// `default` has is there without a value.
+/// The entries of `table` that are missing or different in `default`, recursively. An entry that only `default` has appears as an
+/// empty table.
 fn difference(table: &Table, default: &Table) -> Table {
     let mut difference = Table::new();
     for (key, value) in table {

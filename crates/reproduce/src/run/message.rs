@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A sign of life of one run.
+/// Progress of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Message {
-    /// Data and network stand; training goes on at `next_epoch` of `epochs`.
+    /// Data and network are loaded; training continues at `next_epoch` of `epochs`.
     Started {
         /// First epoch that is not trained yet.
         next_epoch: i64,

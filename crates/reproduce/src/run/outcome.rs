@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use crate::run::format::{FORMAT, Newer, check};
 use crate::run::{RunId, settings};
 
-/// What is left of a finished run: the only type shared by measuring and reporting. Accuracies are in 0..1; a value that
-/// is not defined (no few-shot class, say) is missing, not zero.
+/// The outcome of a finished run, the only type shared by measuring and reporting. Accuracies are in 0..1. A value that is
+/// undefined (no few-shot class, say) is missing, not zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
@@ -55,18 +55,18 @@ pub(crate) struct Outcome {
     pub(crate) medium: Option<f64>,
     /// Few-shot classes: fewer than 20 training images.
     pub(crate) few: Option<f64>,
-    /// As `many`, `medium` and `few` by index, whatever the config's `shots` says: the first 36 %, the next 35 % and the last
-    /// 29 % of the classes. Missing where the classes are not the data set's, and in outcomes from before it was measured.
+    /// As `many`, but grouped by index independently of the config's `shots`: the first 36 % of the classes (medium: the next 35 %, few:
+    /// the last 29 %). Missing in pre-training and in outcomes of older versions.
     pub(crate) many_by_index: Option<f64>,
     /// See `many_by_index`.
     pub(crate) medium_by_index: Option<f64>,
     /// See `many_by_index`.
     pub(crate) few_by_index: Option<f64>,
     /// Share of test samples with their label among the five largest logits; missing for five classes or fewer, and in
-    /// outcomes from before it was measured.
+    /// outcomes of older versions.
     pub(crate) top5: Option<f64>,
     /// Expected calibration error on the test split, 15 bins; missing where no softmax was trained, and
-    /// in outcomes from before it was measured.
+    /// in outcomes of older versions.
     pub(crate) ece: Option<f64>,
     /// NC1, tr(Σ_W Σ_B⁺) / K, of the training split in evaluation mode after the last epoch.
     pub(crate) nc1: Option<f64>,
@@ -87,9 +87,9 @@ pub(crate) struct Outcome {
     /// Threads of libtorch.
     #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
-    /// Version of libtorch; missing in outcomes from before it was written down here.
+    /// Version of libtorch; missing in outcomes of older versions.
     pub(crate) libtorch: Option<String>,
-    /// How steps reached the device.
+    /// How steps were launched: `eager` or `graph`.
     pub(crate) launch: String,
     /// Commit of the source, with `+` if it had uncommitted changes.
     pub(crate) commit: String,
@@ -97,7 +97,7 @@ pub(crate) struct Outcome {
     pub(crate) data_digest: String,
     /// SHA-256 of the list of kept training images.
     pub(crate) split_digest: String,
-    /// SHA-256 of `predictions.npz`; missing in outcomes from before there was one.
+    /// SHA-256 of `predictions.npz`; missing in outcomes of older versions.
     pub(crate) predictions_digest: Option<String>,
     /// Command that repeats this run alone.
     pub(crate) command: String,

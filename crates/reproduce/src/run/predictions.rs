@@ -30,7 +30,7 @@ pub(crate) struct Predictions {
 }
 
 impl Predictions {
-    /// From logits `[n, k]`, from logits whose softmax are probabilities, if there are such, and from labels `[n]`.
+    /// From logits `[n, k]`, labels `[n]` and, where a softmax was trained, the logits of that softmax.
     ///
     /// # Panics
     /// If the shapes are others: a bug of the caller.
@@ -146,7 +146,7 @@ impl Predictions {
         })
     }
 
-    /// As CSV, an image a line, counted from 0 in the order of the official files.
+    /// As CSV, one line per image, numbered from 0 in the order of the official files.
     pub(crate) fn csv(&self) -> String {
         let mut text = "image,label,prediction,probability,in_top_five\n".to_owned();
         for (image, (label, prediction)) in self.labels.iter().zip(&self.predicted).enumerate() {

@@ -10,9 +10,9 @@ use crate::run::directory::RunDir;
 use crate::run::environment::{Environment, same_data};
 use crate::run::settings::Asked;
 
-/// Checks that `asked` agrees with the settings of the `finished` runs and of those `unfinished` ones below `out` that have
-/// been begun; returns what the latter were begun with. A run whose environment cannot be read is left out: it fails by
-/// itself when its turn comes, and the others train.
+/// Checks that `asked` agrees with the settings of the `finished` runs and of the `unfinished` ones below `out` that were started before,
+/// and returns the environments of the latter. A run whose environment cannot be read is skipped: it fails alone when its turn
+/// comes, and the others train.
 ///
 /// # Errors
 /// With the first run that has other settings.

@@ -16,21 +16,21 @@ use crate::schedule::device;
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher};
 
-/// Starts workers and shows what they say.
+/// Starts workers and shows their progress.
 pub(crate) struct Processes<'a> {
     /// Where the grid's results go.
     pub(crate) out: &'a Path,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
-    /// One device a slot, as `worker --device` takes it.
+    /// One device per slot, as `worker --device` takes it.
     pub(crate) devices: Vec<String>,
-    /// Settings that a person asks for.
+    /// The settings the user asked for.
     pub(crate) asked: Asked,
     /// As `worker --metrics-every` takes it.
     pub(crate) metrics_every: i64,
     /// The command without its choice of runs, for the record.
     pub(crate) command: String,
-    /// What is on the screen.
+    /// The progress display.
     pub(crate) view: &'a View,
 }
 
@@ -56,7 +56,7 @@ impl Launcher for Processes<'_> {
 }
 
 impl Processes<'_> {
-    /// What `planned` computes with on `device`: as its run was begun, or as is asked for.
+    /// The settings of a run on `device`: its own if it was started before, else those asked for.
     fn settings(&self, planned: &Planned, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
         let device = device::device(device).map_err(anyhow::Error::msg)?;
         let needed = planned

@@ -14,7 +14,7 @@ use crate::schedule::device::device;
 /// One device for each run that trains at the same time.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Slots {
-    /// As `worker --device` takes them, one a slot.
+    /// One device per slot, as `worker --device` takes it.
     pub(crate) devices: Vec<String>,
 }
 
@@ -87,9 +87,8 @@ fn not_here(device: &str, gpu_support: &GpuSupport) -> anyhow::Error {
     anyhow!("device {device} is not here ({why}); say --device cpu to go on without it")
 }
 
-/// Runs at a time where `side_by_side` of them have a core for each of their threads: as many as that, as far as there are
-/// runs, since threads that outnumber the cores only wait for each other; and no more than `memory` bytes hold. Unless a
-/// person asks for so many.
+/// Number of runs to train at the same time: at most `side_by_side`, the number that have a core for each thread, at most the number of
+/// runs, and at most what fits into `memory` bytes. An explicit request overrides all of these.
 fn on_cpu(per_device: Option<u16>, runs: usize, side_by_side: usize, memory: Option<u64>) -> usize {
     let fitting = memory.map_or(usize::MAX, |memory| (memory / RUN_MEMORY) as usize);
     per_device
@@ -97,11 +96,10 @@ fn on_cpu(per_device: Option<u16>, runs: usize, side_by_side: usize, memory: Opt
         .max(1)
 }
 
-/// What a run takes at its peak: ResNet-32 at a batch of 128 with CIFAR was measured at 0.8 GB.
+/// Peak memory of a run: ResNet-32 at a batch of 128 with CIFAR was measured at 0.8 GB.
 const RUN_MEMORY: u64 = 1 << 30;
 
-/// Bytes that programs can still have: on the machine, and in this process's control group, where a cluster or a container
-/// sets it a limit.
+/// Bytes of memory available on the machine and in this process's control group, where a cluster or container limits it.
 fn available_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

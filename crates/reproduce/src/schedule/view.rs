@@ -10,17 +10,17 @@ use crate::out;
 use crate::run::Run;
 use crate::run::message::Message;
 
-/// Without a terminal, the least time between two lines.
+/// Shortest time between two lines of output without a terminal.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// The whole screen.
+/// The progress display of a grid.
 pub(crate) struct View {
     lines: MultiProgress,
     total: ProgressBar,
     last_printed: Mutex<Option<Instant>>,
 }
 
-/// One running run.
+/// The line of one running run.
 pub(crate) struct RunLine<'a> {
     view: &'a View,
     bar: ProgressBar,
@@ -29,7 +29,7 @@ pub(crate) struct RunLine<'a> {
     state: Mutex<RunState>,
 }
 
-/// What is known of a running run.
+/// Progress of a running run.
 #[derive(Default)]
 struct RunState {
     first_epoch: i64,
@@ -69,7 +69,7 @@ impl View {
         }
     }
 
-    /// Takes the lines off the screen.
+    /// Removes the lines.
     pub(crate) fn close(&self) {
         self.total.finish_and_clear();
     }
@@ -131,7 +131,7 @@ impl RunLine<'_> {
         }
     }
 
-    /// Takes the line off the screen and counts the run.
+    /// Removes the line and counts the run.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
         self.view.total.inc(1);

@@ -14,7 +14,7 @@ use crate::schedule::Failure;
 use crate::tables::collect::{Spread, Spreads, spreads};
 use crate::tables::provenance::distinct;
 
-/// One row for each method and imbalance in the order of the grid, and the runs that are not in it.
+/// One row per method and imbalance, in the order of the grid, and the runs without an outcome.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// In the order of the grid.

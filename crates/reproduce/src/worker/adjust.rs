@@ -6,8 +6,8 @@ use tch::Tensor;
 
 use crate::run::directory::{RunDir, RunDirError};
 
-/// One row of `sweep.csv`: a strength and what it gives. The choice is made on the validation split alone; the test
-/// accuracies are there to be read.
+/// One row of `sweep.csv`: a strength and its accuracies. The strength is chosen on the validation split alone; the test accuracies
+/// are informative.
 #[derive(Debug, Serialize)]
 struct SweepRow {
     tau: Option<f64>,
@@ -18,16 +18,16 @@ struct SweepRow {
     few: Option<f64>,
 }
 
-/// One row of `assignment.csv`: which share of the test split so many experts answer for.
+/// One row of `assignment.csv`: the share of test images answered by this many experts.
 #[derive(Debug, Serialize)]
 struct AssignmentRow {
     experts: i64,
     share: f64,
 }
 
-/// Puts the classifier that `second_stage` computes, with the first stage's `augmentation`, in place of that of `model`, the finished first stage, and returns its
-/// strength, if it has one. Of several it is the one with the highest accuracy on `validation`, the first of equals; all
-/// of them are written to `sweep.csv`.
+/// Replaces the classifier of `model`, the finished first stage, with the one that `second_stage` computes, and returns its strength, if it
+/// has one. If several strengths are given, the one with the highest accuracy on `validation` is taken (the first of equals); all are
+/// written to `sweep.csv`.
 ///
 /// # Errors
 /// If a file cannot be written.

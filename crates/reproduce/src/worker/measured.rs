@@ -16,7 +16,7 @@ pub(crate) struct Measured {
     pub(crate) accuracy: f64,
     /// Mean class accuracies of the same network.
     pub(crate) groups: Groups<Option<f64>>,
-    /// The first epoch with the highest test accuracy, and that.
+    /// The first epoch with the highest test accuracy, and that accuracy.
     pub(crate) best: Option<(i64, f64)>,
     /// The first epoch with the highest validation accuracy.
     pub(crate) selected_epoch: Option<i64>,
@@ -29,7 +29,7 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// From the tables of a run that trained to its last epoch.
+    /// Reads the tables of a run that trained to its last epoch.
     ///
     /// # Errors
     /// If one of them is damaged.
@@ -58,7 +58,7 @@ impl Measured {
         })
     }
 
-    /// Of the classifier that `second_stage` computes, with the first stage's augmentation, which takes the place of that of `model`.
+    /// Measures the classifier that `second_stage` computes, which replaces that of `model`.
     ///
     /// # Errors
     /// If a table cannot be written.

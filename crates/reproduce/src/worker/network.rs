@@ -10,10 +10,10 @@ use crate::files;
 use crate::run::directory::RunDir;
 use crate::run::{Role, Run};
 
-/// The network of `run` as `checkpoint` left it. Draws from libtorch's generator.
+/// The network of `run`, restored from `checkpoint`. Draws from libtorch's generator.
 ///
 /// # Errors
-/// If the checkpoint is another network's.
+/// If the checkpoint belongs to another network.
 pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> anyhow::Result<Model> {
     let (_, method) = run.stage();
     let classes = method.classes(run.dataset.facts().classes());
@@ -28,7 +28,7 @@ pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> an
 /// The directory of the finished run that another one needs as its `role`, and its checkpoint.
 ///
 /// # Errors
-/// If nobody named the directory, or the checkpoint is missing or damaged.
+/// If the directory was not given, or the checkpoint is missing or damaged.
 pub(crate) fn needed(directory: Option<&RunDir>, role: Role) -> anyhow::Result<(&RunDir, Checkpoint)> {
     let (role, option) = (role.name(), role.option());
     let directory = directory.with_context(|| format!("the run has a {role}, so it needs {option}, its directory"))?;
@@ -42,10 +42,10 @@ pub(crate) fn needed(directory: Option<&RunDir>, role: Role) -> anyhow::Result<(
     Ok((directory, checkpoint))
 }
 
-/// The file that `initial` means: the one it names, if its digest is still that, or the checkpoint in `directory`.
+/// The file that `initial` refers to: the one it names, if its digest matches, or the checkpoint in `directory`.
 ///
 /// # Errors
-/// If it is not there or another one.
+/// If it is missing or has another digest.
 pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> anyhow::Result<PathBuf> {
     let Initial::Checkpoint { path, sha256 } = initial else {
         return Ok(needed(directory, Role::Initial)?.0.checkpoint());

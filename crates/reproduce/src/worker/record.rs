@@ -18,7 +18,7 @@ pub(crate) struct Record {
     validation: Option<EpochTable>,
 }
 
-/// `per_class.csv` has one row an epoch and class: a long table, so that it reads the same for 10 classes and 8142.
+/// `per_class.csv` has one row per epoch and class, so that its columns do not depend on the number of classes.
 #[derive(Serialize)]
 struct ClassRow {
     epoch: i64,
@@ -27,7 +27,7 @@ struct ClassRow {
 }
 
 impl Record {
-    /// Of the run in `run_dir`, which tells `classes` classes apart.
+    /// The tables of the run in `run_dir`, which has `classes` classes.
     pub(crate) fn of(run_dir: &RunDir, classes: usize, has_validation: bool) -> Record {
         Record {
             metrics: EpochTable::by_epoch(run_dir.metrics()),
@@ -36,10 +36,10 @@ impl Record {
         }
     }
 
-    /// Cuts what epochs from `next_epoch` on have left, and checks that all epochs before are there.
+    /// Removes the rows of epochs from `next_epoch` on, and checks that those of all earlier epochs are there.
     ///
     /// # Errors
-    /// With the first table that they are not in. No table has been changed then.
+    /// With the first table that lacks one. No table is changed then.
     pub(crate) fn trim_to(&self, next_epoch: i64) -> Result<(), RowsError> {
         let tables = [&self.metrics, &self.per_class].into_iter().chain(&self.validation);
         let trimmed = tables

@@ -46,8 +46,8 @@ struct AggregationRow {
     accuracy: f64,
 }
 
-/// Measures `model` on the test split and writes `predictions.npz`, `confusion.csv`, `calibration.csv` and `robustness.csv`, and of experts whose
-/// weights are learnt at test time `aggregation.csv`. Draws noise from libtorch's generator.
+/// Measures `model` on the test split and writes `predictions.npz`, `confusion.csv`, `calibration.csv`, `robustness.csv` and, for experts
+/// aggregated at test time, `aggregation.csv`. Draws noise from libtorch's generator.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -122,7 +122,7 @@ pub(crate) fn score(
     })
 }
 
-/// Class frequencies that a test split might have.
+/// The class distributions that robustness is measured under.
 fn test_priors() -> impl Iterator<Item = TestPrior> {
     let forward = RATIOS.map(TestPrior::Forward).into_iter();
     let backward = RATIOS.map(TestPrior::Backward);
@@ -138,9 +138,9 @@ fn in_words(prior: TestPrior) -> (&'static str, Option<f64>) {
     }
 }
 
-/// Weights of SADE's experts, learnt under each class frequencies of the test split without its labels, and the accuracy with
-/// them. The split that they are learnt on keeps each image with its class's frequency; accuracies are those expected of
-/// such splits, as in `robustness.csv`. Draws from libtorch's generator.
+/// Weights of SADE's experts and their accuracy for each distribution of test classes. The weights are learned without labels on a
+/// subset that keeps each image with its class's frequency; accuracies are those expected under that distribution, as in
+/// `robustness.csv`. Draws from libtorch's generator.
 fn aggregation(model: &Model, test: &Images, shots: &Shots) -> Vec<AggregationRow> {
     let logits = model.training_logits(&features_of(model, test)); // [n, e, k]
     let views = [(); 2].map(|()| model.training_logits(&view_features_of(model, test)));

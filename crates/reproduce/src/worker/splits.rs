@@ -4,19 +4,18 @@ use datasets::{IndexList, Loaded, Split};
 
 use crate::run::Run;
 
-/// The training images of a data set, parted.
+/// The training images of a data set, divided into the splits of a run.
 pub(crate) struct Splits {
-    /// What is trained on: long-tailed.
+    /// The long-tailed training split.
     pub(crate) train: Split,
-    /// Which images these are.
+    /// The indices of its images.
     pub(crate) train_list: IndexList,
-    /// What is held out, balanced, and which images these are; `None` without a validation split.
+    /// The balanced validation split and the indices of its images, if there is one.
     pub(crate) validation: Option<(Split, IndexList)>,
 }
 
 impl Splits {
-    /// Parts the training images of `data` as `run` says: first the validation split, then the long-tailed one of what is
-    /// left.
+    /// Divides the training images of `data` as `run` says: the validation split first, then the long-tailed split of the rest.
     ///
     /// # Errors
     /// If a class has too few images.

@@ -154,7 +154,7 @@ pub enum MethodError {
          out, or choose `weight-balancing`"
     )]
     NormsOfScaledClassifier,
-    /// A setting of a classifier that the second stage leaves as it is.
+    /// A setting of a classifier that the second stage does not change.
     #[error("this second stage freezes the first stage's classifier, which `{0}` would change; leave `{0}` out")]
     FrozenClassifier(&'static str),
     /// A loss that spares rare classes where there are none.

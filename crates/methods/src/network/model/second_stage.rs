@@ -18,7 +18,7 @@ impl Model {
         self.stop_learning(|name| !name.starts_with(CLASSIFIER));
     }
 
-    /// From now on the classifier as it is does not learn; what is added to it afterwards does.
+    /// Freezes the current classifier; parts added to it later still learn.
     pub fn freeze_classifier(&mut self) {
         self.stop_learning(|name| name.starts_with(CLASSIFIER));
     }

@@ -37,7 +37,7 @@ impl TrainingState {
         }
     }
 
-    /// What a checkpoint keeps of it, by name.
+    /// The state that a checkpoint stores, by name.
     pub(super) fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         let centres = self.regularizer.as_ref().map(|nc| (CENTRES, nc.centres()));
         let labels_seen = self.labels_seen.as_ref().map(|seen| (LABELS_SEEN, seen));

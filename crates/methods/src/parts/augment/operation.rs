@@ -67,12 +67,12 @@ impl Drawn {
         blend::enhance(&images, self)
     }
 
-    /// Which images the operation is meant for, `[b]` bool.
+    /// The images the operation applies to, `[b]` bool.
     fn is(&self, operation: Operation) -> Tensor {
         self.operation.eq(operation as i64)
     }
 
-    /// The magnitude where the operation is meant, elsewhere `neutral`: `[b]` f64.
+    /// The magnitude where the operation applies, elsewhere `neutral`: `[b]` f64.
     fn magnitude_or(&self, operation: Operation, neutral: f64) -> Tensor {
         self.magnitude.where_scalarother(&self.is(operation), neutral)
     }

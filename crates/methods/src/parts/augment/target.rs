@@ -27,7 +27,7 @@ impl Target {
         }
     }
 
-    /// The labels each image has by itself, `[b]`: those that weigh λ.
+    /// The labels of the images before mixing, `[b]`, which have weight λ.
     pub fn first(&self) -> &Tensor {
         match self {
             Target::Labels(first) | Target::Mixed { first, .. } => first,

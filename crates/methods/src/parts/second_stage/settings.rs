@@ -1,4 +1,4 @@
-//! Published settings of second stages: what a grid that names one means by it.
+//! Published settings of second stages, the defaults of a grid that names one.
 
 use datasets::Dataset;
 

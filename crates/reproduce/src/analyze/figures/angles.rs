@@ -8,7 +8,7 @@ use crate::analyze::Analysis;
 
 /// Above this many classes a cell is the mean over a block of neighbours in size, or the file would be large.
 const MOST_CELLS: i64 = 100;
-/// Up to this many classes each has its label.
+/// Largest number of classes that are labelled individually.
 const MOST_LABELS: usize = 20;
 /// Width of the colour scale, pixels.
 const SCALE_WIDTH: u32 = 100;

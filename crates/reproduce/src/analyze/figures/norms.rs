@@ -8,7 +8,7 @@ use crate::analyze::Analysis;
 /// Size of the figure without its legend, pixels.
 const WIDTH: u32 = 560;
 const HEIGHT: u32 = 400;
-/// Up to this many classes each has its mark.
+/// Largest number of classes that are marked individually.
 const MOST_MARKS: usize = 100;
 
 pub(super) fn figure(analyses: &[Analysis]) -> Result<String, DrawError> {

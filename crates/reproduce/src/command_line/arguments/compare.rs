@@ -39,7 +39,7 @@ impl CompareArguments {
     }
 }
 
-/// A folder, or by its bare name the one in `out/`.
+/// A folder; a bare name may also name one in `out/`.
 pub(crate) fn folder(text: &Path) -> PathBuf {
     let is_bare = text.components().count() == 1 && !text.is_dir();
     let in_out = Path::new("out").join(text);

@@ -14,7 +14,7 @@ use crate::command_line::quote;
 use crate::grid::select::Select;
 use crate::grid::{Options, Ratio};
 
-/// A grid and the part of it that is meant.
+/// A grid, and which part of it.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GridArguments {
     /// The grid's file, such as my-grid.toml, or the name of one in benchmarks/, such as cifar10-lt
@@ -38,10 +38,10 @@ pub(crate) struct GridArguments {
     /// Only these imbalance ratios, such as 100, or natural
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) imbalance: Option<Vec<Ratio>>,
-    /// Hold so many images of each class out of the training images, for --select val [default: what the grid says]
+    /// Number of images per class to hold out of the training images, for --select val [default: the grid's]
     #[arg(long, value_name = "PER_CLASS", value_parser = whole_number)]
     validation: Option<i64>,
-    /// Where defaults come from: the paper's text or its public code [default: what the grid says]
+    /// Where defaults come from: the paper's text or its public code [default: the grid's]
     #[arg(long, value_parser = protocol())]
     protocol: Option<Protocol>,
     /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
@@ -50,7 +50,7 @@ pub(crate) struct GridArguments {
 }
 
 impl GridArguments {
-    /// What of the grid is meant.
+    /// The command line's overrides of the grid.
     pub(crate) fn options(&self) -> Options {
         let GridArguments {
             dataset,
@@ -75,7 +75,7 @@ impl GridArguments {
         }
     }
 
-    /// What is otherwise than the grid's file says, as options and their values.
+    /// The options that change the grid's settings, with their values.
     fn changes(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("dataset", self.dataset.map(|dataset| dataset.to_string())),
@@ -88,7 +88,7 @@ impl GridArguments {
         .filter_map(|(option, value)| Some((option, value?)))
     }
 
-    /// Where results go: a grid that is trained otherwise than its file says has a folder of its own.
+    /// The folder of the results: a grid with changed settings has a folder of its own.
     pub(crate) fn out(&self, name: &str) -> PathBuf {
         let suffix = |(option, value)| match option {
             "epochs" => format!("-{value}-epochs"),
@@ -101,13 +101,14 @@ impl GridArguments {
             .unwrap_or_else(|| PathBuf::from("out").join(format!("{name}{suffixes}")))
     }
 
-    /// The command that asks for the same, without its choice of runs and its folder of results, for a shell in this directory.
+    /// The `run` command for the same grid and settings, without the selection of runs and the folder of results, quoted for a shell in
+    /// this directory.
     pub(crate) fn command(&self) -> String {
         self.command_of("run")
     }
 
-    /// The command by which `verb`, `run` or `report`, asks for the same. A grid in the checkout's `benchmarks/` goes by its name,
-    /// any other by its path.
+    /// The command of `verb` (`run` or `report`) for the same grid and settings. A grid in the checkout's `benchmarks/` is named, any
+    /// other is given by its path.
     fn command_of(&self, verb: &str) -> String {
         let recipe = if verb == "run" { "reproduce" } else { verb };
         let begin = match self.benchmark() {
@@ -121,7 +122,7 @@ impl GridArguments {
         words.join(" ")
     }
 
-    /// The grid's name, if it is the one of that name that `just` would find from here.
+    /// The grid's name, if `just` would find this grid by it.
     fn benchmark(&self) -> Option<&str> {
         let name = self.grid.file_stem()?.to_str()?;
         let file = format!("benchmarks/{name}.toml");
@@ -129,7 +130,7 @@ impl GridArguments {
         (is_it && Path::new("justfile").is_file()).then_some(name)
     }
 
-    /// The command by which `verb`, `run` or `report`, asks for the same runs, the same epochs of them and the same folder.
+    /// The command of `verb` (`run` or `report`) for the same runs, the same selection of epochs and the same folder.
     pub(crate) fn whole_command(&self, verb: &str, select: Select) -> String {
         fn joined<T: ToString>(values: &[T]) -> String {
             let values: Vec<String> = values.iter().map(T::to_string).collect();

@@ -15,7 +15,7 @@ pub(crate) struct SubmitArguments {
     typed: Typed,
     #[command(flatten)]
     pub(crate) run: RunArguments,
-    /// Runs that one task of the array is there for
+    /// Number of runs per task of the array
     #[arg(long, default_value_t = 1, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..))]
     runs_per_task: u16,
     /// GPUs of a task; 0 trains on the CPU [default: 0 with --device cpu, else 1]
@@ -24,7 +24,7 @@ pub(crate) struct SubmitArguments {
     /// Processor cores of a task
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     cores: u16,
-    /// Time limit of a task, as Slurm writes it; a task that reaches it queues itself again and goes on
+    /// Time limit of a task in Slurm's notation; a task that reaches it requeues itself and continues
     #[arg(long, default_value = "4:00:00", value_parser = job_time)]
     time: String,
     /// Another option of sbatch, such as --sbatch=--partition=gpu; may be given several times
@@ -53,8 +53,8 @@ impl SubmitArguments {
     }
 }
 
-/// What was typed of the arguments of `run`, for the tasks to type again: whatever options `run` comes to have. Before them in
-/// [`SubmitArguments`], which takes the values out.
+/// The arguments of `run` as they were typed, which the tasks pass on, including options added to `run` later. It precedes them in
+/// [`SubmitArguments`], which consumes the values.
 #[derive(Debug)]
 struct Typed(Vec<OsString>);
 

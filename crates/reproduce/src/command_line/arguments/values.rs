@@ -11,7 +11,7 @@ use models::Backbone;
 use crate::run::settings::PrecisionChoice;
 use crate::schedule::device::device;
 
-/// A parser of the words `known`, which help lists and a wrong word is refused with.
+/// A parser of the words `known`, which help and errors list.
 fn one_of<T: Clone + Send + Sync + 'static>(known: Vec<(String, T)>) -> impl TypedValueParser<Value = T> {
     let words: Vec<String> = known.iter().map(|(word, _)| word.clone()).collect();
     PossibleValuesParser::new(words).map(move |text| {
@@ -44,7 +44,7 @@ pub(super) fn launch() -> impl TypedValueParser<Value = Dispatch> {
     )
 }
 
-/// The words for a device, checked where they are typed: the machine that trains may be another one.
+/// The name of a device; whether it exists is checked later, since another machine may train.
 pub(super) fn device_name(text: &str) -> Result<String, String> {
     device(text).map(|_| text.to_owned())
 }
@@ -80,8 +80,8 @@ pub(super) fn whole_number(text: &str) -> Result<i64, String> {
     })
 }
 
-/// A grid's file, or the bare name of one in `benchmarks/`: of the working directory, one of those around it, or the checkout that
-/// this program was built in. A name that is found nowhere stays as it is, for the message.
+/// A grid's file, or the bare name of one in `benchmarks/`, looked up in the working directory, its parents and the checkout the program
+/// was built in. A name that is not found is returned unchanged, for the error message.
 pub(super) fn grid(text: &std::ffi::OsStr) -> PathBuf {
     let asked = Path::new(text);
     let is_bare = asked.components().count() == 1 && !asked.is_file();

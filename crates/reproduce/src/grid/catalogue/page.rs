@@ -31,7 +31,7 @@ fn section(methods: &[(String, Entry)]) -> String {
 }
 
 impl Entry {
-    /// Its name, and those that it had.
+    /// Its name and its former names.
     fn names(&self, name: &str) -> String {
         let aliases: Vec<String> = self.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         match aliases.as_slice() {

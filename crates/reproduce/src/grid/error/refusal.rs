@@ -5,10 +5,10 @@ use std::path::PathBuf;
 /// What is wrong, and the remedy.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// Not TOML, or not the keys and types of a grid: the parser's own words, which list what it expected.
+    /// Not TOML, or not the keys and types of a grid: the parser's message, which lists what it expected.
     #[error("{0}")]
     Toml(String),
-    /// A key of a table that is laid over a protocol's values does not fit them.
+    /// A key that overrides a protocol's value does not fit it.
     #[error("`{key}`: {message}")]
     Override {
         /// The key as stated.
@@ -35,7 +35,7 @@ pub(crate) enum Refusal {
         /// What was probably meant.
         hint: String,
     },
-    /// A method by the name that it had.
+    /// A method that has been renamed.
     #[error("method `{value}` is called `{today}` now; name that")]
     Renamed {
         /// As stated.
@@ -43,7 +43,7 @@ pub(crate) enum Refusal {
         /// Today's name.
         today: String,
     },
-    /// A line about a method that is not trained.
+    /// An entry for a method that the grid does not list.
     #[error(
         "`{table}` has a line for `{value}`, which `methods` does not name; add it there, or remove the line{hint}"
     )]
@@ -55,7 +55,7 @@ pub(crate) enum Refusal {
         /// What was probably meant.
         hint: String,
     },
-    /// A change that makes another method of one.
+    /// A change that would replace a part of the method.
     #[error(
         "`change.{method}` gives it another `{part}`, and a name means the same parts everywhere; change settings of the parts that it \
          has, or define a method of another name in a `[[method]]` table"
@@ -85,7 +85,7 @@ pub(crate) enum Refusal {
     /// A recipe that no training has.
     #[error(transparent)]
     Recipe(#[from] methods::RecipeError),
-    /// A part of a method that never comes into play.
+    /// A part of a method that would never take effect.
     #[error(
         "`{part}` of `{method}` would start at epoch {start}, but the last of {epochs} epochs is {}; state an earlier \
          start_epoch or train for longer",
@@ -113,10 +113,10 @@ pub(crate) enum Refusal {
         method: String,
         /// As asked for.
         epochs: i64,
-        /// The fewest that have room for all methods.
+        /// The smallest number of epochs that suits all methods.
         smallest: i64,
     },
-    /// So many images held out that none is left to train on.
+    /// A validation split that leaves no image to train on.
     #[error(
         "`{option}` is {per_class}, but a class of {dataset} has {images} training images and keeps none of them to train on; hold out \
          fewer, such as {}",
@@ -167,7 +167,7 @@ pub(crate) enum Refusal {
         /// As stated.
         value: String,
     },
-    /// A method that cannot begin before it is finished.
+    /// A method that depends on itself.
     #[error("`{0}` needs its own finished network, directly or through others; name another method")]
     Circle(String),
     /// A teacher whose answers are no probabilities.
@@ -184,7 +184,7 @@ pub(crate) enum Refusal {
         /// The system's words.
         reason: String,
     },
-    /// A file to start from that is another one.
+    /// A file to start from with another digest.
     #[error("checkpoint {} has SHA-256 {found}, not {stated}; name the file that is meant, or \
          leave `sha256` out", path.display())]
     OtherCheckpoint {
@@ -195,13 +195,13 @@ pub(crate) enum Refusal {
         /// The file's.
         found: String,
     },
-    /// Experts of a network that has no version for them.
+    /// Experts with a network that does not support them.
     #[error(
         "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the \
          method out with `--methods`"
     )]
     NoExperts(&'static str),
-    /// A choice of epochs on images that nobody held out.
+    /// Selecting epochs without a validation split.
     #[error(
         "grid {0} holds no images out, so `--select val` has nothing to select with; hold some out with --validation 50, \
          which trains its runs anew, or leave out --select"
