@@ -148,7 +148,7 @@ fn left(sandbox: &Sandbox) -> BTreeMap<String, String> {
             let file = format!("out/runs/{run}/{name}");
             let text = match name.as_str() {
                 "environment.toml" | "log.txt" | "run.lock" => continue,
-                "checkpoint.safetensors" => {
+                "checkpoint.safetensors" | "predictions.npz" => {
                     format!("{:x}", Sha256::digest(fs::read(sandbox.path(&file)).expect("a file")))
                 }
                 "metrics.csv" => format!("{:?}", without_times(&sandbox.read(&file))),

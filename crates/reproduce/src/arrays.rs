@@ -2,6 +2,7 @@
 
 pub(crate) mod metadata;
 mod npy;
+pub(crate) mod write;
 
 use std::collections::HashMap;
 use std::fs::{self, File};

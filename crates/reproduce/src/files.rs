@@ -27,6 +27,9 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     }
 }
 
+/// How the names of temporary files end; they begin with a dot.
+const TEMPORARY: &str = ".tmp";
+
 /// Writes a file of text whole or not at all: see [`replace`].
 ///
 /// # Errors
@@ -46,7 +49,7 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) 
     prefix.push(".");
     let file = tempfile::Builder::new()
         .prefix(&prefix)
-        .suffix(".tmp")
+        .suffix(TEMPORARY)
         .permissions(Permissions::from_mode(0o666)) // as other files; the process's mask takes from it
         .tempfile_in(folder_of(path))
         .map_err(as_of_system)?;
@@ -56,6 +59,23 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) 
     fs::rename(&temporary, path)?; // not `persist`, whose system call the test of the order of writes cannot see
     let _ = temporary.keep(); // it has its name by now
     flush_folder_of(path)
+}
+
+/// Removes the temporary files that [`replace`] left in `folder` in processes that were killed. No process may be writing there.
+///
+/// # Errors
+/// If one of them cannot be removed.
+pub(crate) fn remove_temporary(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let is_temporary = name
+            .to_str()
+            .is_some_and(|name| name.starts_with('.') && name.ends_with(TEMPORARY));
+        if is_temporary {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// The system's error without the path of the temporary file, which tempfile adds: the caller names the file that is meant.
@@ -107,4 +127,32 @@ pub(crate) fn digest(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path)?, &mut digest)?;
     Ok(format!("{:x}", digest.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_what_a_killed_process_left_is_removed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("rows.csv");
+        write(&path, "first").expect("room");
+        let broken = replace(&path, |temporary| {
+            fs::write(temporary, "half")?;
+            Err(io::Error::other("out of room"))
+        });
+        broken.expect_err("it was not written to its end");
+        assert_eq!(read(&path).expect("the previous one"), "first");
+        fs::write(folder.path().join(".rows.csv.a1b2c3.tmp"), "half").expect("room");
+        fs::write(folder.path().join("checkpoint.tmp"), "somebody else's").expect("room");
+        remove_temporary(folder.path()).expect("they can be removed");
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|file| file.file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["checkpoint.tmp", "rows.csv"]);
+    }
 }

@@ -37,7 +37,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     // A run whose parent was killed would hold its lock and its core for nobody.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     tch::set_num_threads(job.settings.threads.into());
-    job.settings.launch.prepare(job.device)?;
+    job.devices.check_single()?;
+    job.settings.launch.prepare(job.device())?;
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
@@ -54,7 +55,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         record,
     } = Session::open(job, &run, &run_dir, classes as usize)?;
     let normalization = run.dataset.facts().normalization;
-    let images = |split| Images::new(split, &normalization, job.device);
+    let images = |split| Images::new(split, &normalization, job.device());
     let evaluated = |images: Images| match method.pretext {
         None => images,
         Some(pretext) => images.posed(pretext),
@@ -159,12 +160,14 @@ impl Session {
         let data = run.dataset.load(job.data.as_deref())?;
         let splits = Splits::new(run, &data)?;
         let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
-        let mut environment = Environment::here(job.device, job.settings, digests, next_epoch);
+        let mut environment = Environment::here(job.device(), job.settings, digests, next_epoch);
         if let Some(before) = run_dir.environment()? {
             // Whoever started this process has looked before, but another program may have begun the run since.
             Asked::all(job.settings).admits(&run.id(), before.settings().into())?;
             environment = environment.after(before, &run.id())?;
         }
+        metrics::check_format(&run_dir.metrics())?; // before anything is written
+        run_dir.remove_temporary()?;
         let record = Record::of(run_dir, classes, splits.validation.is_some());
         record.trim_to(next_epoch)?;
         metrics::upgrade(&run_dir.metrics())?;
@@ -187,7 +190,7 @@ impl Session {
 fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Model> {
     tch::manual_seed(epoch_seed(run.seed, -1));
     let classes = method.classes(run.dataset.facts().classes());
-    let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device);
+    let mut model = Model::new(run.recipe.backbone, method, classes, Kind::Float, job.device());
     if let Some(second_stage) = &run.method.second_stage {
         let (_, checkpoint) = network::needed(job.first_stage.as_ref(), Role::FirstStage)?;
         checkpoint.restore(model.state())?;
@@ -201,7 +204,7 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
 /// The network that the run learns from, as its own run left it.
 fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
     let (directory, checkpoint) = network::needed(job.teacher.as_ref(), Role::Teacher)?;
-    network::restored(&directory.run()?, &checkpoint, job.device)
+    network::restored(&directory.run()?, &checkpoint, job.device())
 }
 
 /// Tells the parent of an epoch.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use methods::{Checkpoint, CheckpointError, remedy_for_reading, remedy_for_writing};
 
 use crate::files;
-use crate::run::environment::Environment;
+use crate::run::environment::{Environment, EnvironmentError};
 use crate::run::format::Newer;
 use crate::run::outcome::OutcomeError;
 use crate::run::rows::csv_text;
@@ -68,7 +68,7 @@ pub(crate) enum RunDirError {
     #[error("{path} is damaged: {reason}; delete this file, then run the same command again")]
     BadOutcome { path: PathBuf, reason: String },
     #[error("cannot use {path}: {source}")]
-    NewerOutcome { path: PathBuf, source: Newer },
+    Newer { path: PathBuf, source: Newer },
     #[error(
         "{path} is damaged: {reason}; it says what the run has been trained with: put it back as it was, or remove the run's \
          folder to train it again, then run the same command again"
@@ -221,7 +221,7 @@ impl RunDir {
         let path = self.path.join("outcome.json");
         match files::read(&path) {
             Ok(text) => Outcome::read(&text).map(Some).map_err(|error| match error {
-                OutcomeError::Newer(source) => RunDirError::NewerOutcome { path, source },
+                OutcomeError::Newer(source) => RunDirError::Newer { path, source },
                 OutcomeError::Damaged(error) => RunDirError::BadOutcome {
                     path,
                     reason: error.to_string(),
@@ -239,15 +239,21 @@ impl RunDir {
         }
         let path = self.path.join("environment.toml");
         match files::read(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map(Some)
-                .map_err(|error| RunDirError::BadEnvironment {
+            Ok(text) => Environment::read(&text).map(Some).map_err(|error| match error {
+                EnvironmentError::Newer(source) => RunDirError::Newer { path, source },
+                EnvironmentError::Damaged(error) => RunDirError::BadEnvironment {
                     path,
                     reason: error.message().to_owned(),
-                }),
+                },
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
+    }
+
+    /// Removes the temporary files of processes that were killed while they wrote. Under the lock.
+    pub(crate) fn remove_temporary(&self) -> Result<(), RunDirError> {
+        files::remove_temporary(&self.path).map_err(|source| io_error(&self.path, source))
     }
 
     /// Writes a CSV file with a header, whole or not at all.

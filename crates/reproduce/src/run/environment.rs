@@ -5,8 +5,10 @@ use std::fs;
 use methods::{Dispatch, Precision};
 use serde::{Deserialize, Serialize};
 use tch::Device;
+use toml::{Table, Value};
 
 use crate::run::RunId;
+use crate::run::format::{FORMAT, Newer, check};
 use crate::run::settings::{self, Settings};
 
 /// Written to a run's `environment.toml`: of its last session and of those before it.
@@ -36,6 +38,15 @@ pub(crate) struct Environment {
     /// The first session first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Environment>,
+}
+
+/// Why the text of an `environment.toml` is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnvironmentError {
+    #[error(transparent)]
+    Newer(#[from] Newer),
+    #[error(transparent)]
+    Damaged(#[from] toml::de::Error),
 }
 
 /// The data, the split or libtorch are not those the run was trained with so far.
@@ -159,7 +170,18 @@ impl Environment {
 
     /// The text of `environment.toml`.
     pub(crate) fn text(&self) -> String {
-        toml::to_string(self).expect("words and numbers")
+        format!("format = {FORMAT}\n") + &toml::to_string(self).expect("words and numbers")
+    }
+
+    /// Reads the text of an `environment.toml` of this version or an older one, which states none.
+    ///
+    /// # Errors
+    /// If it is of a newer version, or damaged.
+    pub(crate) fn read(text: &str) -> Result<Environment, EnvironmentError> {
+        let mut fields: Table = toml::from_str(text)?;
+        let format = fields.remove("format").map_or(Ok(1), Value::try_into)?;
+        check(format)?;
+        Ok(Value::from(fields).try_into()?)
     }
 }
 
@@ -241,8 +263,10 @@ mod tests {
         };
         let environment = after(session("c", 2), after(session("b", 2), session("a", 0)));
         let text = environment.text();
-        assert!(text.starts_with("commit = \"c\"\n"), "{text}");
-        let read: Environment = toml::from_str(&text).expect("its own text");
+        assert!(text.starts_with("format = 2\ncommit = \"c\"\n"), "{text}");
+        let newer = Environment::read(&text.replace("format = 2", "format = 3")).expect_err("newer");
+        assert!(matches!(newer, EnvironmentError::Newer(_)), "{newer}");
+        let read = Environment::read(&text).expect("its own text");
         assert_eq!(read, environment);
         let environment = after(session("c", 3), read);
         assert_eq!(environment.earlier.len(), 2, "b left nothing: {environment:?}");
@@ -285,7 +309,7 @@ mod tests {
     fn what_older_versions_wrote_is_read() {
         let text =
             "commit = \"e90cff5d34ce\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 1\n";
-        let read: Environment = toml::from_str(text).expect("a flat table");
+        let read = Environment::read(text).expect("a flat table");
         assert_eq!((read.launch, read.data_digest), (Dispatch::Eager, None));
     }
 

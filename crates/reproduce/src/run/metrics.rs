@@ -100,7 +100,7 @@ impl From<&EpochRow> for MetricsRow {
 /// If the file cannot be read, is of a newer version, or is damaged; the message names it.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let text = files::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    check_format(&text).with_context(|| format!("cannot read {}", path.display()))?;
+    refuse_newer(&text).with_context(|| format!("cannot read {}", path.display()))?;
     csv::Reader::from_reader(text.as_bytes())
         .into_deserialize()
         .collect::<Result<_, _>>()
@@ -112,8 +112,16 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
         })
 }
 
-/// Refuses a table that has a row of a newer version. A damaged one is not refused here.
-fn check_format(text: &str) -> Result<(), Newer> {
+/// Refuses a table at `path` that has a row of a newer version. A missing or damaged one is not refused here.
+///
+/// # Errors
+/// If it has such a row; the message names the table.
+pub(crate) fn check_format(path: &Path) -> anyhow::Result<()> {
+    let text = files::read(path).unwrap_or_default();
+    refuse_newer(&text).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn refuse_newer(text: &str) -> Result<(), Newer> {
     let mut rows = csv::Reader::from_reader(text.as_bytes());
     let column = rows
         .headers()

@@ -1,7 +1,6 @@
 //! What a finished run's network predicts for each test image: `predictions.npz`, which comparisons are made from.
 
 use std::fmt::Write;
-use std::io;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -9,6 +8,7 @@ use methods::remedy_for_writing;
 use tch::{Kind, Tensor};
 
 use crate::arrays::Arrays;
+use crate::arrays::write::{Column, npz};
 use crate::files;
 
 /// Name of the file in a run's directory.
@@ -67,20 +67,20 @@ impl Predictions {
     /// If it cannot be written; the message names it and the remedy.
     pub(crate) fn write(&self, directory: &Path) -> anyhow::Result<String> {
         let path = directory.join(FILE);
-        let small = |classes: &[i64]| Tensor::from_slice(classes).to_kind(Kind::Int);
+        let small = |classes: &[i64]| classes.iter().map(|&class| class as i32).collect::<Vec<i32>>();
+        let (labels, predicted) = (small(&self.labels), small(&self.predicted));
         let in_top_five: Vec<u8> = self.in_top_five.iter().map(|&is| u8::from(is)).collect();
-        let mut arrays = vec![
-            ("label", small(&self.labels)),
-            ("prediction", small(&self.predicted)),
-            ("in_top_five", Tensor::from_slice(&in_top_five)),
+        let mut columns = vec![
+            ("label", Column::Integers(&labels)),
+            ("prediction", Column::Integers(&predicted)),
+            ("in_top_five", Column::Bytes(&in_top_five)),
         ];
-        arrays.extend(
+        columns.extend(
             self.probabilities
                 .as_ref()
-                .map(|values| ("probability", Tensor::from_slice(values))),
+                .map(|values| ("probability", Column::Floats(values))),
         );
-        let write = |temporary: &Path| Tensor::write_npz(&arrays, temporary).map_err(io::Error::other);
-        files::replace(&path, write).map_err(|error| {
+        files::replace(&path, |temporary| npz(temporary, &columns)).map_err(|error| {
             let remedy = remedy_for_writing(&error);
             anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
         })?;
@@ -183,6 +183,12 @@ mod tests {
         assert_eq!(written.hits(), [true, false, true]);
         assert_eq!(written.in_top_five, [true, false, true]);
         let digest = written.write(folder.path()).expect("room");
+        std::thread::sleep(std::time::Duration::from_secs(2)); // the time that a zip can tell apart
+        assert_eq!(
+            written.write(folder.path()).expect("room"),
+            digest,
+            "equal numbers, equal files"
+        );
         assert_eq!(
             Predictions::read(folder.path(), Some(&digest)).expect("its own file"),
             written

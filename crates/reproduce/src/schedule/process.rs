@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use tch::Device;
+
 use crate::exit::Exit;
 use crate::grid::{Planned, Ratio};
 use crate::openmp;
@@ -12,7 +14,7 @@ use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
 use crate::run::settings::{Asked, Settings};
 use crate::run::{Outcome, Run};
-use crate::schedule::device;
+use crate::schedule::device::Devices;
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher};
 
@@ -22,8 +24,8 @@ pub(crate) struct Processes<'a> {
     pub(crate) out: &'a Path,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
-    /// One device per slot, as `worker --device` takes it.
-    pub(crate) devices: Vec<String>,
+    /// Those of each slot.
+    pub(crate) devices: Vec<Devices>,
     /// The settings the user asked for.
     pub(crate) asked: Asked,
     /// As `worker --metrics-every` takes it.
@@ -45,11 +47,11 @@ impl Launcher for Processes<'_> {
             return Ok(()); // somebody else finished it
         }
         run_dir.prepare(&planned.run).map_err(refused)?;
-        let device = &self.devices[slot];
-        let settings = self.settings(planned, &run_dir, device);
+        let devices = &self.devices[slot];
+        let settings = self.settings(planned, &run_dir, devices.first());
         let settings = settings.map_err(|error| Ended::Refused(error.to_string()))?;
         let line = self.view.start(&planned.run);
-        let ended = self.train(planned, &run_dir, (device, settings), |message| line.show(message));
+        let ended = self.train(planned, &run_dir, (devices, settings), |message| line.show(message));
         line.finish();
         ended
     }
@@ -57,8 +59,7 @@ impl Launcher for Processes<'_> {
 
 impl Processes<'_> {
     /// The settings of a run on `device`: its own if it was started before, else those asked for.
-    fn settings(&self, planned: &Planned, run_dir: &RunDir, device: &str) -> anyhow::Result<Settings> {
-        let device = device::device(device).map_err(anyhow::Error::msg)?;
+    fn settings(&self, planned: &Planned, run_dir: &RunDir, device: Device) -> anyhow::Result<Settings> {
         let needed = planned
             .needs
             .iter()
@@ -72,7 +73,7 @@ impl Processes<'_> {
         &self,
         planned: &Planned,
         run_dir: &RunDir,
-        (device, settings): (&str, Settings),
+        (devices, settings): (&Devices, Settings),
         show: impl Fn(&Message),
     ) -> Result<(), Ended> {
         let cannot = |error: std::io::Error| Ended::Refused(format!("cannot start its process: {error}"));
@@ -85,7 +86,7 @@ impl Processes<'_> {
         let mut worker = Command::new(program);
         worker.arg("worker").arg(run_dir.path());
         let threads = settings.threads.to_string();
-        worker.args(["--device", device, "--threads", &threads]);
+        worker.args(["--device", &devices.to_string(), "--threads", &threads]);
         worker.args([
             "--precision",
             settings.precision.name(),

@@ -9,13 +9,13 @@ use tch::{Cuda, Device};
 use torch_shim::GpuSupport;
 
 use crate::out;
-use crate::schedule::device::device;
+use crate::schedule::device::{Devices, device};
 
-/// One device for each run that trains at the same time.
+/// The devices of each run that trains at the same time.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Slots {
-    /// One device per slot, as `worker --device` takes it.
-    pub(crate) devices: Vec<String>,
+    /// Those of each slot.
+    pub(crate) devices: Vec<Devices>,
 }
 
 impl Slots {
@@ -31,8 +31,8 @@ impl Slots {
         gpu_support: &GpuSupport,
     ) -> anyhow::Result<Slots> {
         let gpus = Cuda::device_count().max(0) as usize;
-        let all_gpus = || (0..gpus).map(|gpu| format!("cuda:{gpu}")).collect();
-        let devices: Vec<String> = match asked {
+        let all_gpus = || (0..gpus).map(Device::Cuda).collect();
+        let devices: Vec<Device> = match asked {
             None if gpus > 0 => all_gpus(),
             None | Some("cpu") => {
                 if let (None, GpuSupport::Broken { reason }) = (asked, gpu_support) {
@@ -43,12 +43,12 @@ impl Slots {
                 let cores = available_parallelism().map_or(1, usize::from);
                 let slots = on_cpu(per_device, runs, cores / usize::from(threads), available_memory());
                 return Ok(Slots {
-                    devices: vec!["cpu".to_owned(); slots],
+                    devices: vec![Devices::one(Device::Cpu); slots],
                 });
             }
             Some("cuda") => all_gpus(),
             Some(name) => match device(name).map_err(anyhow::Error::msg)? {
-                Device::Cuda(gpu) if gpu < gpus => vec![name.to_owned()],
+                Device::Cuda(gpu) if gpu < gpus => vec![Device::Cuda(gpu)],
                 _ => Vec::new(),
             },
         };
@@ -56,8 +56,9 @@ impl Slots {
             return Err(not_here(asked.unwrap_or_default(), gpu_support));
         }
         let copies = usize::from(per_device.unwrap_or(1));
+        let slots = devices.iter().cycle().take(copies * devices.len());
         Ok(Slots {
-            devices: devices.iter().cycle().take(copies * devices.len()).cloned().collect(),
+            devices: slots.map(|&device| Devices::one(device)).collect(),
         })
     }
 }

@@ -6,6 +6,7 @@ use tch::Device;
 
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
+use crate::schedule::device::Devices;
 
 /// The arguments of a worker beside its run's config.
 #[derive(Clone, Debug)]
@@ -20,12 +21,19 @@ pub(crate) struct Job {
     pub(crate) teacher: Option<RunDir>,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
-    /// Where tensors live.
-    pub(crate) device: Device,
+    /// The devices to train on.
+    pub(crate) devices: Devices,
     /// Those of the run.
     pub(crate) settings: Settings,
     /// Epochs from one measurement of neural collapse to the next.
     pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
+}
+
+impl Job {
+    /// The device that holds the run's network.
+    pub(crate) fn device(&self) -> Device {
+        self.devices.first()
+    }
 }

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use methods::{Dispatch, Precision};
-use tch::Device;
 
 use super::values::{self, launch};
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
-use crate::schedule::device::device;
+use crate::schedule::device::Devices;
 use crate::worker::job::Job;
 
 #[derive(Args, Debug)]
@@ -23,8 +22,8 @@ pub(crate) struct WorkerArguments {
     teacher: Option<PathBuf>,
     #[arg(long)]
     data: Option<PathBuf>,
-    #[arg(long, default_value = "cpu", value_parser = device)]
-    device: Device,
+    #[arg(long = "device", default_value = "cpu", value_parser = Devices::parse)]
+    devices: Devices,
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
     #[arg(long, default_value = "f32", value_parser = values::decided_precision())]
@@ -45,7 +44,7 @@ impl WorkerArguments {
             initial,
             teacher,
             data,
-            device,
+            devices,
             threads,
             precision,
             launch,
@@ -59,7 +58,7 @@ impl WorkerArguments {
             initial: at(initial),
             teacher: at(teacher),
             data,
-            device,
+            devices,
             settings: Settings {
                 precision,
                 threads,
