@@ -61,7 +61,7 @@ storm kills="100" seed="0": _libtorch
 # Check format, lints and documentation.
 lint: _libtorch
     cargo fmt --check
-    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --workspace --all-targets --features longtail-reproduce/fuzz -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     scripts/cargo-tool deny --offline --workspace check licenses bans sources
 

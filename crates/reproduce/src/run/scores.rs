@@ -11,6 +11,11 @@ pub(crate) struct ConfusionRow {
     pub(crate) samples: i64,
 }
 
+/// The shift of a row of `robustness.csv` under noise on the pixels.
+pub(crate) const GAUSSIAN_NOISE: &str = "gaussian-noise";
+/// The shift of the row of the test split as it is, all classes alike.
+pub(crate) const UNIFORM: &str = "uniform";
+
 /// One row of `robustness.csv`: test accuracy, in 0..1, under noise or other class frequencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RobustnessRow {

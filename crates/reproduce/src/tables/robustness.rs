@@ -12,7 +12,7 @@ use crate::grid::{Plan, Planned};
 use crate::markdown::aligned;
 use crate::run::Run;
 use crate::run::directory::{RunDir, RunDirError};
-use crate::run::scores::RobustnessRow;
+use crate::run::scores::{GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
 use crate::schedule::Failure;
 use crate::tables::collect::Spread;
 use crate::tables::render;
@@ -135,7 +135,7 @@ pub(crate) fn csv(rows: &[ShiftRow]) -> anyhow::Result<String> {
 pub(crate) fn noise_table(rows: &[ShiftRow]) -> Option<String> {
     let mut strengths: Vec<Option<f64>> = vec![None]; // class frequencies as they are, without noise
     let mut methods: Vec<(&str, &str)> = Vec::new();
-    for row in rows.iter().filter(|row| row.shift == "gaussian-noise") {
+    for row in rows.iter().filter(|row| row.shift == GAUSSIAN_NOISE) {
         if !strengths.contains(&row.strength) {
             strengths.push(row.strength);
         }
@@ -153,7 +153,7 @@ pub(crate) fn noise_table(rows: &[ShiftRow]) -> Option<String> {
         .collect();
     let lines = methods.iter().map(|&(method, imbalance)| {
         let cell = |strength: &Option<f64>| {
-            let shift = strength.map_or("uniform", |_| "gaussian-noise");
+            let shift = strength.map_or(UNIFORM, |_| GAUSSIAN_NOISE);
             let found = rows.iter().find(|row| {
                 (row.method.as_str(), row.imbalance.as_str()) == (method, imbalance)
                     && (row.shift.as_str(), row.strength) == (shift, *strength)

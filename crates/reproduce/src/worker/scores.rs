@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::run::directory::RunDir;
 use crate::run::predictions::Predictions;
-use crate::run::scores::{ConfusionRow, RobustnessRow};
+use crate::run::scores::{ConfusionRow, GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
 
 /// Standard deviations of the noise on pixels, whose scale is 0..1.
 const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
@@ -95,7 +95,7 @@ pub(crate) fn score(
         .map(|&deviation| {
             let logits = model.logits(&noisy_features_of(model, test, deviation));
             RobustnessRow {
-                shift: "gaussian-noise".to_owned(),
+                shift: GAUSSIAN_NOISE.to_owned(),
                 strength: Some(deviation),
                 accuracy: evaluation(&logits.argmax(1, false)).accuracy,
             }
@@ -133,7 +133,7 @@ fn test_priors() -> impl Iterator<Item = TestPrior> {
 fn in_words(prior: TestPrior) -> (&'static str, Option<f64>) {
     match prior {
         TestPrior::Forward(ratio) => ("forward", Some(ratio)),
-        TestPrior::Uniform => ("uniform", None),
+        TestPrior::Uniform => (UNIFORM, None),
         TestPrior::Backward(ratio) => ("backward", Some(ratio)),
     }
 }
