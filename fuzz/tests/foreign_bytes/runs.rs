@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::{folder, fuzz, repository};
 
-const RUN: &str = "results/shapes-lt/runs/ce.r100.s0.12d3b2b1";
+/// Files of a finished run.
+const RUN: &str = "tests/fixtures/run";
 
 const TOML_WORDS: [&str; 40] = [
     "[",
@@ -115,21 +116,17 @@ fn scores_csv() {
 /// Damages one file of a run's directory; the others are sound.
 fn of_run_directory(name: &str) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     let folder = folder();
-    for file in ["config.toml", "environment.toml"] {
+    for file in ["config.toml", "environment.toml", "outcome.json"] {
         fs::write(folder.path().join(file), repository(&format!("{RUN}/{file}"))).expect("writable");
     }
     fs::write(folder.path().join("checkpoint.safetensors"), "").expect("writable");
-    fs::write(folder.path().join("outcome.json"), OUTCOME).expect("writable");
     let files = vec![fs::read(folder.path().join(name)).expect("one of these")];
     (folder, files)
 }
 
 #[test]
 fn config_toml() {
-    let (folder, mut files) = of_run_directory("config.toml");
-    files.push(repository(
-        "results/cifar10-lt-30-epochs/runs/nc-drw-crt.r100.s0.5b75c640/config.toml",
-    ));
+    let (folder, files) = of_run_directory("config.toml");
     fuzz!("config_toml", files, &TOML_WORDS, |bytes: &[u8]| {
         fs::write(folder.path().join("config.toml"), bytes).expect("writable");
         reproduce::fuzz::run_directory(folder.path())
@@ -161,7 +158,8 @@ fn environment_toml() {
 
 #[test]
 fn outcome_json() {
-    let (folder, files) = of_run_directory("outcome.json");
+    let (folder, mut files) = of_run_directory("outcome.json");
+    files.push(OUTCOME.into());
     let words = [
         "[",
         "]",
@@ -185,6 +183,7 @@ fn outcome_json() {
     });
 }
 
+/// As the first version wrote it.
 const OUTCOME: &str = r#"{"run":"ce.r100.s0.12d3b2b1","first_stage":null,"method":"ce","dataset":"shapes","protocol":"paper",
 "imbalance":"exponential","ratio":100.0,"seed":0,"backbone":"ResNet-8","parameters":78042,"epochs":20,"train_images":1236,
 "accuracy_last":0.719,"accuracy_best":0.721,"best_epoch":18,"accuracy_selected":null,"selected_epoch":null,"tau":null,"many":0.99,
