@@ -62,7 +62,7 @@ pub use range::{OutOfRange, require};
 pub use recipe::{LearningRate, Recipe, RecipeError, check_epochs};
 pub use training::adjusted::Adjusted;
 pub use training::checkpoint::{Checkpoint, CheckpointError};
-pub use training::launch::Launch;
+pub use training::dispatch::Dispatch;
 pub use training::optimizer::Sgd;
 pub use training::step::{Seen, Step};
 pub use training::{EpochRow, Observer, Progress, TrainError, Training};

@@ -2,8 +2,8 @@
 
 pub(crate) mod adjusted;
 pub(crate) mod checkpoint;
+pub(crate) mod dispatch;
 pub(crate) mod expert_assignment;
-pub(crate) mod launch;
 pub(crate) mod optimizer;
 pub(crate) mod step;
 
@@ -25,7 +25,7 @@ use crate::parts::experts::mean_feature;
 use crate::parts::sampler::epoch_seed;
 use crate::recipe::Recipe;
 use crate::training::checkpoint::{Checkpoint, CheckpointError};
-use crate::training::launch::{Launch, Steps};
+use crate::training::dispatch::{Dispatch, Steps};
 use crate::training::optimizer::Sgd;
 use crate::training::step::Step;
 
@@ -51,7 +51,7 @@ pub struct Training<'a> {
     /// Neural-collapse metrics are measured every so many epochs, and after the last one.
     pub metrics_every: i64,
     /// How its steps reach the device.
-    pub launch: Launch,
+    pub dispatch: Dispatch,
     /// Where the checkpoint lies; an existing one is resumed.
     pub checkpoint: &'a Path,
 }
@@ -164,7 +164,7 @@ impl Training<'_> {
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
         let first_epoch = self.resume(model, &optimizer)?;
-        let mut steps = Steps::new(self.launch);
+        let mut steps = Steps::new(self.dispatch);
 
         for epoch in first_epoch..recipe.epochs {
             let started = Instant::now();

@@ -4,8 +4,8 @@ mod parts;
 
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, Head, Images,
-    KPositiveContrast, Launch, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
+    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Dispatch, Distillation, Experts, Head, Images,
+    KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
     ProbabilisticContrast, RandAugment, Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
@@ -50,7 +50,7 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
         validation: None,
         seed: 0,
         metrics_every: 1,
-        launch: Launch::Eager,
+        dispatch: Dispatch::Eager,
         checkpoint: &folder.path().join("checkpoint.safetensors"),
     };
     let (trained, reads) = host_reads(|| training.run(&mut model, &mut |_| Ok(())));

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, bail};
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, Images, Launch, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training,
+    Augmentation, Dispatch, Images, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training,
     evaluate,
 };
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub(crate) struct Bench {
     /// Arithmetic of the backbone.
     pub(crate) precision: Precision,
     /// How steps reach the device.
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
 }
 
 /// Test images of the evaluation that is timed beside the training.
@@ -96,7 +96,7 @@ impl Bench {
             validation: None,
             seed: 0,
             metrics_every: 1,
-            launch: self.launch,
+            dispatch: self.launch,
             checkpoint: &folder.join("checkpoint.safetensors"),
         };
         let mut speeds = Vec::new();

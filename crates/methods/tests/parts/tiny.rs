@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use datasets::{Dataset, Split};
-use methods::{Images, Launch, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training};
+use methods::{Dispatch, Images, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training};
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
@@ -62,7 +62,7 @@ pub(crate) fn train(
         validation: None,
         seed: 3,
         metrics_every: recipe.epochs,
-        launch: Launch::Eager,
+        dispatch: Dispatch::Eager,
         checkpoint,
     };
     training.run(model, &mut |progress| match progress {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use methods::Launch;
+use methods::Dispatch;
 
 use crate::analyze::{Source, Split};
 use crate::grid::select::Select;
@@ -155,7 +155,7 @@ pub(crate) struct RunArguments {
     /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
     /// else eager]
     #[arg(long, value_parser = launch, value_name = "eager|graph")]
-    launch: Option<Launch>,
+    launch: Option<Dispatch>,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) metrics_every: i64,

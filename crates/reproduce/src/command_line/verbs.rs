@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use datasets::Availability;
-use methods::Launch;
+use methods::Dispatch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         most_threads.unwrap_or(Settings::default().threads),
         gpu_support,
     )?;
-    if asked.launch == Some(Launch::Graph) && slots.devices.iter().any(|device| device == "cpu") {
+    if asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|device| device == "cpu") {
         bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
     }
     preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use methods::{Launch, Precision};
+use methods::{Dispatch, Precision};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -22,7 +22,7 @@ pub(crate) struct Environment {
     pub(crate) precision: Precision,
     /// How steps reached the device; older versions did not write it down, and had one way only.
     #[serde(default)]
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
     /// Threads of libtorch.
     #[serde(deserialize_with = "settings::threads")]
     pub(crate) threads: u16,
@@ -265,7 +265,7 @@ mod tests {
         let text =
             "commit = \"e90cff5d34ce\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nprecision = \"f32\"\nthreads = 1\n";
         let read: Environment = toml::from_str(text).expect("a flat table");
-        assert_eq!((read.launch, read.data_digest), (Launch::Eager, None));
+        assert_eq!((read.launch, read.data_digest), (Dispatch::Eager, None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use methods::{Launch, Precision};
+use methods::{Dispatch, Precision};
 use serde::{Deserialize, Deserializer};
 use tch::Device;
 
@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     /// Threads of libtorch: another number of them adds in another order.
     pub(crate) threads: u16,
     /// How steps reach the device.
-    pub(crate) launch: Launch,
+    pub(crate) launch: Dispatch,
 }
 
 /// A number of threads out of a file: at least one.
@@ -30,7 +30,7 @@ impl Default for Settings {
         Settings {
             precision: Precision::F32,
             threads: 1,
-            launch: Launch::Eager,
+            launch: Dispatch::Eager,
         }
     }
 }
@@ -42,8 +42,8 @@ impl Settings {
             precision: Precision::by_name(&outcome.precision)?,
             threads: outcome.threads,
             launch: match outcome.launch.as_deref() {
-                Some("graph") => Launch::Graph,
-                _ => Launch::Eager, // older versions had no other
+                Some("graph") => Dispatch::Graph,
+                _ => Dispatch::Eager, // older versions had no other
             },
         })
     }
@@ -72,7 +72,7 @@ pub(crate) enum PrecisionChoice {
 pub(crate) struct Asked {
     pub(crate) precision: Option<PrecisionChoice>,
     pub(crate) threads: Option<u16>,
-    pub(crate) launch: Option<Launch>,
+    pub(crate) launch: Option<Dispatch>,
 }
 
 /// What a run has been trained with so far, as its files say it.
@@ -193,7 +193,7 @@ impl Asked {
     ) -> Result<Settings, OtherSettings> {
         if let Some(begun) = begun {
             self.admits(run, begun.into())?;
-            if begun.launch == Launch::Graph && !device.is_cuda() {
+            if begun.launch == Dispatch::Graph && !device.is_cuda() {
                 return Err(OtherSettings::NoGpu { run: run.to_owned() });
             }
             return Ok(begun);
@@ -288,7 +288,7 @@ mod tests {
 
     const RUN: &str = "ce.r100.s0.1";
 
-    fn asked(precision: Option<PrecisionChoice>, threads: Option<u16>, launch: Option<Launch>) -> Asked {
+    fn asked(precision: Option<PrecisionChoice>, threads: Option<u16>, launch: Option<Dispatch>) -> Asked {
         Asked {
             precision,
             threads,
@@ -301,7 +301,7 @@ mod tests {
         let begun = Settings {
             precision: Precision::Bf16,
             threads: 2,
-            launch: Launch::Eager,
+            launch: Dispatch::Eager,
         };
         for asked in [
             Asked::default(),
@@ -309,7 +309,7 @@ mod tests {
             asked(
                 Some(PrecisionChoice::Forced(Precision::Bf16)),
                 Some(2),
-                Some(Launch::Eager),
+                Some(Dispatch::Eager),
             ),
         ] {
             assert_eq!(asked.settings(RUN, Some(begun), &[], Device::Cpu), Ok(begun));
@@ -328,7 +328,7 @@ mod tests {
              --out"
         );
         assert_eq!(
-            refusal(asked(None, None, Some(Launch::Graph))),
+            refusal(asked(None, None, Some(Dispatch::Graph))),
             "ce.r100.s0.1 was trained with --launch eager, and --launch graph is asked for; leave the option out or choose \
              another --out"
         );

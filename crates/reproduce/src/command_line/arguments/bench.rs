@@ -1,7 +1,7 @@
 //! What is timed, and on what.
 
 use clap::Args;
-use methods::Launch;
+use methods::Dispatch;
 use tch::Device;
 
 use super::values::{launch, precision};
@@ -37,7 +37,7 @@ pub(crate) struct BenchArguments {
     precision: PrecisionChoice,
     /// How steps reach a GPU, as in `run`
     #[arg(long, default_value = "eager", value_parser = launch, value_name = "eager|graph")]
-    launch: Launch,
+    launch: Dispatch,
 }
 
 impl BenchArguments {

@@ -4,7 +4,7 @@ use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 
 use datasets::Dataset;
-use methods::{Launch, Precision, Protocol};
+use methods::{Dispatch, Precision, Protocol};
 use models::Backbone;
 
 use crate::run::settings::PrecisionChoice;
@@ -19,8 +19,8 @@ pub(super) fn one_precision(text: &str) -> Result<Precision, String> {
     Precision::by_name(text).ok_or_else(|| format!("`{text}` is no precision; say f32 or bf16"))
 }
 
-pub(super) fn launch(text: &str) -> Result<Launch, String> {
-    [Launch::Eager, Launch::Graph]
+pub(super) fn launch(text: &str) -> Result<Dispatch, String> {
+    [Dispatch::Eager, Dispatch::Graph]
         .into_iter()
         .find(|launch| launch.name() == text)
         .ok_or_else(|| format!("`{text}` is no way to launch; say eager or graph"))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use methods::{Launch, Precision};
+use methods::{Dispatch, Precision};
 use tch::Device;
 
 use super::values::{self, launch};
@@ -30,7 +30,7 @@ pub(crate) struct WorkerArguments {
     #[arg(long, default_value = "f32", value_parser = values::one_precision)]
     precision: Precision,
     #[arg(long, default_value = "eager", value_parser = launch)]
-    launch: Launch,
+    launch: Dispatch,
     #[arg(long, default_value_t = 1)]
     metrics_every: i64,
     #[arg(long, default_value = "")]

@@ -1,4 +1,4 @@
-//! Launch: how a step's kernels reach the device.
+//! How a step's kernels reach the device.
 
 use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
@@ -10,7 +10,7 @@ use crate::training::step::Seen;
 /// Kernel by kernel, or recorded once and launched as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Launch {
+pub enum Dispatch {
     /// Each kernel by a call of its own.
     #[default]
     Eager,
@@ -20,12 +20,12 @@ pub enum Launch {
     Graph,
 }
 
-impl Launch {
+impl Dispatch {
     /// As it is typed.
     pub fn name(self) -> &'static str {
         match self {
-            Launch::Eager => "eager",
-            Launch::Graph => "graph",
+            Dispatch::Eager => "eager",
+            Dispatch::Graph => "graph",
         }
     }
 
@@ -33,16 +33,16 @@ impl Launch {
     /// keeps the fastest, and f32 is f32. Once, before anything is computed there.
     ///
     /// # Errors
-    /// Of [`Launch::Graph`], if `device` is not a GPU that libtorch reaches.
+    /// Of [`Dispatch::Graph`], if `device` is not a GPU that libtorch reaches.
     pub fn prepare(self, device: Device) -> Result<(), GraphError> {
         if device.is_cuda() {
             Cuda::cudnn_set_benchmark(true);
             torch_shim::compute_float32_in_full();
         }
         match (self, device) {
-            (Launch::Eager, _) => Ok(()),
-            (Launch::Graph, Device::Cuda(index)) => CudaGraph::prepare(index),
-            (Launch::Graph, _) => Err(GraphError("it takes a GPU".into())),
+            (Dispatch::Eager, _) => Ok(()),
+            (Dispatch::Graph, Device::Cuda(index)) => CudaGraph::prepare(index),
+            (Dispatch::Graph, _) => Err(GraphError("it takes a GPU".into())),
         }
     }
 }
@@ -50,7 +50,7 @@ impl Launch {
 /// Steps on their way to the device.
 #[derive(Debug)]
 pub(crate) struct Steps {
-    launch: Launch,
+    dispatch: Dispatch,
     /// The epoch before's graph, for its memory.
     previous: Option<CudaGraph>,
     /// Shape of the images that can be replayed: that of the first batch.
@@ -67,9 +67,9 @@ struct Recorded {
 }
 
 impl Steps {
-    pub(crate) fn new(launch: Launch) -> Steps {
+    pub(crate) fn new(dispatch: Dispatch) -> Steps {
         Steps {
-            launch,
+            dispatch,
             previous: None,
             shape: None,
             recorded: None,
@@ -88,15 +88,15 @@ impl Steps {
     /// # Errors
     /// If the step cannot be recorded or replayed.
     pub(crate) fn run(&mut self, batch: &Batch, work: impl FnOnce(&Batch) -> Seen) -> Result<Seen, GraphError> {
-        match (self.launch, &mut self.recorded, &self.shape) {
-            (Launch::Eager, ..) => Ok(work(batch)),
-            (Launch::Graph, _, None) => {
+        match (self.dispatch, &mut self.recorded, &self.shape) {
+            (Dispatch::Eager, ..) => Ok(work(batch)),
+            (Dispatch::Graph, _, None) => {
                 self.shape = Some(batch.images.size());
                 Ok(work(batch)) // libraries are set up, convolutions chosen, gradients exist
             }
-            (Launch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
-            (Launch::Graph, Some(recorded), _) => recorded.replay(batch),
-            (Launch::Graph, None, _) => {
+            (Dispatch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
+            (Dispatch::Graph, Some(recorded), _) => recorded.replay(batch),
+            (Dispatch::Graph, None, _) => {
                 let batch = batch.copy();
                 let (graph, seen) = CudaGraph::record(self.previous.take(), || work(&batch))?;
                 self.recorded.insert(Recorded { graph, batch, seen }).replay_recorded()
@@ -136,8 +136,8 @@ mod tests {
             labels: batch.labels.shallow_clone(),
         };
         let labels = |steps: &mut Steps, count| steps.run(&batch(count), work).map(|seen| seen.labels);
-        let mut eager = Steps::new(Launch::Eager);
-        let mut graph = Steps::new(Launch::Graph);
+        let mut eager = Steps::new(Dispatch::Eager);
+        let mut graph = Steps::new(Dispatch::Graph);
         for count in [4, 4, 3] {
             assert_eq!(
                 labels(&mut eager, count),
@@ -154,11 +154,11 @@ mod tests {
 
     #[test]
     fn graphs_are_refused_on_the_cpu() {
-        let error = Launch::Graph
+        let error = Dispatch::Graph
             .prepare(Device::Cpu)
             .expect_err("there is no graph of the CPU")
             .to_string();
         assert!(error.contains("it takes a GPU; leave out --launch graph"), "{error}");
-        Launch::Eager.prepare(Device::Cpu).expect("nothing to prepare");
+        Dispatch::Eager.prepare(Device::Cpu).expect("nothing to prepare");
     }
 }
