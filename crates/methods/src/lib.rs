@@ -44,6 +44,7 @@ pub use parts::augment::{
 pub use parts::contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
 pub use parts::distillation::Distillation;
 pub use parts::experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};
+pub use parts::feature_term::FeatureTerm;
 pub use parts::head::Head;
 pub use parts::initial::Initial;
 pub use parts::loss::{
@@ -51,7 +52,6 @@ pub use parts::loss::{
     prior_adjustment,
 };
 pub use parts::pretext::Pretext;
-pub use parts::regularizer::Regularizer;
 pub use parts::reweight::Reweight;
 pub use parts::sampler::{Resample, Sampler, epoch_seed};
 pub use parts::second_stage::{

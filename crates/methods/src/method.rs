@@ -13,11 +13,11 @@ use crate::parts::augment::{Augmentation, Target};
 use crate::parts::contrast::Contrast;
 use crate::parts::distillation::Distillation;
 use crate::parts::experts::Experts;
+use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
 use crate::parts::initial::Initial;
 use crate::parts::loss::{Loss, LossInput};
 use crate::parts::pretext::Pretext;
-use crate::parts::regularizer::Regularizer;
 use crate::parts::reweight::Reweight;
 use crate::parts::sampler::{Resample, Sampler};
 use crate::parts::second_stage::SecondStage;
@@ -41,7 +41,7 @@ pub struct Method {
     /// Class weights, from an epoch on.
     pub reweight: Option<Reweight>,
     /// Features against labels: NC goes here.
-    pub regularizer: Option<Regularizer>,
+    pub regularizer: Option<FeatureTerm>,
     /// Features of several views of an image against each other.
     pub contrast: Option<Contrast>,
     /// Features to logits.
@@ -159,7 +159,7 @@ impl Method {
         let resample = self.resample.as_mut().map(|later| &mut later.start_epoch);
         let loss = self.loss.start_epoch_mut();
         let reweight = self.reweight.as_mut().map(Reweight::start_epoch_mut);
-        let regularizer = self.regularizer.as_mut().map(Regularizer::start_epoch_mut);
+        let regularizer = self.regularizer.as_mut().map(FeatureTerm::start_epoch_mut);
         let starts = [
             ("resample", resample),
             ("loss", loss),
@@ -210,7 +210,7 @@ mod tests {
                 power: 1.0,
                 start_epoch: 100,
             }),
-            regularizer: Some(Regularizer::Nc(nc::Config {
+            regularizer: Some(FeatureTerm::Nc(nc::Config {
                 start_epoch: 80,
                 ..nc::Config::default()
             })),

@@ -4,9 +4,9 @@ mod parts;
 
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Dispatch, Distillation, Experts, Head, Images,
-    KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
-    ProbabilisticContrast, RandAugment, Recipe, Regularizer, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
+    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Dispatch, Distillation, Experts, FeatureTerm, Head,
+    Images, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
+    ProbabilisticContrast, RandAugment, Recipe, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -67,7 +67,7 @@ fn of_loss(loss: Loss) -> Method {
         loss,
         head: parts::head_of(loss),
         reweight,
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         ..Method::default()
     }
 }
@@ -81,7 +81,7 @@ fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
     };
     Method {
         augmentation,
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         ..Method::default()
     }
 }

@@ -7,7 +7,7 @@ mod tiny;
 
 use datasets::Dataset;
 use methods::{
-    Augmentation, BackboneMode, Cmo, Experts, Loss, LossInput, Method, Mix, Model, Protocol, Regularizer, Resample,
+    Augmentation, BackboneMode, Cmo, Experts, FeatureTerm, Loss, LossInput, Method, Mix, Model, Protocol, Resample,
     Retraining, Reweight, Ride, Sampler, SecondStage,
 };
 use tch::{Device, Kind, Tensor};
@@ -108,14 +108,14 @@ fn what_starts_after_the_last_epoch_or_weighs_nothing_has_no_effect_at_all() {
             ..plain.clone()
         },
         Method {
-            regularizer: Some(Regularizer::Nc(nc::Config {
+            regularizer: Some(FeatureTerm::Nc(nc::Config {
                 start_epoch,
                 ..nc::Config::default()
             })),
             ..plain.clone()
         },
         Method {
-            regularizer: Some(Regularizer::Nc(nc::Config {
+            regularizer: Some(FeatureTerm::Nc(nc::Config {
                 lambda_1: 0.0,
                 lambda_2: 0.0,
                 ..nc::Config::default()

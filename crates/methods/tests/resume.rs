@@ -6,8 +6,8 @@ mod tiny;
 use std::path::Path;
 
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Distillation, Experts, Head, Initial, KPositiveContrast, Loss, Method, Ncl,
-    ParametricContrast, ProbabilisticContrast, Regularizer, Resample, Reweight, Ride, Sade, Sampler, TrainError,
+    BalancedContrast, Bilateral, Contrast, Distillation, Experts, FeatureTerm, Head, Initial, KPositiveContrast, Loss,
+    Method, Ncl, ParametricContrast, ProbabilisticContrast, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
 use tch::Tensor;
 
@@ -150,7 +150,7 @@ fn contrasted() -> Method {
     };
     Method {
         loss: Loss::LogitAdjustment { tau: 1.0 },
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         contrast: Some(Contrast::Balanced(contrast)),
         head: Head::ScaledCosine { scale: 30.0 },
         ..Method::default()
@@ -172,7 +172,7 @@ fn of_experts(head: Head, loss: Loss, experts: Experts) -> Method {
             beta: 0.9999,
             start_epoch: 1,
         }),
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         head,
         experts: Some(experts),
         ..Method::default()

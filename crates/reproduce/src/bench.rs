@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, bail};
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, Dispatch, Images, Method, Model, Precision, Progress, Protocol, Recipe, Regularizer, Shots, Training,
+    Augmentation, Dispatch, FeatureTerm, Images, Method, Model, Precision, Progress, Protocol, Recipe, Shots, Training,
     evaluate,
 };
 use std::time::Instant;
@@ -59,7 +59,7 @@ impl Bench {
         check_device(self.device, gpu_support)?;
         tch::set_num_threads(self.threads);
         self.launch.prepare(self.device)?;
-        let regularizer = Regularizer::Nc(Protocol::Code.nc(Dataset::Cifar10));
+        let regularizer = FeatureTerm::Nc(Protocol::Code.nc(Dataset::Cifar10));
         for (name, regularizer) in [("ce", None), ("ce+nc", Some(regularizer))] {
             let method = Method {
                 augmentation: Augmentation::default(),

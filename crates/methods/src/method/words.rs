@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::method::Method;
 use crate::parts::distillation::Distillation;
+use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
 use crate::parts::initial::Initial;
-use crate::parts::regularizer::Regularizer;
 use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::SecondStage;
 
@@ -28,7 +28,7 @@ impl fmt::Display for Method {
         }
         parts.extend(self.resample.map(|later| later.to_string()));
         parts.extend(self.reweight.map(|reweight| reweight.to_string()));
-        parts.extend(self.regularizer.as_ref().map(Regularizer::to_string));
+        parts.extend(self.regularizer.as_ref().map(FeatureTerm::to_string));
         parts.extend(self.contrast.map(|contrast| contrast.to_string()));
         parts.extend(self.distillation.as_ref().map(Distillation::to_string));
         parts.extend(self.initial.as_ref().map(Initial::to_string));

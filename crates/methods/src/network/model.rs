@@ -13,9 +13,9 @@ use crate::method::Method;
 use crate::network::classifier::Classifier;
 use crate::network::precision::Precision;
 use crate::parts::experts::Experts;
+use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
 use crate::parts::loss::LossInput;
-use crate::parts::regularizer::Regularizer;
 use crate::parts::second_stage::BackboneMode;
 
 /// What the names of a model's tensors begin with in a checkpoint.
@@ -87,7 +87,7 @@ impl Model {
         let regularizer = method
             .regularizer
             .as_ref()
-            .map(|Regularizer::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
+            .map(|FeatureTerm::Nc(config)| nc::Regularizer::new(*config, classes, dimension, kind, device));
         Model {
             store,
             backbone: network,

@@ -1,7 +1,7 @@
 //! Which arm of each part a method has, as a file spells it, and which there are.
 
 use methods::{
-    Augmentation, Contrast, Experts, Head, Initial, Loss, Method, Policy, Regularizer, Reweight, Sampler, SecondStage,
+    Augmentation, Contrast, Experts, FeatureTerm, Head, Initial, Loss, Method, Policy, Reweight, Sampler, SecondStage,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,7 +66,7 @@ pub(crate) fn all() -> Vec<Arm> {
         ("mix", mixes()),
         ("loss", variants::<Loss>()),
         ("reweight", variants::<Reweight>()),
-        ("regularizer", variants::<Regularizer>()),
+        ("regularizer", variants::<FeatureTerm>()),
         ("contrast", variants::<Contrast>()),
         ("head", variants::<Head>()),
         ("experts", variants::<Experts>()),

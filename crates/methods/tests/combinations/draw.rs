@@ -2,8 +2,8 @@
 
 use methods::{
     Augmentation, BackboneMode, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, ExpertAssignment,
-    FeatureTransform, Head, Initial, InitialClassifier, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup,
-    Nearness, ParametricContrast, Policy, ProbabilisticContrast, RandAugment, Regularizer, Remix, Resample, Retraining,
+    FeatureTerm, FeatureTransform, Head, Initial, InitialClassifier, KPositiveContrast, LearningRate, Loss, Method,
+    Mix, Mixup, Nearness, ParametricContrast, Policy, ProbabilisticContrast, RandAugment, Remix, Resample, Retraining,
     Reweight, Sampler, SecondStage, Sweep,
 };
 use nc::{AbsentClasses, BeforeStart, BetweenClass, InitialCentres, MixedLabels, NormPenalty, WithinClass};
@@ -52,7 +52,7 @@ pub(crate) fn method(draw: i64) -> Method {
         augmentation: augmentation(),
         loss,
         reweight: sometimes(reweight()),
-        regularizer: sometimes(Regularizer::Nc(any(&regularizers()))),
+        regularizer: sometimes(FeatureTerm::Nc(any(&regularizers()))),
         contrast: sometimes(any(&contrasts())),
         head,
         experts: sometimes(any(&parts::ensembles(EPOCHS))),

@@ -1,7 +1,7 @@
 //! Six training steps with the neural-collapse regularizer, in f32 and f64. The f64 run is the tight check.
 
 use datasets::{Normalization, Split};
-use methods::{Augmentation, Augmenter, Batch, Head, Images, Loss, Method, Model, Regularizer, Reweight, Sgd, Step};
+use methods::{Augmentation, Augmenter, Batch, FeatureTerm, Head, Images, Loss, Method, Model, Reweight, Sgd, Step};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture::{Comparison, Fixture};
@@ -161,7 +161,7 @@ fn method(fixture: &Fixture, head: Head) -> Method {
         loss,
         head,
         reweight: (fixture.hyper("traj_drw") > 0.0).then_some(reweight),
-        regularizer: Some(Regularizer::Nc(config)),
+        regularizer: Some(FeatureTerm::Nc(config)),
         augmentation: Augmentation {
             crop_and_flip: false,
             ..Augmentation::default()

@@ -186,7 +186,7 @@ pub(super) enum ReweightEntry {
     CostSensitive { power: f64, start_epoch: i64 },
 }
 
-/// As [`methods::Regularizer`], laid over the protocol's.
+/// As [`methods::FeatureTerm`], laid over the protocol's.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RegularizerEntry {

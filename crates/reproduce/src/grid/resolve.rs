@@ -1,7 +1,7 @@
 //! A grid file under a protocol: every value known, and in its range.
 
 use datasets::Dataset;
-use methods::{Augmentation, Method, Protocol, Recipe, Regularizer, Retraining, Reweight, SecondStage, Sweep};
+use methods::{Augmentation, FeatureTerm, Method, Protocol, Recipe, Retraining, Reweight, SecondStage, Sweep};
 
 use super::catalogue;
 use super::error::{Fault, Refusal};
@@ -107,11 +107,11 @@ impl Uses {
     }
 }
 
-fn resolve_regularizer(entry: &RegularizerEntry, dataset: Dataset, protocol: Protocol) -> Result<Regularizer, Fault> {
+fn resolve_regularizer(entry: &RegularizerEntry, dataset: Dataset, protocol: Protocol) -> Result<FeatureTerm, Fault> {
     let RegularizerEntry::Nc(stated) = entry;
     let config = stated.over(&protocol.nc(dataset))?;
     match config.validate() {
-        Ok(()) => Ok(Regularizer::Nc(config)),
+        Ok(()) => Ok(FeatureTerm::Nc(config)),
         Err(error) => {
             let key = if let nc::Error::Setting { name, .. } = error {
                 name

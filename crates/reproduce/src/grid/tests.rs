@@ -1,6 +1,6 @@
 use std::fs;
 
-use methods::{LearningRate, Regularizer, Reweight, SecondStage};
+use methods::{FeatureTerm, LearningRate, Reweight, SecondStage};
 
 use super::*;
 
@@ -178,7 +178,7 @@ fn plug_in_runs_every_method_again_right_after_itself() {
         lambda_2: 0.3,
         ..nc::Config::default()
     };
-    assert_eq!(planned[1].run.method.regularizer, Some(Regularizer::Nc(config)));
+    assert_eq!(planned[1].run.method.regularizer, Some(FeatureTerm::Nc(config)));
     assert_eq!(
         planned[5].needed(Role::FirstStage).map(|run| run.name.as_str()),
         Some("ce-drw+nc")
@@ -300,7 +300,7 @@ fn another_data_set_brings_its_own_defaults_and_class_sizes() {
     };
     let planned = grid.runs(&on(Dataset::Cifar100)).expect("a grid for CIFAR-100 too");
     let Run { dataset, method, .. } = &planned.last().expect("runs of `rare`").run;
-    let Some(Regularizer::Nc(config)) = &method.regularizer else {
+    let Some(FeatureTerm::Nc(config)) = &method.regularizer else {
         panic!("{method:?} has no regularizer");
     };
     assert_eq!((*dataset, config.start_epoch), (Dataset::Cifar100, 100));

@@ -7,10 +7,10 @@ use crate::method::Method;
 use crate::parts::augment::Mix;
 use crate::parts::contrast::Contrast;
 use crate::parts::experts::Experts;
+use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
 use crate::parts::initial::Initial;
 use crate::parts::loss::Loss;
-use crate::parts::regularizer::Regularizer;
 use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::{InitialClassifier, Retraining, SecondStage};
 
@@ -48,7 +48,7 @@ impl Method {
         if self.resample.is_some_and(|later| later.sampler == self.sampler) {
             return Err(MethodError::SameSampler);
         }
-        if let Some(Regularizer::Nc(config)) = &self.regularizer {
+        if let Some(FeatureTerm::Nc(config)) = &self.regularizer {
             let penalty_on_features = config.lambda_3 > 0.0 && config.norm_penalty == NormPenalty::Features;
             if config.lambda_1 <= 0.0 && config.lambda_2 <= 0.0 && config.lambda_3 <= 0.0 {
                 return Err(MethodError::IdleRegularizer);

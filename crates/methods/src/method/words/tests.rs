@@ -19,7 +19,7 @@ fn every_part_that_differs_from_plain_cross_entropy_is_named() {
         head: Head::Cosine,
         sampler: Sampler::EffectiveNumber { beta: 0.99 },
         reweight: Some(Protocol::Paper.deferred_reweighting()),
-        regularizer: Some(Regularizer::Nc(nc::Config::default())),
+        regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         second_stage: Some(SecondStage::Crt(Protocol::Paper.classifier_retraining())),
         ..plain
     };

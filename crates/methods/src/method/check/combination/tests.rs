@@ -158,7 +158,7 @@ fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
     };
     assert_eq!(method.check(), Err(MethodError::SameSampler));
     let regularized = |config| Method {
-        regularizer: Some(Regularizer::Nc(config)),
+        regularizer: Some(FeatureTerm::Nc(config)),
         ..Method::default()
     };
     let centres_alone = nc::Config {

@@ -1,29 +1,29 @@
-//! Regularizers: features against labels.
+//! Terms added to the loss that act on the features, given the labels.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The closed set of feature regularizers.
+/// A term on the features, beside the loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Regularizer {
+pub enum FeatureTerm {
     /// Induced neural collapse, Liu et al. 2023.
     Nc(nc::Config),
 }
 
-impl Regularizer {
+impl FeatureTerm {
     /// First 0-based epoch in which it moves its centres.
     pub(crate) fn start_epoch_mut(&mut self) -> &mut i64 {
-        let Regularizer::Nc(config) = self;
+        let FeatureTerm::Nc(config) = self;
         &mut config.start_epoch
     }
 }
 
 /// Such as `NC from epoch 0 (λ₁ 0.01, λ₂ 0.1)`.
-impl fmt::Display for Regularizer {
+impl fmt::Display for FeatureTerm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Regularizer::Nc(nc::Config {
+        let FeatureTerm::Nc(nc::Config {
             lambda_1,
             lambda_2,
             start_epoch,
