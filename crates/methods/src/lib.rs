@@ -41,7 +41,9 @@ pub use network::start::InitialError;
 pub use parts::augment::{
     Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target,
 };
-pub use parts::contrast::{BalancedContrast, Contrast, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
+pub use parts::contrast::{
+    BalancedContrast, ContrastiveTerm, KPositiveContrast, ParametricContrast, ProbabilisticContrast,
+};
 pub use parts::distillation::Distillation;
 pub use parts::experts::{Bilateral, Experts, Ncl, Ride, Sade, diversity_temperatures, stable_weights, weighted};
 pub use parts::feature_term::FeatureTerm;

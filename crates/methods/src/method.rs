@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::parts::augment::{Augmentation, Target};
-use crate::parts::contrast::Contrast;
+use crate::parts::contrast::ContrastiveTerm;
 use crate::parts::distillation::Distillation;
 use crate::parts::experts::Experts;
 use crate::parts::feature_term::FeatureTerm;
@@ -43,7 +43,7 @@ pub struct Method {
     /// Features against labels: NC goes here.
     pub regularizer: Option<FeatureTerm>,
     /// Features of several views of an image against each other.
-    pub contrast: Option<Contrast>,
+    pub contrast: Option<ContrastiveTerm>,
     /// Features to logits.
     #[serde(default)]
     pub head: Head,

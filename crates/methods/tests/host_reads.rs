@@ -4,8 +4,8 @@ mod parts;
 
 use datasets::{Dataset, Split};
 use methods::{
-    Augmentation, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Dispatch, Distillation, Experts, FeatureTerm, Head,
-    Images, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
+    Augmentation, BalancedContrast, Cmo, ContrastiveTerm, CutMix, Cutout, Dispatch, Distillation, Experts, FeatureTerm,
+    Head, Images, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
     ProbabilisticContrast, RandAugment, Recipe, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
@@ -86,7 +86,7 @@ fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
     }
 }
 
-fn of_contrast(contrast: Contrast) -> Method {
+fn of_contrast(contrast: ContrastiveTerm) -> Method {
     Method {
         head: Head::ScaledCosine { scale: 30.0 },
         contrast: Some(contrast),
@@ -155,10 +155,10 @@ fn a_step_reads_nothing_on_the_host() {
         of_augmentation(None, Mix::CutMix(CutMix::default())),
         of_augmentation(None, Mix::Cmo(cmo)),
         of_augmentation(None, Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
-        of_contrast(Contrast::Balanced(BalancedContrast::default())),
-        of_contrast(Contrast::KPositive(KPositiveContrast::default())),
-        of_contrast(Contrast::Parametric(ParametricContrast::default())),
-        of_contrast(Contrast::Probabilistic(ProbabilisticContrast::default())),
+        of_contrast(ContrastiveTerm::Balanced(BalancedContrast::default())),
+        of_contrast(ContrastiveTerm::KPositive(KPositiveContrast::default())),
+        of_contrast(ContrastiveTerm::Parametric(ParametricContrast::default())),
+        of_contrast(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
     ]);
     for method in methods {
         let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));

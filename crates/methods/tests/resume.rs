@@ -6,8 +6,8 @@ mod tiny;
 use std::path::Path;
 
 use methods::{
-    BalancedContrast, Bilateral, Contrast, Distillation, Experts, FeatureTerm, Head, Initial, KPositiveContrast, Loss,
-    Method, Ncl, ParametricContrast, ProbabilisticContrast, Resample, Reweight, Ride, Sade, Sampler, TrainError,
+    BalancedContrast, Bilateral, ContrastiveTerm, Distillation, Experts, FeatureTerm, Head, Initial, KPositiveContrast,
+    Loss, Method, Ncl, ParametricContrast, ProbabilisticContrast, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
 use tch::Tensor;
 
@@ -62,14 +62,17 @@ fn every_part_resumes_bit_for_bit() {
             of_experts(Head::Linear, Loss::CrossEntropy, Experts::Ncl(Ncl::default())),
         ),
         ("bcl", contrasted()),
-        ("kcl", contrasted_by(Contrast::KPositive(KPositiveContrast::default()))),
+        (
+            "kcl",
+            contrasted_by(ContrastiveTerm::KPositive(KPositiveContrast::default())),
+        ),
         (
             "paco",
-            contrasted_by(Contrast::Parametric(ParametricContrast::default())),
+            contrasted_by(ContrastiveTerm::Parametric(ParametricContrast::default())),
         ),
         (
             "proco",
-            contrasted_by(Contrast::Probabilistic(ProbabilisticContrast::default())),
+            contrasted_by(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
         ),
         ("dive", taught()),
         ("rotation", pre_trained()),
@@ -151,13 +154,13 @@ fn contrasted() -> Method {
     Method {
         loss: Loss::LogitAdjustment { tau: 1.0 },
         regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
-        contrast: Some(Contrast::Balanced(contrast)),
+        contrast: Some(ContrastiveTerm::Balanced(contrast)),
         head: Head::ScaledCosine { scale: 30.0 },
         ..Method::default()
     }
 }
 
-fn contrasted_by(contrast: Contrast) -> Method {
+fn contrasted_by(contrast: ContrastiveTerm) -> Method {
     Method {
         contrast: Some(contrast),
         ..Method::default()

@@ -6,7 +6,7 @@ mod error;
 pub use error::MethodError;
 
 use crate::method::Method;
-use crate::parts::contrast::Contrast;
+use crate::parts::contrast::ContrastiveTerm;
 use crate::parts::distillation::Distillation;
 use crate::parts::experts::Experts;
 use crate::parts::reweight::Reweight;
@@ -26,7 +26,7 @@ impl Method {
         self.head.check()?;
         self.reweight.map_or(Ok(()), Reweight::check)?;
         self.experts.map_or(Ok(()), Experts::check)?;
-        self.contrast.map_or(Ok(()), Contrast::check)?;
+        self.contrast.map_or(Ok(()), ContrastiveTerm::check)?;
         self.distillation.as_ref().map_or(Ok(()), Distillation::check)?;
         let retraining = self.second_stage.as_ref().and_then(SecondStage::retraining);
         retraining.map_or(Ok(()), Retraining::check)?;
@@ -98,7 +98,7 @@ mod tests {
             ..Method::default()
         };
         assert!(refusal(&fixed).contains("leave out `experts`"));
-        let contrast = Some(Contrast::Balanced(BalancedContrast::default()));
+        let contrast = Some(ContrastiveTerm::Balanced(BalancedContrast::default()));
         let contrasted = Method {
             experts: ride(2),
             contrast,

@@ -29,7 +29,7 @@ use probabilistic::{ClassDistributions, probabilistic_contrast};
 /// pass the network with it, and learns networks of its own, which no prediction needs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Contrast {
+pub enum ContrastiveTerm {
     /// Balanced contrastive learning (BCL), Zhu et al. 2022: a term beside the loss.
     Balanced(BalancedContrast),
     /// K-positive contrastive learning (KCL), Kang et al. 2021: it alone teaches the features.
@@ -66,24 +66,24 @@ pub(crate) enum ContrastiveBranch {
     },
 }
 
-impl Contrast {
+impl ContrastiveTerm {
     /// Refuses numbers out of range.
     pub(crate) fn check(self) -> Result<(), OutOfRange> {
         let (temperature, dimension) = match self {
-            Contrast::Balanced(balanced) => {
+            ContrastiveTerm::Balanced(balanced) => {
                 positive("balanced.weight", balanced.weight)?;
                 (balanced.temperature, balanced.dimension)
             }
-            Contrast::KPositive(k_positive) => {
+            ContrastiveTerm::KPositive(k_positive) => {
                 let (name, positives) = ("k-positive.positives", k_positive.positives);
                 require(name, positives as f64, positives >= 0, "0 or more")?;
                 (k_positive.temperature, k_positive.dimension)
             }
-            Contrast::Parametric(parametric) => {
+            ContrastiveTerm::Parametric(parametric) => {
                 positive("parametric.alpha", parametric.alpha)?;
                 (parametric.temperature, parametric.dimension)
             }
-            Contrast::Probabilistic(probabilistic) => {
+            ContrastiveTerm::Probabilistic(probabilistic) => {
                 positive("probabilistic.weight", probabilistic.weight)?;
                 let (name, dimension) = ("probabilistic.dimension", probabilistic.dimension);
                 require(name, dimension as f64, dimension >= 16, "16 or more")?;
@@ -97,40 +97,40 @@ impl Contrast {
     /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
     pub(crate) fn more_views(self) -> usize {
         match self {
-            Contrast::Balanced(_) | Contrast::Probabilistic(_) => 2,
-            Contrast::KPositive(_) | Contrast::Parametric(_) => 1,
+            ContrastiveTerm::Balanced(_) | ContrastiveTerm::Probabilistic(_) => 2,
+            ContrastiveTerm::KPositive(_) | ContrastiveTerm::Parametric(_) => 1,
         }
     }
 
     /// Whether it is a term beside the loss, on views of its own; else the batch is one of the views, and features learn by
     /// the contrast alone.
     pub(crate) fn is_beside_the_loss(self) -> bool {
-        matches!(self, Contrast::Balanced(_) | Contrast::Probabilistic(_))
+        matches!(self, ContrastiveTerm::Balanced(_) | ContrastiveTerm::Probabilistic(_))
     }
 
     /// Whether it takes the place of the loss.
     pub(crate) fn replaces_the_loss(self) -> bool {
-        matches!(self, Contrast::Parametric(_))
+        matches!(self, ContrastiveTerm::Parametric(_))
     }
 
     /// Builds what it learns under `path`, for features of `dimension` and so many `classes`.
     pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> ContrastiveBranch {
         let projection = |name, outputs| Projection::new(&(path / name), [dimension, dimension, outputs]);
         match self {
-            Contrast::Balanced(settings) => ContrastiveBranch::Balanced {
+            ContrastiveTerm::Balanced(settings) => ContrastiveBranch::Balanced {
                 settings,
                 features: projection("features", settings.dimension),
                 classes: projection("classes", settings.dimension),
             },
-            Contrast::KPositive(settings) => ContrastiveBranch::KPositive {
+            ContrastiveTerm::KPositive(settings) => ContrastiveBranch::KPositive {
                 settings,
                 features: projection("features", settings.dimension),
             },
-            Contrast::Parametric(settings) => ContrastiveBranch::Parametric {
+            ContrastiveTerm::Parametric(settings) => ContrastiveBranch::Parametric {
                 settings,
                 features: projection("features", settings.dimension),
             },
-            Contrast::Probabilistic(settings) => {
+            ContrastiveTerm::Probabilistic(settings) => {
                 let widths = [dimension, ProbabilisticContrast::HIDDEN, settings.dimension];
                 ContrastiveBranch::Probabilistic {
                     settings,
@@ -143,13 +143,13 @@ impl Contrast {
 }
 
 /// What views are compared by, such as `balanced contrastive learning (…)`.
-impl fmt::Display for Contrast {
+impl fmt::Display for ContrastiveTerm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Contrast::Balanced(balanced) => balanced.fmt(formatter),
-            Contrast::KPositive(k_positive) => k_positive.fmt(formatter),
-            Contrast::Parametric(parametric) => parametric.fmt(formatter),
-            Contrast::Probabilistic(probabilistic) => probabilistic.fmt(formatter),
+            ContrastiveTerm::Balanced(balanced) => balanced.fmt(formatter),
+            ContrastiveTerm::KPositive(k_positive) => k_positive.fmt(formatter),
+            ContrastiveTerm::Parametric(parametric) => parametric.fmt(formatter),
+            ContrastiveTerm::Probabilistic(probabilistic) => probabilistic.fmt(formatter),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which arm of each part a method has, as a file spells it, and which there are.
 
 use methods::{
-    Augmentation, Contrast, Experts, FeatureTerm, Head, Initial, Loss, Method, Policy, Reweight, Sampler, SecondStage,
+    Augmentation, ContrastiveTerm, Experts, FeatureTerm, Head, Initial, Loss, Method, Policy, Reweight, Sampler,
+    SecondStage,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,7 +68,7 @@ pub(crate) fn all() -> Vec<Arm> {
         ("loss", variants::<Loss>()),
         ("reweight", variants::<Reweight>()),
         ("regularizer", variants::<FeatureTerm>()),
-        ("contrast", variants::<Contrast>()),
+        ("contrast", variants::<ContrastiveTerm>()),
         ("head", variants::<Head>()),
         ("experts", variants::<Experts>()),
         ("distillation", stated()),

@@ -1,7 +1,7 @@
 //! Methods drawn at random: every part, every arm.
 
 use methods::{
-    Augmentation, BackboneMode, BalancedContrast, Cmo, Contrast, CutMix, Cutout, Distillation, ExpertAssignment,
+    Augmentation, BackboneMode, BalancedContrast, Cmo, ContrastiveTerm, CutMix, Cutout, Distillation, ExpertAssignment,
     FeatureTerm, FeatureTransform, Head, Initial, InitialClassifier, KPositiveContrast, LearningRate, Loss, Method,
     Mix, Mixup, Nearness, ParametricContrast, Policy, ProbabilisticContrast, RandAugment, Remix, Resample, Retraining,
     Reweight, Sampler, SecondStage, Sweep,
@@ -166,22 +166,22 @@ fn regularizers() -> [nc::Config; 5] {
     ]
 }
 
-fn contrasts() -> [Contrast; 5] {
+fn contrasts() -> [ContrastiveTerm; 5] {
     let dimension = 16;
-    let parametric = Contrast::Parametric(ParametricContrast {
+    let parametric = ContrastiveTerm::Parametric(ParametricContrast {
         dimension,
         ..ParametricContrast::default()
     });
     [
-        Contrast::Balanced(BalancedContrast {
+        ContrastiveTerm::Balanced(BalancedContrast {
             dimension,
             ..BalancedContrast::default()
         }),
-        Contrast::KPositive(KPositiveContrast {
+        ContrastiveTerm::KPositive(KPositiveContrast {
             dimension,
             ..KPositiveContrast::default()
         }),
-        Contrast::Probabilistic(ProbabilisticContrast {
+        ContrastiveTerm::Probabilistic(ProbabilisticContrast {
             dimension,
             ..ProbabilisticContrast::default()
         }),

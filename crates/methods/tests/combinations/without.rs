@@ -1,6 +1,6 @@
 //! A method without one of its parts, and when the two can be compared.
 
-use methods::{Bilateral, Contrast, Experts, Head, Loss, Method, Mix, Ncl, Ride, Sade, Sampler};
+use methods::{Bilateral, ContrastiveTerm, Experts, Head, Loss, Method, Mix, Ncl, Ride, Sade, Sampler};
 
 use crate::arms::Arm;
 
@@ -61,7 +61,10 @@ pub(crate) fn moves_draws(part: &str, method: &Method) -> bool {
         ("contrast", method.contrast.is_some() && moves_images), // of more views
         ("mix", mixes_features),
         ("loss", matches!(method.loss, Loss::Equalization { .. })),
-        ("contrast", matches!(method.contrast, Some(Contrast::KPositive(_)))),
+        (
+            "contrast",
+            matches!(method.contrast, Some(ContrastiveTerm::KPositive(_))),
+        ),
     ];
     let part = if part == "resample" { "sampler" } else { part };
     let mut drawing = in_order.into_iter().filter(|(_, draws)| *draws).map(|(part, _)| part);

@@ -1,6 +1,8 @@
 //! Contrastive terms, from the features of a batch and its views on: projection, prototypes and classifier included.
 
-use methods::{BalancedContrast, Contrast, Head, KPositiveContrast, LossInput, Method, Model, ParametricContrast};
+use methods::{
+    BalancedContrast, ContrastiveTerm, Head, KPositiveContrast, LossInput, Method, Model, ParametricContrast,
+};
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
@@ -11,7 +13,7 @@ use crate::{batch, check_with_gradients, compare, leaf};
 fn balanced_contrast_conforms_with_and_without_absent_classes() {
     compare("bcl", |comparison| {
         let fixture = comparison.fixture;
-        let contrast = Contrast::Balanced(BalancedContrast {
+        let contrast = ContrastiveTerm::Balanced(BalancedContrast {
             weight: fixture.hyper("weight"),
             temperature: fixture.hyper("temperature"),
             dimension: fixture.hyper("dimension") as i64,
@@ -28,7 +30,7 @@ fn balanced_contrast_conforms_with_and_without_absent_classes() {
 fn k_positive_contrast_conforms_where_no_or_all_positives_are_drawn_and_on_average_else() {
     compare("kcl", |comparison| {
         let fixture = comparison.fixture;
-        let contrast = Contrast::KPositive(KPositiveContrast {
+        let contrast = ContrastiveTerm::KPositive(KPositiveContrast {
             positives: fixture.hyper("positives") as i64,
             temperature: fixture.hyper("temperature"),
             dimension: fixture.hyper("dimension") as i64,
@@ -47,7 +49,7 @@ fn k_positive_contrast_conforms_where_no_or_all_positives_are_drawn_and_on_avera
 fn parametric_contrast_conforms_with_and_without_absent_classes() {
     compare("paco", |comparison| {
         let fixture = comparison.fixture;
-        let contrast = Contrast::Parametric(ParametricContrast {
+        let contrast = ContrastiveTerm::Parametric(ParametricContrast {
             alpha: fixture.hyper("alpha"),
             temperature: fixture.hyper("temperature"),
             dimension: fixture.hyper("dimension") as i64,
@@ -65,7 +67,7 @@ fn parametric_contrast_conforms_with_and_without_absent_classes() {
 }
 
 /// A model whose projections and classifier have the parameters of `scripts/conformance/projection.py`.
-fn model(fixture: &Fixture, contrast: Contrast, head: Head) -> Model {
+fn model(fixture: &Fixture, contrast: ContrastiveTerm, head: Head) -> Model {
     let method = Method {
         contrast: Some(contrast),
         head,

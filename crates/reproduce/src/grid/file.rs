@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
-    Augmentation, Contrast, Distillation, ExpertAssignment, Experts, FeatureTransform, Head, Initial, Loss, Nearness,
-    Protocol, Resample, Sampler, ShotSplit,
+    Augmentation, ContrastiveTerm, Distillation, ExpertAssignment, Experts, FeatureTransform, Head, Initial, Loss,
+    Nearness, Protocol, Resample, Sampler, ShotSplit,
 };
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -169,7 +169,7 @@ pub(super) struct Uses {
     pub(super) loss: Option<Loss>,
     pub(super) reweight: Option<ReweightEntry>,
     pub(super) regularizer: Option<RegularizerEntry>,
-    pub(super) contrast: Option<Contrast>,
+    pub(super) contrast: Option<ContrastiveTerm>,
     pub(super) head: Option<Head>,
     pub(super) experts: Option<Experts>,
     pub(super) distillation: Option<Distillation>,

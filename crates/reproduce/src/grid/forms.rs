@@ -6,7 +6,7 @@ use std::fmt;
 
 use datasets::{Dataset, Imbalance, Selection, Validation};
 use methods::{
-    Augmentation, Cmo, Contrast, CutMix, Cutout, Distillation, Experts, FeatureTransform, Head, Initial,
+    Augmentation, Cmo, ContrastiveTerm, CutMix, Cutout, Distillation, Experts, FeatureTransform, Head, Initial,
     InitialClassifier, LearningRate, Loss, Mixup, Nearness, Policy, Protocol, Remix, Resample, Sampler, ShotSplit,
 };
 use serde::de::value::StrDeserializer;
@@ -88,7 +88,7 @@ fn of(key: &str) -> Option<Vec<Form>> {
         "resample" => forms::<Resample>(),
         "loss" => forms::<Loss>(),
         "reweight" => forms::<ReweightEntry>(),
-        "contrast" => forms::<Contrast>(),
+        "contrast" => forms::<ContrastiveTerm>(),
         "head" => forms::<Head>(),
         "experts" => forms::<Experts>(),
         "distillation" => forms::<Distillation>(),

@@ -5,7 +5,7 @@ use nc::NormPenalty;
 use super::MethodError;
 use crate::method::Method;
 use crate::parts::augment::Mix;
-use crate::parts::contrast::Contrast;
+use crate::parts::contrast::ContrastiveTerm;
 use crate::parts::experts::Experts;
 use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
@@ -75,7 +75,7 @@ impl Method {
         if !contrast.is_beside_the_loss() && self.augmentation.mix.is_some() {
             return Err(MethodError::ContrastOfMixedImages);
         }
-        if matches!(contrast, Contrast::KPositive(_)) && self.head == Head::FixedEtf {
+        if matches!(contrast, ContrastiveTerm::KPositive(_)) && self.head == Head::FixedEtf {
             return Err(MethodError::ContrastAloneOnFixedEtf);
         }
         let idle = [
@@ -135,7 +135,7 @@ impl Method {
             return Err(MethodError::StageWithoutLinearHead(self.head.name()));
         }
         if matches!(second_stage, SecondStage::LogitAdjustment(_)) {
-            if self.loss.adjusts_for_class_sizes() || self.contrast.is_some_and(Contrast::replaces_the_loss) {
+            if self.loss.adjusts_for_class_sizes() || self.contrast.is_some_and(ContrastiveTerm::replaces_the_loss) {
                 return Err(MethodError::PriorTwice);
             } else if !self.loss.trains_softmax() {
                 return Err(MethodError::NoSoftmax);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::parts::augment::{Augmentation, Cmo, Cutout, Mix, Policy, RandAugment};
-use crate::parts::contrast::{Contrast, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
+use crate::parts::contrast::{ContrastiveTerm, KPositiveContrast, ParametricContrast, ProbabilisticContrast};
 use crate::parts::experts::{Bilateral, Experts, Ncl, Ride, Sade};
 use crate::parts::loss::Loss;
 use crate::parts::reweight::Reweight;
@@ -70,16 +70,16 @@ fn contrast_is_named_beside_the_loss_or_in_its_place() {
         ..Method::default()
     };
     assert_eq!(
-        contrasted(Contrast::KPositive(KPositiveContrast::default())).to_string(),
+        contrasted(ContrastiveTerm::KPositive(KPositiveContrast::default())).to_string(),
         "cross-entropy, features by k-positive contrastive learning alone (6 positives, temperature 0.07, 128 \
          dimensions)"
     );
     assert_eq!(
-        contrasted(Contrast::Parametric(ParametricContrast::default())).to_string(),
+        contrasted(ContrastiveTerm::Parametric(ParametricContrast::default())).to_string(),
         "parametric contrastive learning (α 0.01, temperature 0.05, 32 dimensions)"
     );
     assert_eq!(
-        contrasted(Contrast::Probabilistic(ProbabilisticContrast::default())).to_string(),
+        contrasted(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())).to_string(),
         "cross-entropy, probabilistic contrastive learning (weight 1, temperature 0.1, 128 dimensions)"
     );
 }

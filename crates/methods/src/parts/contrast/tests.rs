@@ -6,7 +6,7 @@ use crate::method::Method;
 use crate::network::model::Model;
 
 /// Gradients of the loss and of the contrastive term at the features of a batch, summed without sign.
-fn gradients(contrast: Contrast) -> (f64, f64) {
+fn gradients(contrast: ContrastiveTerm) -> (f64, f64) {
     tch::manual_seed(4);
     let method = Method {
         contrast: Some(contrast),
@@ -38,16 +38,16 @@ fn gradients(contrast: Contrast) -> (f64, f64) {
 #[test]
 fn features_learn_by_the_loss_or_by_the_contrast_or_by_both_of_their_views() {
     for beside in [
-        Contrast::Balanced(BalancedContrast::default()),
-        Contrast::Probabilistic(ProbabilisticContrast::default()),
+        ContrastiveTerm::Balanced(BalancedContrast::default()),
+        ContrastiveTerm::Probabilistic(ProbabilisticContrast::default()),
     ] {
         let (of_loss, of_contrast) = gradients(beside);
         assert!(beside.is_beside_the_loss());
         assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
     }
     for alone in [
-        Contrast::KPositive(KPositiveContrast::default()),
-        Contrast::Parametric(ParametricContrast::default()),
+        ContrastiveTerm::KPositive(KPositiveContrast::default()),
+        ContrastiveTerm::Parametric(ParametricContrast::default()),
     ] {
         let (of_loss, of_contrast) = gradients(alone);
         assert!(!alone.is_beside_the_loss());

@@ -82,12 +82,12 @@ fn contrast_asks_for_unmixed_images_and_parametric_contrast_for_no_other_loss() 
         augmentation: Protocol::Paper.augmentation(),
         ..contrasted(contrast)
     };
-    let k_positive = Contrast::KPositive(KPositiveContrast::default());
-    let parametric = Contrast::Parametric(ParametricContrast::default());
+    let k_positive = ContrastiveTerm::KPositive(KPositiveContrast::default());
+    let parametric = ContrastiveTerm::Parametric(ParametricContrast::default());
     assert_eq!(contrasted(k_positive).check(), Ok(()));
     assert_eq!(mixed(k_positive).check(), Err(MethodError::ContrastOfMixedImages));
     assert_eq!(mixed(parametric).check(), Err(MethodError::ContrastOfMixedImages));
-    let balanced = Contrast::Balanced(BalancedContrast::default());
+    let balanced = ContrastiveTerm::Balanced(BalancedContrast::default());
     assert_eq!(mixed(balanced).check(), Ok(()));
 
     assert_eq!(contrasted(parametric).check(), Ok(()));
@@ -375,7 +375,7 @@ fn what_would_be_idle_beside_another_part_is_refused() {
     };
     assert_eq!(rotation.check(), Err(MethodError::RotationOfExperts));
     let contrast = Method {
-        contrast: Some(Contrast::KPositive(KPositiveContrast::default())),
+        contrast: Some(ContrastiveTerm::KPositive(KPositiveContrast::default())),
         loss: Loss::DotRegression { balanced_lengths: true },
         head: Head::FixedEtf,
         ..Method::default()
