@@ -58,11 +58,11 @@ mod angles;
 mod attraction_repulsion;
 mod between_class;
 mod check;
-mod classifier;
 mod config;
 mod dot_regression;
 mod error;
 mod etf;
+mod linear_classifier;
 mod mean_squared_error;
 mod metrics;
 mod nearest_mean;
@@ -74,13 +74,13 @@ mod within_class;
 
 pub use attraction_repulsion::{attraction_repulsion, batch_counts};
 pub use between_class::{between_class, largest_cosine};
-pub use classifier::Classifier;
 pub use config::{
     AbsentClasses, BeforeStart, BetweenClass, Config, InitialCentres, MixedLabels, NormPenalty, WithinClass,
 };
 pub use dot_regression::{FeatureLength, balanced_lengths, dot_regression};
 pub use error::Error;
 pub use etf::simplex_etf;
+pub use linear_classifier::LinearClassifier;
 pub use mean_squared_error::{SquaredError, mean_squared_error};
 pub use metrics::{ClassMetrics, Metrics, measure};
 pub use nearest_mean::{Agreement, NearestMean};

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::angles::sum;
-use crate::{Classifier, Error, Statistics};
+use crate::{Error, LinearClassifier, Statistics};
 
 /// Eigenvalues below this share of the largest are the null space.
 const NULL_SPACE: f64 = 1e-12;
@@ -39,7 +39,7 @@ impl Statistics {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
-    pub fn squared_error(&self, classifier: &Classifier) -> Result<SquaredError, Error> {
+    pub fn squared_error(&self, classifier: &LinearClassifier) -> Result<SquaredError, Error> {
         let (weight, bias) = self.on_cpu(classifier)?;
         Ok(no_grad(|| {
             let counts = self.counts.to_device(Device::Cpu).unsqueeze(-1); // [p, 1]
@@ -72,7 +72,11 @@ impl Statistics {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
-    pub fn regularised_squared_error(&self, classifier: &Classifier, weight_decay: f64) -> Result<SquaredError, Error> {
+    pub fn regularised_squared_error(
+        &self,
+        classifier: &LinearClassifier,
+        weight_decay: f64,
+    ) -> Result<SquaredError, Error> {
         let total = self.squared_error(classifier)?.total / self.samples;
         let (weight, bias) = self.on_cpu(classifier)?;
         Ok(no_grad(|| {
@@ -106,8 +110,8 @@ impl Statistics {
     }
 
     /// The classifier's rows `[k, d]` and biases `[k]`, 0 if it has none, in f64 on the CPU.
-    fn on_cpu(&self, classifier: &Classifier) -> Result<(Tensor, Tensor), Error> {
-        let Classifier { weight, bias } = classifier.beside(self)?;
+    fn on_cpu(&self, classifier: &LinearClassifier) -> Result<(Tensor, Tensor), Error> {
+        let LinearClassifier { weight, bias } = classifier.beside(self)?;
         let bias = bias.unwrap_or_else(|| Tensor::zeros(self.classes, (Kind::Double, Device::Cpu)));
         Ok((weight.to_device(Device::Cpu), bias.to_device(Device::Cpu)))
     }
@@ -145,9 +149,9 @@ mod tests {
         (accumulator.finish().expect("class means differ"), features, labels)
     }
 
-    fn classifier(classes: i64, dimension: i64) -> Classifier {
+    fn classifier(classes: i64, dimension: i64) -> LinearClassifier {
         let weight = Tensor::randn([classes, dimension], OPTIONS);
-        Classifier {
+        LinearClassifier {
             weight,
             bias: Some(Tensor::randn(classes, OPTIONS)),
         }
@@ -190,7 +194,7 @@ mod tests {
         let extended = with_column(&features, &Tensor::ones([16, 1], OPTIONS));
         let targets = labels.one_hot(3).to_kind(Kind::Double);
         let best = extended.linalg_pinv(1e-12, false).matmul(&targets).tr(); // [3, 3]
-        let classifier = Classifier {
+        let classifier = LinearClassifier {
             weight: best.narrow(1, 0, 2),
             bias: Some(best.select(1, 2)),
         };

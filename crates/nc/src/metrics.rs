@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::angles::{Pairs, mean_and_deviation, nearest_rows, simplex_distance, sum};
-use crate::classifier::Duality;
-use crate::{Accumulator, Agreement, Classifier, Error, NearestMean, Statistics};
+use crate::linear_classifier::Duality;
+use crate::{Accumulator, Agreement, Error, LinearClassifier, NearestMean, Statistics};
 
 /// Neural collapse of a set of features (and of a classifier), computed in f64.
 ///
@@ -133,7 +133,7 @@ pub fn measure(
     features: &Tensor,
     labels: &Tensor,
     classes: i64,
-    classifier: Option<&Classifier>,
+    classifier: Option<&LinearClassifier>,
 ) -> Result<Metrics, Error> {
     let dimension = features.size().last().copied().unwrap_or(0);
     let mut accumulator = Accumulator::new(classes, dimension, features.device())?;
@@ -149,12 +149,16 @@ impl Statistics {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
-    pub fn metrics(&self, classifier: Option<&Classifier>, agreement: Option<Agreement>) -> Result<Metrics, Error> {
+    pub fn metrics(
+        &self,
+        classifier: Option<&LinearClassifier>,
+        agreement: Option<Agreement>,
+    ) -> Result<Metrics, Error> {
         let classifier = classifier.map(|classifier| classifier.beside(self)).transpose()?;
         Ok(no_grad(|| self.report(classifier.as_ref(), agreement)))
     }
 
-    fn report(&self, classifier: Option<&Classifier>, agreement: Option<Agreement>) -> Metrics {
+    fn report(&self, classifier: Option<&LinearClassifier>, agreement: Option<Agreement>) -> Metrics {
         let norms = |rows: &Tensor| mean_and_deviation(&rows.norm_scalaropt_dim(2, -1, false));
         let pairs = Pairs::of(&self.centred);
         let (mean_norm, norm_deviation) = norms(&self.centred);
@@ -210,12 +214,12 @@ impl Statistics {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
-    pub fn by_class(&self, classifier: Option<&Classifier>) -> Result<Vec<ClassMetrics>, Error> {
+    pub fn by_class(&self, classifier: Option<&LinearClassifier>) -> Result<Vec<ClassMetrics>, Error> {
         let classifier = classifier.map(|classifier| classifier.beside(self)).transpose()?;
         Ok(no_grad(|| self.rows(classifier.as_ref())))
     }
 
-    fn rows(&self, classifier: Option<&Classifier>) -> Vec<ClassMetrics> {
+    fn rows(&self, classifier: Option<&LinearClassifier>) -> Vec<ClassMetrics> {
         let norms = |rows: &Tensor| rows.norm_scalaropt_dim(2, -1, false);
         let (nearest, cosines) = nearest_rows(&self.centred);
         let duality = classifier.map(|classifier| Duality::of(&classifier.weight, self));

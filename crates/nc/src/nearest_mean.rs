@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor, no_grad};
 
 use crate::statistics::ROWS_AT_ONCE;
-use crate::{Classifier, Error, Statistics, check};
+use crate::{Error, LinearClassifier, Statistics, check};
 
 /// Compares the classifier's decisions with those of the nearest class mean, batch by batch.
 ///
@@ -11,7 +11,7 @@ use crate::{Classifier, Error, Statistics, check};
 #[derive(Debug)]
 pub struct NearestMean<'a> {
     statistics: &'a Statistics,
-    classifier: Option<Classifier>, // f64
+    classifier: Option<LinearClassifier>, // f64
     samples: i64,
     matches: Matches,
 }
@@ -43,7 +43,7 @@ impl<'a> NearestMean<'a> {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
-    pub fn new(statistics: &'a Statistics, classifier: Option<&Classifier>) -> Result<Self, Error> {
+    pub fn new(statistics: &'a Statistics, classifier: Option<&LinearClassifier>) -> Result<Self, Error> {
         let classifier = classifier.map(|classifier| classifier.beside(statistics)).transpose()?;
         let zero = || Tensor::zeros([], (Kind::Int64, statistics.means.device()));
         let matches = Matches {
@@ -92,7 +92,7 @@ impl<'a> NearestMean<'a> {
         let count_equal = |one: &Tensor, other: &Tensor| one.eq_tensor(other).sum(Kind::Int64);
         let nearest = self.nearest(features);
         self.matches.mean_and_label += count_equal(&nearest, labels);
-        let Some(Classifier { weight, bias }) = &self.classifier else {
+        let Some(LinearClassifier { weight, bias }) = &self.classifier else {
             return;
         };
         let unbiased = features.matmul(&weight.tr());

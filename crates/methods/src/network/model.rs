@@ -210,7 +210,7 @@ impl Model {
     /// samples, features all alike).
     pub fn collapse(&self, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
         let (weight, bias) = self.classifier();
-        let classifier = nc::Classifier { weight, bias };
+        let classifier = nc::LinearClassifier { weight, bias };
         nc::measure(&features.flatten(1, -1), labels, self.classes, Some(&classifier)).ok()
     }
 

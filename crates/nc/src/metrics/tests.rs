@@ -10,7 +10,7 @@ fn labels(samples: i64, classes: i64) -> Tensor {
 }
 
 /// Long-tailed features of `classes` classes about random means, class k with `k + 1` samples, and a classifier.
-fn example(classes: i64, dimension: i64) -> (Tensor, Tensor, Classifier) {
+fn example(classes: i64, dimension: i64) -> (Tensor, Tensor, LinearClassifier) {
     tch::manual_seed(7);
     let counts: Vec<i64> = (0..classes).map(|class| class + 1).collect();
     let labels = Tensor::arange(classes, (Kind::Int64, Device::Cpu)).repeat_interleave_self_tensor(
@@ -21,7 +21,7 @@ fn example(classes: i64, dimension: i64) -> (Tensor, Tensor, Classifier) {
     let means = Tensor::randn([classes, dimension], OPTIONS) + 2.0;
     let noise = Tensor::randn([labels.size()[0], dimension], OPTIONS) * 0.7;
     let weight = &means * 0.5 + Tensor::randn([classes, dimension], OPTIONS) * 0.3;
-    let classifier = Classifier {
+    let classifier = LinearClassifier {
         weight,
         bias: Some(Tensor::randn(classes, OPTIONS)),
     };
@@ -72,7 +72,7 @@ fn a_collapsed_network_has_every_metric_at_its_limit() {
     for (classes, dimension) in [(2, 2), (5, 4), (10, 64)] {
         let etf = simplex_etf(classes, dimension, OPTIONS.0, OPTIONS.1).expect("k is at most d + 1");
         let labels = labels(4 * classes, classes);
-        let classifier = Classifier {
+        let classifier = LinearClassifier {
             weight: &etf * 3.0,
             bias: None,
         };
@@ -110,14 +110,14 @@ fn turning_and_scaling_space_changes_no_ratio_and_no_angle() {
     let (features, labels, classifier) = example(6, 9);
     let base = measure(&features, &labels, 6, Some(&classifier)).expect("six classes");
     let (turn, _) = Tensor::linalg_qr(&Tensor::randn([9, 9], OPTIONS), "reduced");
-    let turned = Classifier {
+    let turned = LinearClassifier {
         weight: classifier.weight.matmul(&turn),
         bias: classifier.bias,
     };
     let metrics = measure(&features.matmul(&turn), &labels, 6, Some(&turned)).expect("six classes");
     assert_close(&base, &metrics);
     assert!((metrics.nc1_liu / base.nc1_liu - 1.0).abs() < 1e-9);
-    let scaled = Classifier {
+    let scaled = LinearClassifier {
         weight: &turned.weight / 1e3,
         bias: turned.bias,
     };
@@ -130,7 +130,7 @@ fn turning_and_scaling_space_changes_no_ratio_and_no_angle() {
 fn empty_dimensions_change_nothing_whichever_side_is_smaller() {
     let (features, labels, classifier) = example(12, 5); // 12 > 5: through the dimensions
     let base = measure(&features, &labels, 12, Some(&classifier)).expect("twelve classes");
-    let padded = Classifier {
+    let padded = LinearClassifier {
         weight: classifier.weight.constant_pad_nd([0, 20]),
         bias: classifier.bias,
     };
@@ -175,7 +175,7 @@ fn an_absent_class_counts_as_if_it_did_not_exist() {
             0,
         )
     };
-    let wider = Classifier {
+    let wider = LinearClassifier {
         weight: insert(&classifier.weight),
         bias: classifier
             .bias
@@ -197,7 +197,7 @@ fn the_class_table_has_a_row_for_every_class_and_numbers_for_the_present() {
     accumulator.add(&features, &labels).expect("a valid batch");
     let statistics = accumulator.finish().expect("two classes are present");
     let table = statistics
-        .by_class(Some(&Classifier { weight, bias: None }))
+        .by_class(Some(&LinearClassifier { weight, bias: None }))
         .expect("a valid classifier");
     let [first, absent, single] = &table[..] else {
         panic!("three rows")
@@ -250,7 +250,7 @@ fn two_coinciding_class_means_have_no_distance_variance_but_all_else() {
 }
 
 /// Whether measuring is refused with a message that has `words` in it.
-fn refused(features: &Tensor, labels: &Tensor, classifier: Option<&Classifier>, words: &str) -> bool {
+fn refused(features: &Tensor, labels: &Tensor, classifier: Option<&LinearClassifier>, words: &str) -> bool {
     let error = measure(features, labels, 3, classifier).expect_err("bad input");
     error.to_string().contains(words)
 }
@@ -305,7 +305,7 @@ fn a_bad_classifier_is_a_named_error() {
     let ones = Tensor::ones([3, 3], OPTIONS);
     let refused = |weight: &Tensor, bias: Option<Tensor>, words| {
         let weight = weight.shallow_clone();
-        refused(&features, &labels, Some(&Classifier { weight, bias }), words)
+        refused(&features, &labels, Some(&LinearClassifier { weight, bias }), words)
     };
     assert!(refused(
         &ones.narrow(0, 0, 2),
@@ -342,7 +342,7 @@ fn decisions_count_the_bias_where_they_say_so() {
     let features = Tensor::from_slice2(&[[-1.0_f64], [-1.0], [1.0], [1.0]]);
     let labels = Tensor::from_slice(&[0_i64, 0, 1, 1]);
     let weight = Tensor::from_slice2(&[[-1.0_f64], [1.0]]);
-    let classifier = Classifier {
+    let classifier = LinearClassifier {
         weight,
         bias: Some(Tensor::from_slice(&[9.0_f64, 0.0])),
     };
@@ -360,7 +360,7 @@ fn decisions_count_the_bias_where_they_say_so() {
 #[test]
 fn a_classifier_of_zeros_has_no_ratios_but_a_report() {
     let (features, labels, _) = example(4, 3);
-    let zero = Classifier {
+    let zero = LinearClassifier {
         weight: Tensor::zeros([4, 3], OPTIONS),
         bias: None,
     };

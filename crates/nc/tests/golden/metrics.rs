@@ -1,6 +1,6 @@
 //! `metrics_*`: NC1 to NC4 and the decompositions of the squared error.
 
-use nc::{Accumulator, ClassMetrics, Classifier, Metrics, Statistics, measure};
+use nc::{Accumulator, ClassMetrics, LinearClassifier, Metrics, Statistics, measure};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture::Comparison;
@@ -10,7 +10,7 @@ pub(crate) fn all(comparison: &mut Comparison) {
     let fixture = comparison.fixture;
     let (features, labels) = (fixture.input("H"), fixture.input("Y"));
     let classes = fixture.input("counts").size()[0];
-    let classifier = Classifier {
+    let classifier = LinearClassifier {
         weight: fixture.input("W").shallow_clone(),
         bias: Some(fixture.input("b").shallow_clone()),
     };
@@ -122,7 +122,7 @@ fn decisions(comparison: &mut Comparison, metrics: &Metrics) {
     );
 }
 
-fn squared_error(comparison: &mut Comparison, statistics: &Statistics, classifier: &Classifier) {
+fn squared_error(comparison: &mut Comparison, statistics: &Statistics, classifier: &LinearClassifier) {
     let parts = statistics.squared_error(classifier).expect("inputs of the fixture");
     let numbers = [parts.total, parts.within_class, parts.class_means, parts.perpendicular];
     comparison.check_numbers("mse_decom", &numbers);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use nc::{Classifier, Error};
+use nc::{Error, LinearClassifier};
 use tch::{Kind, Tensor};
 
 use super::arrays::Arrays;
@@ -24,7 +24,7 @@ pub(crate) struct Features {
     /// `[n]` i64.
     pub(crate) labels: Tensor,
     /// Weight `[k, d]` and bias `[k]`.
-    pub(crate) classifier: Option<Classifier>,
+    pub(crate) classifier: Option<LinearClassifier>,
     /// Training samples of each class, k of them: classes are sorted by these.
     pub(crate) class_counts: Option<Vec<i64>>,
 }
@@ -55,7 +55,7 @@ impl Features {
         Ok(Features {
             vectors,
             labels,
-            classifier: weight.map(|weight| Classifier { weight, bias }),
+            classifier: weight.map(|weight| LinearClassifier { weight, bias }),
             class_counts: class_counts.transpose()?,
         })
     }
@@ -140,7 +140,7 @@ impl Features {
         let path = out.join(&file);
         let on_host = |tensor: &Tensor| tensor.detach().to_device(tch::Device::Cpu).contiguous();
         let mut arrays = vec![("features", on_host(&self.vectors)), ("labels", on_host(&self.labels))];
-        if let Some(Classifier { weight, bias }) = &self.classifier {
+        if let Some(LinearClassifier { weight, bias }) = &self.classifier {
             arrays.push(("weight", on_host(weight)));
             arrays.extend(bias.as_ref().map(|bias| ("bias", on_host(bias))));
         }
@@ -196,7 +196,7 @@ mod tests {
         Features {
             vectors: Tensor::zeros([labels.len() as i64, 4], (Kind::Float, Device::Cpu)),
             labels: Tensor::from_slice(labels),
-            classifier: weight.map(|weight| Classifier { weight, bias: None }),
+            classifier: weight.map(|weight| LinearClassifier { weight, bias: None }),
             class_counts: None,
         }
     }

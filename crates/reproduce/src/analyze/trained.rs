@@ -102,7 +102,7 @@ impl Trained {
         let features = Features {
             vectors: with_threads(settings.threads, || features_of(&model, &images)),
             labels: images.labels().shallow_clone(),
-            classifier: Some(nc::Classifier { weight, bias }),
+            classifier: Some(nc::LinearClassifier { weight, bias }),
             class_counts,
         };
         let epochs = if run_dir.metrics().exists() {

@@ -7,19 +7,19 @@ use crate::{Error, Statistics, check};
 
 /// A linear classifier, `logits = weight · feature + bias`.
 #[derive(Debug)]
-pub struct Classifier {
+pub struct LinearClassifier {
     /// One row per class, `[k, d]`.
     pub weight: Tensor,
     /// One number per class, `[k]`, if it has a bias.
     pub bias: Option<Tensor>,
 }
 
-impl Classifier {
+impl LinearClassifier {
     /// The same classifier in f64 beside `statistics`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`].
-    pub(crate) fn beside(&self, statistics: &Statistics) -> Result<Classifier, Error> {
+    pub(crate) fn beside(&self, statistics: &Statistics) -> Result<LinearClassifier, Error> {
         let dimension = statistics.means.size()[1];
         check::matrix(
             "classifier weights",
@@ -43,7 +43,7 @@ impl Classifier {
                 .to_device(statistics.means.device())
                 .to_kind(Kind::Double)
         };
-        Ok(Classifier {
+        Ok(LinearClassifier {
             weight: convert(&self.weight),
             bias: self.bias.as_ref().map(convert),
         })
