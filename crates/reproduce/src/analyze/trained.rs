@@ -19,18 +19,18 @@ use crate::worker::splits::Splits;
 
 /// Which images a network is shown, in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Split {
+pub(crate) enum SplitName {
     /// The balanced test images, as at the end of each epoch of training
     Test,
     /// The long-tailed training images, not augmented
     Train,
 }
 
-impl Split {
+impl SplitName {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Split::Test => "test",
-            Split::Train => "train",
+            SplitName::Test => "test",
+            SplitName::Train => "train",
         }
     }
 }
@@ -53,7 +53,7 @@ impl Trained {
     ///
     /// # Errors
     /// If it is not a run's directory or has no checkpoint, or with what [`Trained::at_checkpoint`] finds.
-    pub(crate) fn in_directory(path: &Path, split: Split, data: Option<&Path>) -> anyhow::Result<Trained> {
+    pub(crate) fn in_directory(path: &Path, split: SplitName, data: Option<&Path>) -> anyhow::Result<Trained> {
         Trained::read(&RunDir::at(path), &RunDir::at(path).checkpoint(), split, data)
     }
 
@@ -62,12 +62,17 @@ impl Trained {
     /// # Errors
     /// If the run's other files are missing or damaged, the checkpoint does not fit its config, or the data are missing or
     /// not those it was trained on.
-    pub(crate) fn at_checkpoint(path: &Path, split: Split, data: Option<&Path>) -> anyhow::Result<Trained> {
+    pub(crate) fn at_checkpoint(path: &Path, split: SplitName, data: Option<&Path>) -> anyhow::Result<Trained> {
         let directory = path.parent().context("a file lies in a directory")?;
         Trained::read(&RunDir::at(directory), path, split, data)
     }
 
-    fn read(run_dir: &RunDir, checkpoint: &Path, split: Split, data_root: Option<&Path>) -> anyhow::Result<Trained> {
+    fn read(
+        run_dir: &RunDir,
+        checkpoint: &Path,
+        split: SplitName,
+        data_root: Option<&Path>,
+    ) -> anyhow::Result<Trained> {
         if !run_dir.path().join("config.toml").exists() {
             bail!(
                 "{} has no config.toml, so it is not a run's directory; name one below out/<grid>/runs/",
@@ -90,8 +95,8 @@ impl Trained {
         let mut model = network::restored(&run, &checkpoint, device)?;
         model.precision = settings.precision;
         let images = match split {
-            Split::Test => &data.test,
-            Split::Train => &train,
+            SplitName::Test => &data.test,
+            SplitName::Train => &train,
         };
         let images = Images::new(images, &run.dataset.facts().normalization, device);
         let (images, class_counts) = match run.method.pretext {
