@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::download::{self, Archive, Progress};
+use crate::download::{self, Archive, DownloadProgress};
 use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
 use crate::{DataError, Facts, Normalization, cifar_pickle};
 
@@ -173,7 +173,7 @@ impl Cifar {
 
     /// Makes sure that the files lie under `data_root`: does nothing if they do; unpacks an archive of either layout that
     /// lies there; else downloads that of the first layout.
-    pub(crate) fn fetch(&self, data_root: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+    pub(crate) fn fetch(&self, data_root: &Path, progress: &mut dyn FnMut(DownloadProgress)) -> Result<(), DataError> {
         let is_there = || self.locate(data_root).is_some();
         if is_there() {
             return Ok(());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cifar::{CIFAR10, CIFAR100, Cifar};
 use crate::records::Loaded;
-use crate::{DataError, Facts, Progress, shapes};
+use crate::{DataError, DownloadProgress, Facts, shapes};
 
 /// A data set with a training and a test split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Dataset {
     ///
     /// # Errors
     /// If the archive cannot be downloaded, is not the official one, or cannot be unpacked.
-    pub fn fetch(self, data_root: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+    pub fn fetch(self, data_root: Option<&Path>, progress: &mut dyn FnMut(DownloadProgress)) -> Result<(), DataError> {
         match self.cifar() {
             Some(cifar) => cifar.fetch(&data_folder(data_root), progress),
             None => Ok(()),

@@ -14,7 +14,7 @@ const LARGEST_ARCHIVE: u64 = 256 << 20;
 
 /// How far a download has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress<'a> {
+pub struct DownloadProgress<'a> {
     /// What is downloaded.
     pub url: &'a str,
     /// Bytes received, those of an earlier, interrupted attempt included.
@@ -68,7 +68,7 @@ pub(crate) fn fetch(
     archive: &Archive,
     data_root: &Path,
     is_there: &dyn Fn() -> bool,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(DownloadProgress),
 ) -> Result<(), DataError> {
     fs::create_dir_all(data_root).map_err(DataError::write(data_root))?;
     let part = data_root.join(format!("{}.part", archive.name));
@@ -122,7 +122,7 @@ struct Remainder {
 
 impl Transfer<'_> {
     /// Appends to `file` what it lacks of the archive.
-    fn run(&self, file: &mut File, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+    fn run(&self, file: &mut File, progress: &mut dyn FnMut(DownloadProgress)) -> Result<(), DataError> {
         match self.start(file)? {
             Some(remainder) => self.receive(remainder, file, progress),
             None => Ok(()),
@@ -157,7 +157,7 @@ impl Transfer<'_> {
         &self,
         remainder: Remainder,
         file: &mut File,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(DownloadProgress),
     ) -> Result<(), DataError> {
         let Remainder {
             mut body,
@@ -172,7 +172,7 @@ impl Transfer<'_> {
         };
         let mut block = vec![0; 1 << 16];
         loop {
-            progress(Progress {
+            progress(DownloadProgress {
                 url: self.archive.url,
                 received,
                 total,

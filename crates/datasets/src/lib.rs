@@ -36,7 +36,7 @@ mod unpack;
 mod validation;
 
 pub use dataset::Dataset;
-pub use download::Progress;
+pub use download::DownloadProgress;
 pub use error::DataError;
 pub use facts::Facts;
 pub use imbalance::Imbalance;

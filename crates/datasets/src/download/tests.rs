@@ -117,7 +117,8 @@ fn archive_is_fetched_and_unpacked_with_its_progress() {
     let root = tempfile::tempdir().unwrap();
     let data_root = root.path().join("made/on/the/way");
     let mut seen = Vec::new();
-    let mut watch = |progress: Progress| seen.push((progress.url.to_owned(), progress.received, progress.total));
+    let mut watch =
+        |progress: DownloadProgress| seen.push((progress.url.to_owned(), progress.received, progress.total));
     cifar.fetch(&data_root, &mut watch).unwrap();
     assert_eq!(server.join().unwrap(), [None]);
     assert_eq!(seen[0], (format!("{url}tiny.tar.gz"), 0, Some(size)));

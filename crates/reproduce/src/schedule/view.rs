@@ -169,7 +169,7 @@ impl RunLine<'_> {
 }
 
 /// A bar for the download of a data set; it comes up with the first bytes.
-pub(crate) fn show_download() -> impl FnMut(datasets::Progress<'_>) {
+pub(crate) fn show_download() -> impl FnMut(datasets::DownloadProgress<'_>) {
     let bar = ProgressBar::no_length();
     bar.set_style(style(
         "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
