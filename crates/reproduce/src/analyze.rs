@@ -25,7 +25,7 @@ pub(crate) use figures::draw;
 pub(crate) use npy::tensor as npy_tensor;
 pub(crate) use source::{Source, Subject};
 pub(crate) use tables::{markdown, write};
-pub(crate) use trained::SplitName;
+pub(crate) use trained::ShownSplit;
 
 /// Where features come from.
 #[derive(Clone, Debug, PartialEq, Serialize)]

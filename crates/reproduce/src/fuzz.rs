@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::analyze::{Analysis, Source, SplitName, npy_tensor};
+use crate::analyze::{Analysis, ShownSplit, Source, npy_tensor};
 use crate::grid::{Grid, Options};
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
@@ -15,7 +15,7 @@ use crate::run::scores::{ConfusionRow, RobustnessRow};
 /// With whatever is wrong with the file.
 pub fn features(path: &Path) -> anyhow::Result<usize> {
     let source = Source::parse(&path.to_string_lossy()).map_err(anyhow::Error::msg)?;
-    let subject = source.read(SplitName::Test, None)?;
+    let subject = source.read(ShownSplit::Test, None)?;
     Ok(Analysis::of(&subject)?.by_class.len())
 }
 

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::Origin;
 use super::arrays::Arrays;
 use super::features::Features;
-use super::trained::{SplitName, Trained};
+use super::trained::{ShownSplit, Trained};
 use crate::run::metrics::MetricsRow;
 
 /// A run's directory, a checkpoint in one, or a features file; with a name of its own if somebody gave it one.
@@ -61,7 +61,7 @@ impl Source {
     ///
     /// # Errors
     /// With what is missing or wrong.
-    pub(crate) fn read(&self, split: SplitName, data: Option<&Path>) -> anyhow::Result<Subject> {
+    pub(crate) fn read(&self, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Subject> {
         let found = fs::metadata(&self.path)
             .map_err(|error| anyhow!("{error}; name a run's directory, a checkpoint in one, or a features file"))?;
         if found.is_dir() {
@@ -82,7 +82,7 @@ impl Source {
         })
     }
 
-    fn trained(&self, trained: Trained, split: SplitName) -> Subject {
+    fn trained(&self, trained: Trained, split: ShownSplit) -> Subject {
         Subject {
             origin: Origin {
                 split: Some(split.name()),

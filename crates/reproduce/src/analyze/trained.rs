@@ -19,18 +19,18 @@ use crate::worker::splits::Splits;
 
 /// Which images a network is shown, in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SplitName {
+pub(crate) enum ShownSplit {
     /// The balanced test images, as at the end of each epoch of training
     Test,
     /// The long-tailed training images, not augmented
     Train,
 }
 
-impl SplitName {
+impl ShownSplit {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            SplitName::Test => "test",
-            SplitName::Train => "train",
+            ShownSplit::Test => "test",
+            ShownSplit::Train => "train",
         }
     }
 }
@@ -53,7 +53,7 @@ impl Trained {
     ///
     /// # Errors
     /// If it is not a run's directory or has no checkpoint, or with what [`Trained::at_checkpoint`] finds.
-    pub(crate) fn in_directory(path: &Path, split: SplitName, data: Option<&Path>) -> anyhow::Result<Trained> {
+    pub(crate) fn in_directory(path: &Path, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Trained> {
         Trained::read(&RunDir::at(path), &RunDir::at(path).checkpoint(), split, data)
     }
 
@@ -62,7 +62,7 @@ impl Trained {
     /// # Errors
     /// If the run's other files are missing or damaged, the checkpoint does not fit its config, or the data are missing or
     /// not those it was trained on.
-    pub(crate) fn at_checkpoint(path: &Path, split: SplitName, data: Option<&Path>) -> anyhow::Result<Trained> {
+    pub(crate) fn at_checkpoint(path: &Path, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Trained> {
         let directory = path.parent().context("a file lies in a directory")?;
         Trained::read(&RunDir::at(directory), path, split, data)
     }
@@ -70,7 +70,7 @@ impl Trained {
     fn read(
         run_dir: &RunDir,
         checkpoint: &Path,
-        split: SplitName,
+        split: ShownSplit,
         data_root: Option<&Path>,
     ) -> anyhow::Result<Trained> {
         if !run_dir.path().join("config.toml").exists() {
@@ -95,8 +95,8 @@ impl Trained {
         let mut model = network::restored(&run, &checkpoint, device)?;
         model.precision = settings.precision;
         let images = match split {
-            SplitName::Test => &data.test,
-            SplitName::Train => &train,
+            ShownSplit::Test => &data.test,
+            ShownSplit::Train => &train,
         };
         let images = Images::new(images, &run.dataset.facts().normalization, device);
         let (images, class_counts) = match run.method.pretext {

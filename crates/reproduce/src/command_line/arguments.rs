@@ -12,7 +12,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use methods::Dispatch;
 
-use crate::analyze::{Source, SplitName};
+use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
 use crate::run::settings::{Asked, PrecisionChoice};
@@ -191,8 +191,8 @@ pub(crate) struct AnalyzeArguments {
     #[arg(long, value_name = "DIR", default_value = "analysis")]
     pub(crate) out: PathBuf,
     /// Images that a run's network is shown
-    #[arg(long, value_enum, default_value_t = SplitName::Test)]
-    pub(crate) split: SplitName,
+    #[arg(long, value_enum, default_value_t = ShownSplit::Test)]
+    pub(crate) split: ShownSplit,
     /// Write each source's features to a file that can be analysed again, or elsewhere
     #[arg(long)]
     pub(crate) save_features: bool,
