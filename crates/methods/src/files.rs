@@ -1,4 +1,4 @@
-//! Files of tensors, from here and from elsewhere.
+//! Files of tensors, our own and foreign ones.
 
 pub(crate) mod element;
 pub(crate) mod remedy;

@@ -1,4 +1,4 @@
-//! What is measured of a network.
+//! What is measured on a network.
 
 pub(crate) mod evaluate;
 pub(crate) mod groups;

@@ -1,4 +1,4 @@
-//! What is trained and what it answers: images to features to logits.
+//! The network: images to features to logits.
 
 pub(crate) mod class_means;
 pub(crate) mod classifier;

@@ -1,14 +1,14 @@
-//! What a method is a sum of: settings that a grid may state, and what they compute.
+//! The parts of a method: settings that a grid may state, and what they compute.
 
 pub(crate) mod augment;
 pub(crate) mod contrast;
 pub(crate) mod distillation;
 pub(crate) mod experts;
-pub(crate) mod feature_term;
 pub(crate) mod head;
 pub(crate) mod initial;
 pub(crate) mod loss;
 pub(crate) mod pretext;
+pub(crate) mod regularizer;
 pub(crate) mod reweight;
 pub(crate) mod sampler;
 pub(crate) mod second_stage;

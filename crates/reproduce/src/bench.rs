@@ -96,7 +96,7 @@ impl Bench {
             validation: None,
             seed: 0,
             metrics_every: 1,
-            dispatch: self.launch,
+            launch: self.launch,
             checkpoint: &folder.join("checkpoint.safetensors"),
         };
         let mut speeds = Vec::new();

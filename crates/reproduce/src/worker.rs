@@ -93,7 +93,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         validation: validation.as_ref(),
         seed,
         metrics_every: job.metrics_every,
-        dispatch: job.settings.launch,
+        launch: job.settings.launch,
         checkpoint: &run_dir.checkpoint(),
     };
     let mut last_said = Instant::now();

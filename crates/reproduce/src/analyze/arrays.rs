@@ -80,7 +80,7 @@ fn safetensors(path: &Path) -> anyhow::Result<Arrays> {
     Ok(Arrays {
         wanted,
         names: file.names().map(str::to_owned).collect(),
-        precision: file.word(PRECISION).and_then(Precision::by_name),
+        precision: file.metadata(PRECISION).and_then(Precision::by_name),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Parts that are sound alone and make no sense together: a method must do what it is named after.
+//! Parts that are valid alone but make no sense together: a method must do what its name says.
 
 use nc::NormPenalty;
 
@@ -7,10 +7,10 @@ use crate::method::Method;
 use crate::parts::augment::Mix;
 use crate::parts::contrast::ContrastiveTerm;
 use crate::parts::experts::Experts;
-use crate::parts::feature_term::FeatureTerm;
 use crate::parts::head::Head;
 use crate::parts::initial::Initial;
 use crate::parts::loss::Loss;
+use crate::parts::regularizer::FeatureTerm;
 use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::{InitialClassifier, Retraining, SecondStage};
 
@@ -88,7 +88,7 @@ impl Method {
         }
     }
 
-    /// Refuses a loss for rare classes where `class_counts`, the training images of each class, has none.
+    /// Refuses a loss for rare classes if `class_counts`, the training images of each class, has no rare class.
     ///
     /// # Errors
     /// [`MethodError::NoRareClass`].

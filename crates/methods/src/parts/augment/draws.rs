@@ -1,4 +1,4 @@
-//! What mixings draw.
+//! Random draws of mixes.
 
 use tch::{Device, Kind, Tensor};
 
