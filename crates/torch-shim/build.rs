@@ -1,4 +1,4 @@
-//! Compiles what is written in C++ because libtorch offers it in C++ only.
+//! Compiles the C++ sources: libtorch offers these functions in C++ only.
 
 use std::path::PathBuf;
 

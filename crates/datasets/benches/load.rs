@@ -1,4 +1,4 @@
-//! A data set's files to tensors, and the long-tailed part of them: what every run does once.
+//! Reading a data set's files into tensors and selecting the long-tailed part, which every run does once.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -46,7 +46,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Files of the size and layout of CIFAR-10's, the classes in turn, every pixel alike.
+/// Files of the size and layout of CIFAR-10's: classes in turn, all pixels equal.
 fn write_like_cifar10(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir(folder)?;
     let mut records = vec![127_u8; RECORDS * RECORD_BYTES];

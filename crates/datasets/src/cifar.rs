@@ -9,11 +9,11 @@ use crate::{DataError, Facts, Normalization, cifar_pickle};
 pub(crate) struct Cifar {
     pub(crate) name: &'static str,
     pub(crate) classes: i64,
-    /// Of these the first one found is read, and the first one's archive is downloaded.
+    /// The first layout that is found is read; the archive of the first one is downloaded.
     pub(crate) layouts: [Layout; 2],
 }
 
-/// How a data set lies in files.
+/// How a data set is stored in files.
 pub(crate) struct Layout {
     pub(crate) archive: Archive,
     format: Format,
@@ -141,13 +141,13 @@ pub(crate) const CIFAR100: Cifar = Cifar {
 };
 
 impl Cifar {
-    /// Both data sets are balanced: every class has as many images as every other.
+    /// Both data sets are balanced.
     pub(crate) fn facts(&self) -> Facts {
         let Layout { train, test, .. } = &self.layouts[0];
-        let of_each_class = |files: &Files| vec![files.images() as i64 / self.classes; self.classes as usize];
+        let per_class = |files: &Files| vec![files.images() as i64 / self.classes; self.classes as usize];
         Facts {
-            train: of_each_class(train),
-            test: of_each_class(test),
+            train: per_class(train),
+            test: per_class(test),
             side: SIDE as i64,
             normalization: Normalization::CIFAR,
         }
@@ -165,7 +165,7 @@ impl Cifar {
             .find(|(folder, layout)| layout.names().any(|name| folder.join(name).is_file()))
     }
 
-    /// The archive of either layout under `data_root`, if there is one.
+    /// The archive, of either layout, that the user put under `data_root`.
     pub(crate) fn archive_in(&self, data_root: &Path) -> Option<&Archive> {
         let mut archives = self.layouts.iter().map(|layout| &layout.archive);
         archives.find(|archive| data_root.join(archive.name).is_file())
@@ -214,7 +214,7 @@ impl Cifar {
 
     /// Reads and checks both splits.
     pub(crate) fn read(&self, data_root: &Path) -> Result<Loaded, DataError> {
-        // An archive without any of its files would bring us here without a folder; reading names the first one.
+        // Unpacking an archive without any of the files leaves no folder; reading then names the first missing file.
         let unpacked = || (data_root.join(self.layouts[0].archive.folder), &self.layouts[0]);
         let (folder, layout) = self.locate(data_root).unwrap_or_else(unpacked);
         let facts = self.facts();
@@ -239,7 +239,7 @@ impl Cifar {
         for name in files.names {
             self.read_file(&folder.join(name), layout.format, files.records, &mut records)?;
         }
-        // This finds files that are whole and yet not what they should be.
+        // This catches files of the right size with the wrong contents.
         let mut counts = vec![0; expected.len()];
         records.labels.iter().for_each(|&label| counts[label as usize] += 1);
         match (0..counts.len()).find(|&class| counts[class] != expected[class]) {
@@ -289,7 +289,8 @@ impl Cifar {
                     dataset: self.name,
                     problem,
                 };
-                // Twice the images: written as text for Python 2 they take half as many bytes again, and names come with them.
+                // Twice the images: as text for Python 2 they take half as many bytes again, and file names come on
+                // top.
                 let most = 2 * count * IMAGE_BYTES + (1 << 20);
                 if found > most {
                     return Err(refuse(format!("{found} bytes, expected at most {most}")));

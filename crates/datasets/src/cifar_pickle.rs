@@ -4,7 +4,7 @@ use crate::records::{IMAGE_BYTES, Records};
 /// Reads one batch of the Python layout: a pickled dictionary with a list of labels and a NumPy array of images.
 ///
 /// # Errors
-/// A fragment that says what is not as expected of a batch with `count` images.
+/// A phrase that says what differs from a batch of `count` images.
 pub(crate) fn parse(bytes: &[u8], label_key: &str, count: usize) -> Result<Records, String> {
     let pickle = Pickle::read(bytes).map_err(|problem| format!("unreadable pickle: {problem}"))?;
     let Value::Dict(batch) = pickle.value else {
@@ -45,8 +45,8 @@ fn whole_number(value: &Value) -> Option<i64> {
     }
 }
 
-/// Shape and bytes from the state of an array: (version, shape, element type, Fortran order, bytes). The type needs no
-/// look: bytes of that shape are one byte an element.
+/// Shape and bytes from the state of an array: (version, shape, element type, Fortran order, bytes). The element type
+/// is not checked: the number of bytes shows that an element is one byte.
 fn array_state(pickle: &Pickle, value: Value) -> Option<(Vec<i64>, Vec<u8>)> {
     let Value::Tuple(state) = value else { return None };
     let [_, Value::Tuple(shape), _, Value::Bool(false), numbers] = pickle.items(state) else {
@@ -133,7 +133,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_say_what_is_wrong() {
         let pixels = [0; 2 * IMAGE_BYTES];
         let good = like_python_2("labels", &[0, 1], &pixels);
         let problem = |bytes: &[u8], key, count| parse(bytes, key, count).unwrap_err();

@@ -15,7 +15,7 @@ pub enum Dataset {
     Cifar10,
     /// CIFAR-100 (Krizhevsky 2009) with its fine labels: 500 + 100 images of 32×32 in each of 100 classes.
     Cifar100,
-    /// Procedural images made in the process: 1000 + 200 images of 32×32 in each of 10 classes.
+    /// Procedural images generated in memory: 1000 + 200 images of 32×32 in each of 10 classes.
     Shapes,
 }
 
@@ -32,7 +32,7 @@ impl Dataset {
         }
     }
 
-    /// Its facts, known without reading its files.
+    /// What is known about it without reading its files.
     pub fn facts(self) -> Facts {
         match self {
             Dataset::Cifar10 => CIFAR10.facts(),
@@ -55,7 +55,7 @@ impl Dataset {
         }
     }
 
-    /// Loads both splits to the CPU, after [`Dataset::fetch`] without a report of its progress.
+    /// Loads both splits to the CPU, after [`Dataset::fetch`], whose progress is not reported.
     ///
     /// # Errors
     /// If files are missing and cannot be fetched, cannot be read, or are not those of the data set.
@@ -84,7 +84,7 @@ impl fmt::Display for Dataset {
     }
 }
 
-/// The folder that data sets lie in: the one asked for, else `LONGTAIL_DATA`, else `data`.
+/// The folder of the data sets: the one asked for, else `LONGTAIL_DATA`, else `data`.
 pub(crate) fn data_folder(asked: Option<&Path>) -> PathBuf {
     let from_environment = || {
         std::env::var_os("LONGTAIL_DATA")

@@ -17,19 +17,19 @@ const LARGEST_ARCHIVE: u64 = 256 << 20;
 pub struct DownloadProgress<'a> {
     /// What is downloaded.
     pub url: &'a str,
-    /// Bytes received, those of an earlier, interrupted attempt included.
+    /// Bytes received, including those of an earlier, interrupted attempt.
     pub received: u64,
-    /// Bytes of the whole file, if the server says.
+    /// Bytes of the whole file, if the server states them.
     pub total: Option<u64>,
 }
 
-/// An archive that a data set is published in.
+/// The archive of a published data set.
 pub(crate) struct Archive {
     /// File name.
     pub(crate) name: &'static str,
     /// MD5 of the file, in lowercase hexadecimal.
     pub(crate) md5: &'static str,
-    /// The folder that all its entries lie in.
+    /// The folder that contains all its entries.
     pub(crate) folder: &'static str,
     /// Where the file is downloaded from.
     pub(crate) url: &'static str,
@@ -60,9 +60,9 @@ impl Archive {
     }
 }
 
-/// Downloads the `archive` of `dataset` and unpacks it below `data_root`, going on where an earlier attempt was interrupted.
+/// Downloads the `archive` of `dataset` and unpacks it below `data_root`, resuming an interrupted attempt.
 ///
-/// Of several processes that fetch at once, one downloads and the others wait for it, and then find that it `is_there`.
+/// If several processes fetch at once, one downloads; the others wait, and then find that the data set `is_there`.
 pub(crate) fn fetch(
     dataset: &'static str,
     archive: &Archive,
@@ -92,7 +92,8 @@ pub(crate) fn fetch(
             .inspect_err(|error| {
                 let empty = file.metadata().is_ok_and(|part| part.len() == 0);
                 if empty || matches!(error, DataError::WrongDigest { .. }) {
-                    // Nothing to go on with. If it cannot be removed either, the first error is still the one to tell.
+                    // It is useless for resuming. If it cannot be removed either, the first error is still the one to
+                    // report.
                     fs::remove_file(&part).ok();
                 }
             })?;
@@ -115,13 +116,13 @@ struct Transfer<'a> {
 /// What the server is about to send.
 struct Remainder {
     body: ureq::BodyReader<'static>,
-    /// Bytes of the file that are there already.
+    /// Bytes of the file received earlier.
     received: u64,
     total: Option<u64>,
 }
 
 impl Transfer<'_> {
-    /// Appends to `file` what it lacks of the archive.
+    /// Appends the missing rest of the archive to `file`.
     fn run(&self, file: &mut File, progress: &mut dyn FnMut(DownloadProgress)) -> Result<(), DataError> {
         match self.start(file)? {
             Some(remainder) => self.receive(remainder, file, progress),
@@ -129,7 +130,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Asks for what `file` lacks; nothing if it is whole already, which its digest will show.
+    /// Requests the bytes that `file` lacks; `None` if it is complete, which its digest will show.
     fn start(&self, file: &mut File) -> Result<Option<Remainder>, DataError> {
         let received = file.metadata().map_err(DataError::read(self.part))?.len();
         let response = request(self.archive.url, received).map_err(|error| self.unreachable(error.to_string()))?;
@@ -140,7 +141,7 @@ impl Transfer<'_> {
             },
             StatusCode::RANGE_NOT_SATISFIABLE if received > 0 => return Ok(None),
             StatusCode::OK => {
-                // The first attempt, or a server without ranges, which starts again.
+                // The first attempt, or a server without ranges, which sends the file from the beginning.
                 file.set_len(0).map_err(DataError::write(self.part))?;
                 (0, response.body().content_length())
             }
@@ -206,7 +207,7 @@ impl Transfer<'_> {
     }
 }
 
-/// Asks for the file from byte `start` on.
+/// Requests the file from byte `start` on.
 fn request(url: &str, start: u64) -> Result<Response<ureq::Body>, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Errors of data sets and of requests for them.
+/// What can be wrong with data, or with a request for data.
 #[derive(Debug, Error)]
 pub enum DataError {
     /// No file of a data set was found, and its archive could not be downloaded.
@@ -19,9 +19,9 @@ pub enum DataError {
         data_root: PathBuf,
         /// File name of its archive.
         archive: &'static str,
-        /// Where the archive was asked for.
+        /// The URL of the archive.
         url: String,
-        /// Why it was not to be had.
+        /// Why it could not be downloaded.
         reason: String,
     },
     /// The folder of the data sets is a file.
@@ -30,7 +30,7 @@ pub enum DataError {
         path.display(), path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).display()
     )]
     NotAFolder {
-        /// As asked for.
+        /// The path of that file.
         path: PathBuf,
     },
     /// The folder of a data set has none of its files.
@@ -55,7 +55,7 @@ pub enum DataError {
         url: String,
         /// Bytes received so far.
         received: u64,
-        /// Bytes of the whole file, if the server said.
+        /// Bytes of the whole file, if the server stated them.
         total: Option<u64>,
         /// What happened.
         reason: String,
@@ -86,16 +86,16 @@ pub enum DataError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file of a data set's folder is not there, although the folder is.
+    /// A data set's folder lacks one of its files.
     #[error(
         "{}: no such file, although other files of {dataset} are in its folder; complete the folder, \
          or move it away to have it downloaded again", path.display()
     )]
     MissingFile {
-        /// The absent file.
+        /// The missing file.
         path: PathBuf,
         /// The data set it belongs to.
         dataset: &'static str,
@@ -105,7 +105,7 @@ pub enum DataError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A file has more or fewer bytes than its records need.
@@ -125,14 +125,14 @@ pub enum DataError {
         /// Bytes of one record.
         record_bytes: usize,
     },
-    /// A pickle is not that of a batch.
+    /// A pickle does not hold a batch of images.
     #[error("{}: not a batch of {dataset}: {problem}; the file is truncated or corrupt: fetch it again", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
         /// The data set it should belong to.
         dataset: &'static str,
-        /// What is not as expected.
+        /// How it differs from one.
         problem: String,
     },
     /// A label is not a class number.
@@ -150,7 +150,7 @@ pub enum DataError {
         /// Number of classes.
         classes: i64,
     },
-    /// A class has another number of images than in the published data set.
+    /// A class does not have as many images as in the published data set.
     #[error(
         "{}: class {class} has {found} {split} images, expected {expected}; the files are corrupt or not those of \
          {dataset}: fetch them again", folder.display()
@@ -169,7 +169,7 @@ pub enum DataError {
         /// Images published.
         expected: i64,
     },
-    /// An imbalance ratio is not a number from 1 on.
+    /// An imbalance ratio is not a number of at least 1.
     #[error(
         "imbalance ratio {ratio}: expected a number of at least 1 (images of the largest class / images of the smallest)"
     )]
@@ -198,7 +198,7 @@ pub enum DataError {
         /// Images of the largest class.
         largest: i64,
     },
-    /// A class of a data set that is used as it is has no images.
+    /// A class has no images in a data set that is used as it is.
     #[error(
         "class {class} has no training images; leave it out of the data set, or hold out fewer images for validation"
     )]
@@ -206,12 +206,12 @@ pub enum DataError {
         /// The first such class.
         class: usize,
     },
-    /// More images of a class are asked for than there are.
+    /// A class has fewer images than requested.
     #[error("class {class} has {found} images, {asked} were asked for; ask for at most {found}")]
     TooFewImages {
         /// The class.
         class: usize,
-        /// Images asked for.
+        /// Images requested.
         asked: i64,
         /// Images there are.
         found: i64,

@@ -1,8 +1,8 @@
-//! What is known about a data set before any of its files is read.
+//! Facts: what is known about a data set before any file is read.
 
 use crate::Normalization;
 
-/// What a plan may know of a data set without its pixels.
+/// What a plan may know about a data set without its pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// Training images of each class, `[k]`.
@@ -21,7 +21,7 @@ impl Facts {
         self.train.len() as i64
     }
 
-    /// Training images of the class with the fewest, which every class has; 0 without classes.
+    /// Number of training images of the smallest class; 0 without classes.
     pub fn smallest_class(&self) -> i64 {
         self.train.iter().copied().min().unwrap_or(0)
     }

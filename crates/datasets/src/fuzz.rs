@@ -1,4 +1,4 @@
-//! Entry points for the targets of `fuzz/`: each parser on arbitrary bytes, as a data set of six images.
+//! Entry points for the targets of `fuzz/`: each parser on arbitrary bytes, for a data set of six images.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{DataError, cifar_pickle};
 /// Loads both splits from below `data_root`, in either layout, and returns their number of images.
 ///
 /// # Errors
-/// With whatever is wrong with the files.
+/// If the files are not a valid data set.
 pub fn cifar(data_root: &Path) -> Result<i64, DataError> {
     let loaded = TINY.read(data_root)?;
     Ok(loaded.train.images.size()[0] + loaded.test.images.size()[0])
@@ -18,7 +18,7 @@ pub fn cifar(data_root: &Path) -> Result<i64, DataError> {
 /// Reads a batch of two images in the Python layout and returns the number of its labels.
 ///
 /// # Errors
-/// With whatever is wrong with the bytes.
+/// If the bytes are not a valid batch.
 pub fn cifar_pickle(bytes: &[u8]) -> Result<usize, String> {
     cifar_pickle::parse(bytes, "fine_labels", 2).map(|records| records.labels.len())
 }
@@ -26,7 +26,7 @@ pub fn cifar_pickle(bytes: &[u8]) -> Result<usize, String> {
 /// Unpacks an archive to `data_root/tiny-bin`.
 ///
 /// # Errors
-/// With whatever is wrong with the archive.
+/// If the archive is not a valid one.
 pub fn archive(bytes: &[u8], data_root: &Path) -> Result<(), DataError> {
     unpack(bytes, Path::new(TINY.layouts[0].archive.name), data_root, "tiny-bin")
 }

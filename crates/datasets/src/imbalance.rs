@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
-/// How the number of training images falls over the classes. All but the natural one are cut out of a data set: class 0 is
-/// the largest, with the m images that every class of the data set has.
+/// How training images are distributed over the classes. All but the natural imbalance select a subset of a data set,
+/// in which class 0 is the largest, with m images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Imbalance {
@@ -20,20 +20,20 @@ pub enum Imbalance {
         /// Images of a large class / images of a small one, at least 1.
         ratio: f64,
     },
-    /// Every class has as many images, and all together about as many as under an exponential imbalance: what a long tail is
-    /// compared with (the balanced set of Zhang et al. 2023, §4.1). The images beyond that are left out.
+    /// Every class has the same number of images, in total about as many as under an exponential imbalance: the
+    /// balanced counterpart of a long tail (Zhang et al. 2023, §4.1). The remaining images are left out.
     Balanced {
-        /// That imbalance's ratio, at least 1.
+        /// Ratio of that exponential imbalance, at least 1.
         ratio: f64,
     },
-    /// The data set unchanged, with all its images: its own long tail if it has one, and otherwise, as for CIFAR, the
-    /// whole balanced training set.
+    /// The data set as it is, with all its images: with its own long tail if it has one, balanced if it has none, as
+    /// CIFAR.
     Natural,
 }
 
 impl Imbalance {
-    /// Images of the largest class / images of the smallest; of a balanced set, those of the long tail that it stands beside.
-    /// `None` for the natural imbalance, which nothing is chosen for.
+    /// Images of the largest class / images of the smallest; for a balanced set, the ratio of the long tail that it is
+    /// compared with. `None` for the natural imbalance.
     pub fn ratio(self) -> Option<f64> {
         match self {
             Imbalance::Exponential { ratio } | Imbalance::Step { ratio } | Imbalance::Balanced { ratio } => Some(ratio),
@@ -51,14 +51,15 @@ impl Imbalance {
         }
     }
 
-    /// Images of each class, `[k]`, that are kept of the `available` ones, `[k]`. The m images of the largest class are those of
-    /// the smallest class that is available.
+    /// Images of each class, `[k]`, that are kept of the `available` ones, `[k]`. m, the images of the largest class,
+    /// is the size of the smallest available class.
     ///
-    /// Truncated towards zero, in the order of evaluation of Cao et al. (2019), `imbalance_cifar.py`, so that the counts
-    /// are theirs to the image. Their step imbalance forgets the last of an odd number of classes; here it is a small one.
+    /// Counts are truncated towards zero, in the order of evaluation of Cao et al. (2019), `imbalance_cifar.py`, so
+    /// that they equal theirs exactly. Their step imbalance omits the last of an odd number of classes; here it is a
+    /// small class.
     ///
     /// # Errors
-    /// If the ratio is not a number from 1 on, there are fewer than 2 classes, or a class would be left empty.
+    /// If the ratio is not a number of at least 1, there are fewer than 2 classes, or a class would be left empty.
     pub fn class_counts(self, available: &[i64]) -> Result<Vec<i64>, DataError> {
         let classes = available.len() as i64;
         if classes < 2 {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_balanced_set_has_the_images_of_a_long_tail_shared_out_alike() {
+    fn a_balanced_set_has_the_images_of_a_long_tail_in_equal_classes() {
         let counts = Imbalance::Balanced { ratio: 100.0 }.class_counts(&[5000; 10]).unwrap();
         assert_eq!(counts, [1240; 10]); // of 12,406
     }
@@ -174,8 +175,8 @@ mod tests {
     #[test]
     fn totals_are_those_of_cao_et_al() {
         let totals = |counts: fn(f64, i64, usize) -> Vec<i64>, largest, classes| -> Vec<i64> {
-            let of_ratio = |ratio| counts(ratio, largest, classes).iter().sum();
-            [10.0, 20.0, 50.0, 100.0, 200.0].map(of_ratio).to_vec()
+            let total = |ratio| counts(ratio, largest, classes).iter().sum();
+            [10.0, 20.0, 50.0, 100.0, 200.0].map(total).to_vec()
         };
         assert_eq!(totals(exponential, 5000, 10), [20_431, 17_023, 13_996, 12_406, 11_203]);
         assert_eq!(totals(exponential, 500, 100), [19_573, 15_907, 12_608, 10_847, 9_502]);
@@ -201,7 +202,7 @@ mod tests {
 
     /// `lt.{cifar10,cifar100}.{exp,step}.{factor}` of every `losses_*` file of the reference values.
     #[test]
-    fn golden_class_counts_are_met() {
+    fn golden_class_counts_match() {
         let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/golden");
         let folder = std::env::var_os("LONGTAIL_GOLDEN").map_or(PathBuf::from(fixtures), PathBuf::from);
         let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn middle_class_of_a_step_is_small() {
+    fn the_middle_class_of_a_step_is_small() {
         assert_eq!(step(5.0, 10, 5), [10, 10, 2, 2, 2]);
     }
 

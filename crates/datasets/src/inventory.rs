@@ -3,7 +3,7 @@ use std::path::Path;
 use crate::dataset::data_folder;
 use crate::{DataError, Dataset};
 
-/// What is there of one data set.
+/// One data set, and whether it can be used.
 #[derive(Debug)]
 pub struct InventoryEntry {
     /// The data set.
@@ -17,7 +17,7 @@ pub struct InventoryEntry {
 pub enum Availability {
     /// It loads.
     Found {
-        /// Where the images come from, as text.
+        /// Where the images come from, in words.
         source: String,
         /// Number of training images of each class, `[k]`.
         train: Vec<i64>,
@@ -28,14 +28,14 @@ pub enum Availability {
     },
     /// No file of it was found.
     Missing {
-        /// Where it was looked for and how to get it, as text.
+        /// Where it was looked for and how to get it, in words.
         remedy: String,
     },
     /// Files were found but do not load.
     Broken(DataError),
 }
 
-/// Looks for every data set where [`Dataset::load`] would, and loads what is there. Nothing is downloaded.
+/// Looks for every data set where [`Dataset::load`] would, and loads those that it finds. Nothing is downloaded.
 pub fn inventory(data_root: Option<&Path>) -> Vec<InventoryEntry> {
     let entry = |dataset| InventoryEntry {
         dataset,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inventory_tells_what_is_found_what_is_broken_and_what_is_missing() {
+    fn inventory_lists_found_broken_and_missing_data_sets() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("cifar-100-python")).unwrap();
         std::fs::write(root.path().join("cifar-100-python/test"), b"no pickle").unwrap();

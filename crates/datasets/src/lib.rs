@@ -1,7 +1,8 @@
-//! The data of a long-tailed experiment: files to splits, class counts of an imbalance, and which images are kept.
+//! The data of a long-tailed experiment: reads files into splits, computes an imbalance's class counts, selects the
+//! images to keep.
 //!
-//! A [`Dataset`] loads into two [`Split`]s; its [`Facts`] are known without loading it. An [`Imbalance`] says how many images of each class a long-tailed
-//! training split has, and a [`Selection`] says which ones:
+//! A [`Dataset`] loads into two [`Split`]s; its [`Facts`] are known without loading it. An [`Imbalance`] says how many
+//! images of each class a long-tailed training split has, and a [`Selection`] says which ones:
 //!
 //! ```
 //! use datasets::{Dataset, Imbalance, Selection};

@@ -3,8 +3,8 @@ const OFFSET: usize = 397;
 
 /// MT19937 of Matsumoto and Nishimura (1998), seeded and drawn from as `numpy.random.RandomState` does.
 ///
-/// Written out here because the images of the published CIFAR-LT benchmarks follow from its exact stream, which no
-/// general-purpose generator promises to keep.
+/// Implemented here because the images of the published CIFAR-LT benchmarks follow from its exact stream, which no
+/// general-purpose crate guarantees.
 pub(crate) struct MersenneTwister {
     state: [u32; STATE],
     next: usize,
@@ -48,7 +48,7 @@ impl MersenneTwister {
     /// A uniform number from 0 to `maximum` inclusive, by masking and rejecting (NumPy's `random_interval`).
     pub(crate) fn at_most(&mut self, maximum: u32) -> u32 {
         if maximum == 0 {
-            return 0; // without a draw, as NumPy
+            return 0; // without a draw, as in NumPy
         }
         let mask = u32::MAX >> maximum.leading_zeros();
         loop {

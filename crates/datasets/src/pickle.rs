@@ -1,13 +1,13 @@
-//! Pickle: what Python's pickles of lists, dictionaries and arrays hold.
+//! A reader of Python pickles that hold lists, dictionaries and arrays.
 //!
-//! A pickle is a program for a machine with a stack, and may name any function. Here a name is only a name, nothing is called, and
-//! of an object there remains the state that it would have been restored from. Containers lie in one list and values refer to them
-//! by their place, so that a value takes the same few bytes however deep it lies and however often it is repeated: memory is
-//! bounded by the length of the pickle, and no walk over its values is recursive.
+//! A pickle is a program for a stack machine, and may name any function. This reader calls none: a name stays a name,
+//! and an object is represented by the state that it would be restored from. Values refer to containers by their index
+//! in one list, so a value takes the same few bytes however deeply it is nested and however often it is repeated:
+//! memory is bounded by the length of the pickle, and no traversal is recursive.
 
 use std::collections::HashMap;
 
-/// A value, of the closed set that batches of images are made of.
+/// A value of the kinds that batches of images consist of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Bool(bool),
@@ -20,17 +20,17 @@ pub(crate) enum Value<'a> {
     List(Place),
     Tuple(Place),
     Dict(Place),
-    /// The function that makes bytes of [`Value::Latin1`].
+    /// The function that turns [`Value::Latin1`] into bytes.
     Encode,
-    /// Anything else: None, a number that is not whole, a function or what it would return.
+    /// Anything else: None, a fractional number, a function or its result.
     Other,
 }
 
-/// Where a container lies.
+/// Index of a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Place(usize);
 
-/// A pickle that has been read to its end.
+/// A pickle that has been read completely.
 #[derive(Debug)]
 pub(crate) struct Pickle<'a> {
     pub(crate) value: Value<'a>,
@@ -42,7 +42,7 @@ impl<'a> Pickle<'a> {
     /// Reads a pickle of protocol 2 to 5.
     ///
     /// # Errors
-    /// What is wrong and at which byte.
+    /// What is wrong, and at which byte.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Pickle<'a>, String> {
         let mut machine = Machine {
             bytes,
@@ -64,7 +64,7 @@ impl<'a> Pickle<'a> {
         &self.containers[place]
     }
 
-    /// The value last set under `key`, in Python 2's text or Python 3's.
+    /// The last value set under `key`, in Python 2's text or Python 3's.
     pub(crate) fn entry(&self, Place(dictionary): Place, key: &str) -> Option<Value<'a>> {
         let (entries, _) = self.containers[dictionary].as_chunks::<2>();
         let is_it = |found: Value| found == Value::Text(key) || found == Value::Bytes(key.as_bytes());
@@ -78,14 +78,14 @@ struct Machine<'a> {
     /// Next byte to be read.
     at: usize,
     stack: Vec<Value<'a>>,
-    /// Stack heights at the marks that are still open.
+    /// Lengths of the stack at each mark.
     marks: Vec<usize>,
     memo: HashMap<u32, Value<'a>>,
     containers: Vec<Vec<Value<'a>>>,
 }
 
 impl<'a> Machine<'a> {
-    /// Until the opcode that ends a pickle. The comments are the opcodes' names in Python's `pickletools`.
+    /// Runs to the opcode that ends a pickle. Comments give the opcodes' names in Python's `pickletools`.
     fn run(&mut self) -> Result<Value<'a>, String> {
         loop {
             let opcode = self.number(1)?;
@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Value<'a>, String> {
-        // What lies below a mark was begun before it, and is not finished.
+        // Values below a mark belong to an unfinished container.
         let is_there = self.stack.len() > self.marks.last().copied().unwrap_or(0);
         let top = if is_there { self.stack.pop() } else { None };
         top.ok_or_else(|| "an empty stack".to_owned())
@@ -303,7 +303,7 @@ fn named<'a>(module: &[u8], name: &[u8]) -> Value<'a> {
     }
 }
 
-/// A number in two's complement of any length; only values that fit into an i64 are accepted.
+/// A number in two's complement; one of more than 8 bytes is [`Value::Other`].
 fn long<'a>(bytes: &[u8]) -> Value<'a> {
     if bytes.len() > 8 {
         return Value::Other;
@@ -334,13 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn text_that_stands_for_bytes_is_known() {
+    fn text_that_encodes_bytes_is_recognised() {
         let python_3 = b"c_codecs\nencode\nX\x02\x00\x00\x00\xc3\xbfX\x06\x00\x00\x00latin1\x86R.";
         assert_eq!(value(python_3), Ok(Value::Latin1("\u{ff}")));
     }
 
     #[test]
-    fn what_is_deep_or_repeated_takes_no_more_memory_than_what_is_flat() {
+    fn nested_and_repeated_values_take_no_more_memory_than_flat_ones() {
         let deep = [&b"N"[..], &b"\x85".repeat(1_000_000), b"."].concat();
         assert!(matches!(value(&deep), Ok(Value::Tuple(_))));
         // Each list holds the one before it twice: as values of their own 2⁶⁴ of them.
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn errors_name_the_problem_and_its_position() {
         let problem = |bytes: &[u8]| value(bytes).unwrap_err();
         assert_eq!(problem(b""), "1 bytes are promised and 0 are there at byte 0");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Images as plain bytes, and the data set they form in memory.
+//! Records: images as plain bytes, and the in-memory data set that they become.
 
 use sha2::{Digest, Sha256};
 use tch::Tensor;
@@ -13,10 +13,10 @@ pub struct Loaded {
     /// The test split.
     pub test: Split,
     /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of images and
-    /// the labels as 64-bit little-endian integers, and the pixels. The layout of the files does not enter: the same
-    /// images in the same order have the same digest.
+    /// the labels as 64-bit little-endian integers, and the pixels. It does not depend on the layout of the files: the
+    /// same images in the same order have the same digest.
     pub digest: String,
-    /// Where the images come from, as text.
+    /// Where the images come from, in words.
     pub source: String,
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_of_images_and_place_of_the_split_enter_the_digest() {
+    fn the_digest_depends_on_the_order_of_images_and_splits() {
         let record = |label, pixel| Records {
             labels: vec![label],
             pixels: vec![pixel; IMAGE_BYTES],

@@ -9,10 +9,10 @@ use crate::mersenne_twister::MersenneTwister;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Selection {
     /// The protocol of Cao et al. (2019), `imbalance_cifar.py`: after `numpy.random.seed(seed)`, for every class in
-    /// ascending order, its indices in file order are shuffled and the first ones kept. On the official files the
-    /// default seed 0 keeps the images that users of their code have.
+    /// ascending order, its indices in file order are shuffled and the first ones kept. On the official files, the
+    /// default seed 0 keeps the same images as their code.
     Ldam {
-        /// What `numpy.random.seed` was given (`rand_number` in their code).
+        /// The argument of `numpy.random.seed` (`rand_number` in their code).
         seed: u32,
     },
     /// The first images of each class in file order, as in the demo of Alshammari et al. (2022).
@@ -29,7 +29,7 @@ impl Selection {
     /// The indices kept, class by class: `class_counts[c]` indices of labels equal to c, for c = 0, 1, ….
     ///
     /// # Errors
-    /// If a class has fewer images than asked for.
+    /// If a class has fewer images than requested.
     pub fn select(self, labels: &[i64], class_counts: &[i64]) -> Result<Vec<i64>, DataError> {
         let mut members = vec![Vec::new(); class_counts.len()];
         for (index, &label) in (0..).zip(labels) {
@@ -57,7 +57,7 @@ impl Selection {
     }
 }
 
-/// A list of chosen indices as a file, and the digest by which two lists are compared.
+/// A list of chosen indices as the text of a file, with the digest by which two lists are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexList {
     /// One index a line, each line ended.

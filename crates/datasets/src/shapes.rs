@@ -1,9 +1,9 @@
-//! The embedded data set `shapes`: procedural images, made in the process, the same on every machine.
+//! The embedded data set `shapes`: procedural images, generated in memory, the same on every machine.
 //!
-//! Every image shows one bright shape before a darker, cluttered background. Its class is the pair of its outline (disc,
+//! Every image shows one bright shape on a darker, cluttered background. Its class is the pair of its outline (disc,
 //! square, triangle, cross, crescent) and its texture (plain, striped): class c has outline `c mod 5` and texture
-//! `c mod 2`. So every outline and every texture occurs among the large and among the small classes of a long-tailed
-//! split, and a small class differs from the large ones only in the combination. What does not depend on the class:
+//! `c mod 2`. So every outline and every texture occurs among both the large and the small classes of a long-tailed
+//! split, and only the combination distinguishes a small class from the large ones. These do not depend on the class:
 //!
 //! - the shape's centre (up to 4 pixels off the middle), radius (8 to 12 pixels) and tilt (up to 27 degrees);
 //! - its two colours, of which a plain shape uses one, and the width and phase of the stripes;
@@ -13,10 +13,10 @@
 //!   uniform noise of up to ±20 on every channel of every pixel.
 //!
 //! Image i of the training split is drawn from seed i of the Mersenne Twister, image i of the test split from seed
-//! 2³¹ + i, and both have class `i mod 10`. Only `+ − × ÷ √` and comparisons of `f32` are used, which IEEE 754 defines to
-//! the bit. The ranges were chosen by looking at images and so that plain cross-entropy learns the large classes of an
-//! exponential split of ratio 100 within 15 epochs; no method against imbalance was tried on them. The number of images was
-//! chosen so that the accuracy of cross-entropy differs little between seeds.
+//! 2³¹ + i, and both have class `i mod 10`. Only `+ − × ÷ √` and comparisons of `f32` are used, which IEEE 754 defines
+//! to the bit. The ranges were chosen by looking at images and so that plain cross-entropy learns the large classes of
+//! an exponential split of ratio 100 within 15 epochs; no method for imbalanced data was tried on them. The number of
+//! images was chosen so that the accuracy of cross-entropy differs little between seeds.
 
 use crate::mersenne_twister::MersenneTwister;
 use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
@@ -36,18 +36,18 @@ const DARK: (f32, f32) = (0.0, 120.0);
 const BRIGHT: (f32, f32) = (110.0, 255.0);
 const ANY: (f32, f32) = (0.0, 255.0);
 
-/// What both splits have.
+/// Facts about both splits.
 pub(crate) fn facts() -> Facts {
-    let of_each_class = |images: u32| vec![i64::from(images); CLASSES as usize];
+    let per_class = |images: u32| vec![i64::from(images); CLASSES as usize];
     Facts {
-        train: of_each_class(TRAIN_IMAGES_PER_CLASS),
-        test: of_each_class(TEST_IMAGES_PER_CLASS),
+        train: per_class(TRAIN_IMAGES_PER_CLASS),
+        test: per_class(TEST_IMAGES_PER_CLASS),
         side: SIDE as i64,
         normalization: Normalization::SHAPES,
     }
 }
 
-/// Makes both splits.
+/// Generates both splits.
 pub(crate) fn load() -> Loaded {
     let train = records(0, TRAIN_IMAGES_PER_CLASS);
     let test = records(TEST_SEED, TEST_IMAGES_PER_CLASS);
@@ -96,7 +96,7 @@ impl Outline {
     }
 }
 
-/// Everything of an image but its noise.
+/// An image without its noise.
 #[derive(Debug, PartialEq)]
 struct Scene {
     outline: Outline,
@@ -139,7 +139,7 @@ impl Scene {
             radius: between(generator, 8.0, 12.0),
             axis: tilt(generator),
             colours: [first, second],
-            // Drawn for plain shapes as well, so that the class enters here and in the outline only.
+            // Drawn for plain shapes as well, so that only this line and the outline depend on the class.
             stripes: Some((between(generator, 2.2, 3.2), between(generator, 0.0, 2.0))).filter(|_| striped),
             background,
             gradient: direction(generator),

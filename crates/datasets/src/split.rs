@@ -1,6 +1,6 @@
 use tch::{Device, Tensor};
 
-/// Labelled images on one device, all at once. Labels are class numbers from 0 to `classes - 1`.
+/// Labelled images, all in the memory of one device. Labels are class numbers from 0 to `classes - 1`.
 #[derive(Debug)]
 pub struct Split {
     /// Images, `[n, 3, h, w]` u8.

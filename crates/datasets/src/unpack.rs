@@ -15,7 +15,7 @@ const MOST_BYTES: u64 = 256 << 20;
 ///
 /// Only plain files and folders are accepted, only below `folder`, and only so many and so large.
 pub(crate) fn unpack(archive: impl Read, path: &Path, data_root: &Path, folder: &str) -> Result<(), DataError> {
-    // Beside its final place, so that renaming it is one step of the file system.
+    // Next to its final place, so that renaming it is atomic.
     let prefix = format!(".{folder}.");
     let temporary = tempfile::Builder::new().prefix(&prefix).tempdir_in(data_root);
     let temporary = temporary.map_err(DataError::write(data_root))?;
@@ -25,7 +25,7 @@ pub(crate) fn unpack(archive: impl Read, path: &Path, data_root: &Path, folder: 
     };
     let unreadable = |error: io::Error| refuse(format!("cannot be read: {error}"));
 
-    // Headers count as well: a bomb of them must not fill the memory.
+    // Headers count as well: a bomb made of headers must not fill the memory.
     let mut archive = Archive::new(GzDecoder::new(archive).take(MOST_BYTES + (1 << 20)));
     let mut bytes = 0;
     for (number, entry) in archive.entries().map_err(unreadable)?.enumerate() {
@@ -65,7 +65,7 @@ pub(crate) fn unpack(archive: impl Read, path: &Path, data_root: &Path, folder: 
     fs::rename(&unpacked, &place).map_err(DataError::write(&place))
 }
 
-/// `name` without steps that lead nowhere, if it lies in `folder` or is it.
+/// `name` without `.` components, if it is `folder` or inside it.
 fn below(name: &Path, folder: &str) -> Option<PathBuf> {
     let mut inside = PathBuf::new();
     for component in name.components() {
@@ -78,7 +78,7 @@ fn below(name: &Path, folder: &str) -> Option<PathBuf> {
     inside.starts_with(folder).then_some(inside)
 }
 
-/// `io::copy`, telling an archive that cannot be read from a disk that cannot be written.
+/// `io::copy` that distinguishes an archive that cannot be read from a disk that cannot be written.
 fn copy(
     entry: &mut impl Read,
     file: &mut File,
@@ -105,7 +105,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A gzipped tar archive of entries as they are, however unsafe.
+    /// A gzipped tar archive of these entries, however unsafe.
     pub(crate) fn archive_of(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
         let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (name, kind, contents) in entries {

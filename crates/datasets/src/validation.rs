@@ -2,20 +2,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DataError, Selection};
 
-/// A balanced validation split, held out of the training images before the long-tailed split is made of the others: so
-/// rare classes have as many validation images as frequent ones, and the largest class has `per_class` fewer to train on.
+/// A balanced validation split, held out of the training images before the long-tailed split is selected from the
+/// others: rare classes have as many validation images as frequent ones, and the largest class has `per_class` fewer
+/// training images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
     /// Images held out of each class.
     pub per_class: i64,
-    /// Which ones: as that of [`Selection::Ldam`].
+    /// Seed of the choice, as in [`Selection::Ldam`].
     #[serde(default)]
     pub seed: u32,
 }
 
 impl Validation {
-    /// The indices held out, class by class, of `labels` from 0 to `classes - 1`.
+    /// The indices held out, class by class; `labels` are 0 to `classes - 1`.
     ///
     /// # Errors
     /// If a class has fewer than `per_class` images.

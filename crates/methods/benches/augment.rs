@@ -1,4 +1,4 @@
-//! A batch of 128 images of 32 × 32 pixels through each part of an augmentation, and through none.
+//! Augmentation of a batch of 128 images of 32 × 32 pixels, by each part and by none.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -77,7 +77,7 @@ fn none() -> Augmentation {
     }
 }
 
-/// From raw images to what the network and the loss are given, features of 64 entries included.
+/// From raw images to the inputs of network and loss, including features of dimension 64.
 fn augment(criterion: &mut Criterion, name: &str, augmenter: &Augmenter<'_>, train: &Images, device: Device) {
     let batch = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
     let features = Tensor::randn([BATCH, 64], (Kind::Float, device));

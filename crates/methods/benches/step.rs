@@ -1,4 +1,4 @@
-//! A training step of ResNet-32 at a batch of 128 and parts of it, and the samplers of an epoch of CIFAR-100-LT.
+//! A training step of ResNet-32 at batch size 128 and its parts, and the samplers of an epoch of CIFAR-100-LT.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tensor files, written by this program or by others.
+//! Files of tensors, our own and foreign ones.
 
 pub(crate) mod element;
 pub(crate) mod remedy;

@@ -1,4 +1,4 @@
-//! The source of batches: a split held on the device, and its normalisation.
+//! Where batches come from: a split, and the normalisation of its pixels.
 
 use datasets::{Normalization, Split};
 use tch::{Device, Kind, Tensor};
@@ -13,7 +13,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The same batch in memory of its own.
+    /// A copy of the batch in its own memory.
     pub(crate) fn copy(&self) -> Batch {
         Batch {
             images: self.images.copy(),
@@ -47,8 +47,8 @@ impl Source {
     }
 }
 
-/// The images of a split and how their pixels become numbers. Indices in, batches on the training device out: the only
-/// thing that training and evaluation ask of their data.
+/// The images of a split and their normalisation. Indices in, batches on the training device out: training and
+/// evaluation need nothing else from their data.
 #[derive(Debug)]
 pub struct Images {
     source: Source,
@@ -72,8 +72,8 @@ impl Images {
         }
     }
 
-    /// The same number of images, changed, with labels of `classes` classes in place of their own: `change` is given all raw
-    /// images `[n, 3, h, w]`.
+    /// As many images, changed and relabelled with `classes` classes: `change` maps all raw images `[n, 3, h, w]` to
+    /// new images and labels.
     pub(crate) fn relabelled(&self, classes: i64, change: impl FnOnce(&Tensor) -> (Tensor, Tensor)) -> Images {
         let (images, labels) = change(&self.split().images);
         Images {
@@ -128,7 +128,7 @@ impl Images {
 mod tests {
     use super::*;
 
-    /// Four images, filled with their own number, of classes 0 to 3.
+    /// Four images, each filled with its index, of classes 0 to 3.
     fn images() -> Images {
         let labels = Tensor::arange(4, (Kind::Int64, Device::Cpu));
         let split = Split {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_overwritten_where_it_lies_and_a_copy_lies_elsewhere() {
+    fn a_batch_is_overwritten_in_place_and_a_copy_has_its_own_memory() {
         let batch = |index: i64| images().batch(&Tensor::from_slice(&[index]));
         let mut recorded = batch(0);
         let (replayed_on, copy) = (recorded.images.shallow_clone(), recorded.copy());

@@ -2,9 +2,9 @@
 //!
 //! A [`Method`] is a sum of orthogonal parts: sampler, augmentation, loss, re-weighting, regularizer, contrast, head,
 //! experts, distillation, initial network, second stage. Any part may be swapped without touching another, so the
-//! neural-collapse regularizer plugs into all of them.
-//! [`Recipe`] says for how long and how fast; [`Protocol`] holds the two named readings of the paper's set-up. A batch's
-//! whole life is one function, [`Step::take`]; an epoch's is [`Training::run`].
+//! neural-collapse regularizer plugs into all of them. [`Recipe`] sets length and learning rate; [`Protocol`] holds the
+//! two named readings of the paper's set-up. [`Step::take`] is one training step from top to bottom; [`Training::run`]
+//! is the loop over epochs.
 
 #[cfg(test)]
 #[path = "../tests/conformance/comparison.rs"]

@@ -1,4 +1,4 @@
-//! Measurements of a trained network.
+//! What is measured on a network.
 
 pub(crate) mod evaluate;
 pub(crate) mod groups;

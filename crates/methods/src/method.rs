@@ -27,12 +27,12 @@ use crate::recipe::{Recipe, scale_epoch};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Method {
-    /// Which samples an epoch draws.
+    /// The samples that an epoch draws.
     #[serde(default)]
     pub sampler: Sampler,
     /// Another sampler, from an epoch on.
     pub resample: Option<Resample>,
-    /// What happens to images, and so to targets.
+    /// Changes of images, and so of targets.
     #[serde(default)]
     pub augmentation: Augmentation,
     /// Logits against labels.
@@ -40,27 +40,27 @@ pub struct Method {
     pub loss: Loss,
     /// Class weights, from an epoch on.
     pub reweight: Option<Reweight>,
-    /// Features against labels: NC goes here.
+    /// A term on the features, given the labels, such as NC.
     pub regularizer: Option<FeatureTerm>,
-    /// Features of several views of an image against each other.
+    /// A term that compares the features of several views of each image.
     pub contrast: Option<ContrastiveTerm>,
     /// Features to logits.
     #[serde(default)]
     pub head: Head,
-    /// Several networks in one that learn side by side; `None`: one.
+    /// Several networks that learn side by side; `None`: one.
     pub experts: Option<Experts>,
-    /// A finished network's answers, learnt beside the labels.
+    /// A finished network whose outputs are learnt beside the labels.
     pub distillation: Option<Distillation>,
-    /// What the network begins with; `None`: random weights.
+    /// What the network starts from; `None`: random weights.
     pub initial: Option<Initial>,
-    /// What is learnt in place of the labels; `None`: they are.
+    /// A task to learn instead of the labels; `None`: the labels.
     pub pretext: Option<Pretext>,
-    /// What is retrained afterwards, on the finished first stage.
+    /// What is retrained or adjusted on the finished first stage.
     pub second_stage: Option<SecondStage>,
 }
 
 impl Method {
-    /// The method without its second stage: what a second stage starts from, and what several of them can share.
+    /// The method without its second stage: second stages start from it, and several can share it.
     pub fn first_stage(&self) -> Method {
         Method {
             second_stage: None,
@@ -68,8 +68,8 @@ impl Method {
         }
     }
 
-    /// The method that a network is pre-trained by, where that is what [`Method::initial`] asks for: `pretext` on images
-    /// augmented as the method's own but unmixed.
+    /// The method that pre-trains the network, if [`Method::initial`] asks for one: `pretext` on images augmented as
+    /// the method's own, but unmixed.
     pub fn pre_training(&self) -> Option<Method> {
         let pretext = match self.initial {
             Some(Initial::Rotation) => Pretext::Rotation,
@@ -85,7 +85,7 @@ impl Method {
         })
     }
 
-    /// Whether it is plain cross-entropy, apart from augmentation.
+    /// Whether it is plain cross-entropy, whatever the augmentation.
     pub fn is_plain(&self) -> bool {
         *self
             == Method {
@@ -94,7 +94,8 @@ impl Method {
             }
     }
 
-    /// Augmented images `[b, 3, h, w]` and their target as they are or, under a pretext task, posed and with its labels.
+    /// Augmented images `[b, 3, h, w]` with their target: unchanged or, under a pretext task, posed and with its
+    /// labels.
     pub(crate) fn pose(&self, images: Tensor, target: Target) -> (Tensor, Target) {
         match self.pretext {
             None => (images, target),
@@ -105,13 +106,12 @@ impl Method {
         }
     }
 
-    /// Number of labels that it learns of a data set's `classes`.
+    /// Number of classes that it learns, on a data set of `classes` classes.
     pub fn classes(&self, classes: i64) -> i64 {
         self.pretext.map_or(classes, Pretext::classes)
     }
 
-    /// Loss of a batch, a scalar: of the one network's logits, or of all experts'; 0 where a contrastive term takes its
-    /// place.
+    /// Loss of a batch, a scalar: of one network's logits or of all experts'; 0 if a contrastive term replaces it.
     pub fn objective(&self, batch: &LossInput<'_>) -> Tensor {
         match (self.experts, self.contrast) {
             (Some(experts), _) => experts.forward(self.loss, batch),
@@ -130,8 +130,8 @@ impl Method {
         }
     }
 
-    /// What an epoch's steps see: indices `[b]` of images in the order of its sampler, beside which [`Experts::Bilateral`]
-    /// has as many again in that of [`Sampler::Reverse`], `[2b]`. Labels `[n]`, class counts `[k]`; draws from libtorch's
+    /// The batches of an epoch: indices `[b]` of images in the order of its sampler; [`Experts::Bilateral`] appends as
+    /// many in the order of [`Sampler::Reverse`], `[2b]`. Labels `[n]`, class counts `[k]`; draws from libtorch's
     /// generator.
     pub fn batches(&self, epoch: i64, recipe: &Recipe, labels: &Tensor, class_counts: &Tensor) -> Vec<Tensor> {
         let batches_of = |sampler: Sampler| {
@@ -148,7 +148,7 @@ impl Method {
         }
     }
 
-    /// The parts that start at an epoch, each by its key and with that 0-based epoch.
+    /// The parts that start at an epoch: their keys and 0-based start epochs.
     pub fn starts(&self) -> Vec<(&'static str, i64)> {
         let mut method = self.clone();
         let starts = method.starts_mut().into_iter();
@@ -166,15 +166,15 @@ impl Method {
             ("reweight", reweight),
             ("nc", regularizer),
         ];
-        let stated = starts.into_iter().filter_map(|(part, start)| Some((part, start?)));
-        stated.collect()
+        let present = starts.into_iter().filter_map(|(part, start)| Some((part, start?)));
+        present.collect()
     }
 
-    /// The same method in a training of `epochs` in place of `stated` ones: whatever starts at an epoch starts at the scaled one,
-    /// in the last epoch at the latest, and after the first if rounding would take it past the end. A training of one epoch has no
-    /// room for that, and the start stays behind its end. A second stage keeps its own length.
-    pub fn scaled_to(&self, epochs: i64, stated: i64) -> Method {
-        let factor = epochs as f64 / stated as f64;
+    /// The method scaled from a training of `planned` epochs to one of `epochs`: every start epoch scales with it, to
+    /// the last epoch at the latest. A training of one epoch has no room for a later start, which then lies past its
+    /// end. A second stage keeps its own length.
+    pub fn scaled_to(&self, epochs: i64, planned: i64) -> Method {
+        let factor = epochs as f64 / planned as f64;
         let mut method = self.clone();
         for (_, start) in method.starts_mut() {
             *start = scale_epoch(*start, factor).min((epochs - 1).max(1));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn two_branches_see_as_many_images_again_and_most_of_them_rare() {
+    fn two_branches_see_twice_the_images_and_most_of_the_second_half_are_rare() {
         tch::manual_seed(5);
         let labels = Tensor::from_slice(&[[0_i64; 90].as_slice(), &[1; 10]].concat());
         let recipe = Recipe {
@@ -270,11 +270,16 @@ mod tests {
         assert_eq!(sizes(&batches(None)), [30, 30, 30, 10]);
         let bilateral = batches(Some(Experts::Bilateral(crate::Bilateral::default())));
         assert_eq!(sizes(&bilateral), [60, 60, 60, 20]);
-        let rare_of = |start| {
+        let rare_share = |start| {
             let half = labels.index_select(0, &bilateral[0].narrow(0, start, 30));
             half.sum(tch::Kind::Int64).int64_value(&[])
         };
-        assert!(rare_of(0) <= 10 && rare_of(30) > 15, "{} {}", rare_of(0), rare_of(30));
+        assert!(
+            rare_share(0) <= 10 && rare_share(30) > 15,
+            "{} {}",
+            rare_share(0),
+            rare_share(30)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The parts a method is composed of: settings a grid can state, and what they compute.
+//! The parts of a method: settings that a grid may state, and what they compute.
 
 pub(crate) mod augment;
 pub(crate) mod contrast;

@@ -25,19 +25,19 @@ use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::{BackboneMode, InitialClassifier, Retraining};
 use crate::recipe::{LearningRate, Recipe};
 
-/// See the table in this module's documentation; every value that differs stands in one of the functions below.
+/// See the table in this module's documentation; each value that differs is in one of the functions below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
-    /// What the text says; where it is silent, what the code does or, failing that, the field's convention.
+    /// The paper's text; where it is silent, its code or, failing that, the field's convention.
     #[default]
     Paper,
-    /// What the public code does when its CIFAR script is run with its defaults.
+    /// The public code: its CIFAR script with default options.
     Code,
 }
 
 impl Protocol {
-    /// Name as a grid file and `--protocol` spell it.
+    /// Name in a grid file and for `--protocol`.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Paper => "paper",
@@ -45,7 +45,7 @@ impl Protocol {
         }
     }
 
-    /// Network, length and speed (Liu et al. 2023, §4.1.1).
+    /// Network, length and learning rate (Liu et al. 2023, §4.1.1).
     pub fn recipe(self) -> Recipe {
         let (weight_decay, steps) = match self {
             Protocol::Paper => (5e-3, vec![160, 180]),
@@ -66,7 +66,7 @@ impl Protocol {
         }
     }
 
-    /// What the first stage does to images.
+    /// Augmentation of the first stage.
     pub fn augmentation(self) -> Augmentation {
         let mix = match self {
             Protocol::Paper => Some(Mix::Mixup(Mixup { alpha: 0.2 })),

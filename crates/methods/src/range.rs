@@ -1,4 +1,4 @@
-//! Checks of numbers against the range that a setting accepts.
+//! Ranges of the numbers that parts accept.
 
 /// A number out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -6,7 +6,7 @@
 pub struct OutOfRange {
     /// Key or option, with or without its part.
     pub name: &'static str,
-    /// As stated.
+    /// The value given.
     pub value: f64,
     /// The range.
     pub expected: &'static str,
@@ -19,7 +19,7 @@ impl OutOfRange {
     }
 }
 
-/// Refuses `value` unless it `holds`; the range is `expected`.
+/// Refuses `value` unless the condition `holds`; `expected` describes its range.
 ///
 /// # Errors
 /// [`OutOfRange`].

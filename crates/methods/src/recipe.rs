@@ -1,4 +1,4 @@
-//! The recipe that all methods of a grid share: network, length of training, batch size, learning rate.
+//! Recipe: network, length and learning rate, common to all methods of a grid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::range::{OutOfRange, is_not_negative, require, share};
 use crate::words::{count, in_words};
 
-/// How long and how fast a network is trained.
+/// Settings of a training that do not depend on the method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -17,11 +17,11 @@ pub struct Recipe {
     pub backbone: Backbone,
     /// Passes over the (sampled) training data.
     pub epochs: i64,
-    /// Images of a step; the last batch of an epoch may be smaller.
+    /// Images per step; the last batch of an epoch may be smaller.
     pub batch_size: i64,
     /// Momentum of SGD (no Nesterov, no dampening).
     pub momentum: f64,
-    /// L2 coefficient on every parameter, batch norm and biases included, as in the public code.
+    /// L2 coefficient on every parameter, including batch norm and biases, as in the public code.
     pub weight_decay: f64,
     /// Epochs e over which the rate grows as (e + 1) / warmup_epochs.
     pub warmup_epochs: i64,
@@ -29,11 +29,11 @@ pub struct Recipe {
     pub learning_rate: LearningRate,
 }
 
-/// Learning rate by epoch, constant within one.
+/// Learning rate by epoch, constant within an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LearningRate {
-    /// `initial`, multiplied by `factor` at each of `epochs` (0-based: the epoch that first runs at the lower rate).
+    /// `initial`, multiplied by `factor` at each of `epochs` (0-based: the first epoch with the lower rate).
     MultiStep {
         /// Rate of the first epochs.
         initial: f64,
@@ -55,7 +55,7 @@ pub enum RecipeError {
     /// A number out of its range.
     #[error(transparent)]
     Setting(#[from] OutOfRange),
-    /// A step of the learning rate that never comes.
+    /// A step of the learning rate after the end of training.
     #[error(
         "`learning_rate` steps at epoch {step}, but the last of {epochs} epochs is {}; state earlier steps or more epochs \
          (or leave both to the protocol and say `--epochs` on the command line, which scales them)",
@@ -70,7 +70,7 @@ pub enum RecipeError {
 }
 
 impl RecipeError {
-    /// The keys that it is about, first the one that is more likely to be wrong.
+    /// The keys concerned, the one more likely to be wrong first.
     pub fn keys(&self) -> Vec<&'static str> {
         match self {
             RecipeError::LateStep { .. } => vec!["learning_rate", "epochs"],
@@ -80,10 +80,10 @@ impl RecipeError {
     }
 }
 
-/// A training of more epochs is a slip of the fingers.
+/// More epochs than this are a typing mistake.
 const MOST_EPOCHS: i64 = 1_000_000;
 
-/// Refuses a number of epochs, stated by `name`, that is not positive or unreasonably large.
+/// Refuses a number of epochs, of key `name`, that is 0 or absurdly large.
 ///
 /// # Errors
 /// [`OutOfRange`].
@@ -98,7 +98,7 @@ pub(crate) fn check_weight_decay(weight_decay: f64) -> Result<(), OutOfRange> {
 }
 
 impl LearningRate {
-    /// Refuses rates that are not above 0, and steps that are not in a training of `epochs`.
+    /// Refuses rates that are not above 0, and steps outside a training of `epochs`.
     pub(crate) fn check(&self, epochs: i64) -> Result<(), RecipeError> {
         let name = "learning_rate";
         let is_positive = |value: f64| value.is_finite() && value > 0.0;
@@ -119,7 +119,7 @@ impl LearningRate {
         Ok(())
     }
 
-    /// Whether it is the same at every epoch, before warm-up.
+    /// Whether it is the same in every epoch, before warm-up.
     pub fn is_constant(&self) -> bool {
         matches!(self, LearningRate::MultiStep { epochs, .. } if epochs.is_empty())
     }
@@ -140,7 +140,7 @@ impl LearningRate {
 }
 
 impl Recipe {
-    /// Refuses numbers out of range, and steps that never come.
+    /// Refuses numbers out of range, and steps after the end of training.
     ///
     /// # Errors
     /// The first thing that is wrong, and its remedy.
@@ -169,14 +169,14 @@ impl Recipe {
         warmup * self.learning_rate.at(epoch, self.epochs)
     }
 
-    /// How far training is in 0-based `epoch`: 0 in the first, 1 in the last.
+    /// Progress of training in 0-based `epoch`: 0 in the first, 1 in the last.
     pub fn progress(&self, epoch: i64) -> f64 {
         epoch as f64 / (self.epochs - 1).max(1) as f64
     }
 
-    /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch). In a short training
-    /// each step still comes after the first epoch, before the last is over and before the next step; steps that have no room,
-    /// the first ones, are left out.
+    /// The same recipe over `epochs`: steps and warm-up scale with it (a warm-up keeps at least one epoch). In a short
+    /// training, each step still comes after the first epoch, within the training and before the next step; the first
+    /// steps are left out if there is no room for all.
     pub fn scaled_to(&self, epochs: i64) -> Recipe {
         let factor = epochs as f64 / self.epochs as f64;
         let mut recipe = Recipe { epochs, ..self.clone() };
@@ -184,10 +184,10 @@ impl Recipe {
             recipe.warmup_epochs = scale_epoch(self.warmup_epochs, factor).max(1);
         }
         if let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate {
-            let stated: BTreeSet<i64> = steps.iter().copied().collect();
+            let planned: BTreeSet<i64> = steps.iter().copied().collect();
             let mut scaled = BTreeMap::new();
             let mut latest = epochs - 1;
-            for &step in stated.iter().rev() {
+            for &step in planned.iter().rev() {
                 let earliest = step.min(1); // a step at epoch 0 stays there
                 let at = scale_epoch(step, factor).max(earliest).min(latest);
                 if at >= earliest {
@@ -224,7 +224,7 @@ impl fmt::Display for LearningRate {
     }
 }
 
-/// Length and speed, such as `30 epochs of batches of 128, SGD with …`.
+/// Such as `30 epochs of batches of 128, SGD with …`.
 impl fmt::Display for Recipe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Recipe {
@@ -251,7 +251,7 @@ impl fmt::Display for Recipe {
     }
 }
 
-/// An epoch of a schedule in a training of `factor` times the length, rounded to the nearest epoch.
+/// An epoch of a schedule, scaled by `factor` and rounded to the nearest epoch.
 pub(crate) fn scale_epoch(epoch: i64, factor: f64) -> i64 {
     (epoch as f64 * factor).round() as i64
 }
@@ -306,12 +306,12 @@ mod tests {
 
     #[test]
     fn in_a_short_training_steps_are_distinct_and_inside_it() {
-        let steps = |stated: &[i64], epochs| {
+        let steps = |planned: &[i64], epochs| {
             let mut recipe = recipe();
             let LearningRate::MultiStep { epochs: steps, .. } = &mut recipe.learning_rate else {
                 panic!("it is multi-step")
             };
-            *steps = stated.to_vec();
+            *steps = planned.to_vec();
             let LearningRate::MultiStep { epochs, .. } = recipe.scaled_to(epochs).learning_rate else {
                 panic!("still multi-step")
             };

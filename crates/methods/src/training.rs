@@ -29,47 +29,47 @@ use crate::training::dispatch::{Dispatch, Steps};
 use crate::training::optimizer::Sgd;
 use crate::training::step::Step;
 
-/// One stage of training: what is learnt from, how, and where its state is kept.
+/// One stage of training: its method, its data, and where its state is kept.
 #[derive(Debug)]
 pub struct Training<'a> {
-    /// What is trained.
+    /// The method to train.
     pub method: &'a Method,
-    /// For how long and how fast.
+    /// Length and learning rate.
     pub recipe: &'a Recipe,
     /// The finished network that [`Method::distillation`] learns from.
     pub teacher: Option<&'a Model>,
     /// The long-tailed training split.
     pub train: &'a Images,
-    /// The balanced test split, under a pretext task posed. It picks no epoch and stops nothing.
+    /// The balanced test split, posed under a pretext task. It is not used to choose an epoch or to stop early.
     pub test: &'a Images,
-    /// Classes whose accuracies are reported as means.
+    /// Groups of classes whose mean accuracies are reported.
     pub shots: &'a Shots,
-    /// A balanced part of the training images that is not trained on. It changes nothing but what is reported.
+    /// A balanced part of the training images that is held out. It affects only what is reported.
     pub validation: Option<&'a Images>,
-    /// Every draw follows from this and the epoch.
+    /// Every draw follows from it and the epoch.
     pub seed: i64,
-    /// Neural-collapse metrics are measured every so many epochs, and after the last one.
+    /// Interval in epochs between measurements of neural-collapse metrics; the last epoch is always measured.
     pub metrics_every: i64,
-    /// How its steps reach the device.
+    /// How steps reach the device.
     pub launch: Dispatch,
-    /// Where the checkpoint lies; an existing one is resumed.
+    /// Path of the checkpoint; an existing one is resumed.
     pub checkpoint: &'a Path,
 }
 
-/// What a stage reports while it runs.
+/// The callback to which a stage reports while it runs.
 pub type Observer<'a> = &'a mut dyn FnMut(Progress<'_>) -> io::Result<()>;
 
-/// A sign of life.
+/// What a running stage reports.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// A step was issued: the epoch, and its images so far.
+    /// A step has been issued.
     Step {
         /// 0-based epoch.
         epoch: i64,
         /// Images of this epoch so far.
         images: i64,
     },
-    /// An epoch is finished and evaluated; its checkpoint comes after this.
+    /// An epoch is finished and evaluated; its checkpoint follows.
     Epoch(&'a EpochRow),
 }
 
@@ -80,27 +80,27 @@ pub struct EpochRow {
     pub epoch: i64,
     /// Learning rate of its steps.
     pub learning_rate: f64,
-    /// Mean loss over its batches, regularizer included.
+    /// Mean loss over its batches, including the regularizer.
     pub train_loss: f64,
     /// Accuracies on the test split after it.
     pub test: Evaluation,
     /// Accuracies on the validation split after it, if there is one.
     pub validation: Option<Evaluation>,
-    /// Neural-collapse metrics of the training features as the epoch's steps saw them: train mode, augmented, weights
-    /// changing (as the paper's code measures them). Missing where this epoch is not measured.
+    /// Neural-collapse metrics of the training features as the epoch's steps saw them, as in the paper's code: in train
+    /// mode, augmented, while weights change. `None` if this epoch is not measured.
     pub train_pass: Option<nc::Metrics>,
     /// Neural-collapse metrics of the test split's features in evaluation mode.
     pub test_pass: Option<nc::Metrics>,
     /// Seconds of training and of evaluation.
     pub seconds: f64,
-    /// Training images a second, evaluation not counted.
+    /// Training images per second, without evaluation.
     pub images_per_second: f64,
 }
 
-/// Why a stage stopped early. What was finished before is kept.
+/// Why a stage stopped early. Finished epochs are kept.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The loss is no longer a number.
+    /// The loss is no longer finite.
     #[error(
         "loss became {train_loss} in epoch {epoch}; the checkpoint before that epoch is kept: lower the learning rate or check the data"
     )]
@@ -110,20 +110,20 @@ pub enum TrainError {
         /// NaN or an infinity.
         train_loss: f64,
     },
-    /// More images in a step than there are.
+    /// A batch larger than the training split.
     #[error(
         "batch_size {batch_size} is larger than the {samples} training images; set batch_size to {samples} or less"
     )]
     BatchTooLarge {
-        /// From the recipe.
+        /// The recipe's batch size.
         batch_size: i64,
-        /// Of the training split.
+        /// Images of the training split.
         samples: i64,
     },
     /// See [`CheckpointError`].
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The step does not become a CUDA graph.
+    /// The step cannot be recorded or replayed as a CUDA graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The observer could not record an epoch.
@@ -132,11 +132,11 @@ pub enum TrainError {
         remedy_for_writing(source)
     )]
     Record {
-        /// What the system said.
+        /// The operating system's error.
         #[from]
         source: io::Error,
     },
-    /// Features that no metric can be computed from.
+    /// Features from which the regularizer's centres cannot be computed.
     #[error("cannot start the class centres: {0}")]
     Centres(#[from] nc::Error),
 }
@@ -148,7 +148,7 @@ impl Training<'_> {
     /// [`TrainError`]; earlier checkpoints are kept.
     ///
     /// # Panics
-    /// If the method distils and there is no teacher: a bug of the caller.
+    /// If the method distils and there is no teacher, a bug in the caller.
     pub fn run(&self, model: &mut Model, observe: Observer<'_>) -> Result<(), TrainError> {
         let Training {
             method,
@@ -184,7 +184,7 @@ impl Training<'_> {
                 epoch,
                 learning_rate,
             };
-            let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; of two branches [2b]
+            let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; with two branches [2b]
             let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let mut train_pass = Vec::new(); // features and labels of a measured epoch
@@ -223,7 +223,7 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Goes back to the checkpoint, if there is one, and says which epoch is next.
+    /// Restores the checkpoint, if there is one, and returns the next epoch.
     fn resume(&self, model: &Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
         let Some(checkpoint) = Checkpoint::load(self.checkpoint)? else {
             return Ok(0);
@@ -240,19 +240,19 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Gives the regularizer the training split's class means as centres, in the epoch that it asks for them.
+    /// Gives the regularizer the training split's class means as centres, in the epoch in which it wants them.
     fn start_centres(&self, model: &mut Model, epoch: i64) -> Result<(), TrainError> {
         let is_wanted = |nc: &nc::Regularizer| nc.wants_class_means(epoch);
         if model.training.regularizer.as_ref().is_some_and(is_wanted) {
             let features = mean_feature(&features_of(model, self.train));
-            let nc = model.training.regularizer.as_mut().expect("it asked for them");
+            let nc = model.training.regularizer.as_mut().expect("it wants class means");
             nc.initialise_from_class_means(&features, self.train.labels())?;
         }
         Ok(())
     }
 }
 
-/// Metrics of the features and labels that an epoch's batches left behind.
+/// Metrics of the features and labels of an epoch's batches.
 fn collapse_of_batches(model: &Model, seen: &[(Tensor, Tensor)]) -> Option<nc::Metrics> {
     let cat = |part: fn(&(Tensor, Tensor)) -> &Tensor| Tensor::cat(&seen.iter().map(part).collect::<Vec<_>>(), 0);
     model.collapse(&cat(|(features, _)| features), &cat(|(_, labels)| labels))

@@ -1,5 +1,5 @@
-//! Augmentations compared draw by draw after seeding. A binary of its own: libtorch has one generator a process, which
-//! the tests here take in turns.
+//! Augmentations compared draw by draw after seeding. In a binary of its own: libtorch has one generator per process,
+//! which these tests take in turns.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -11,12 +11,12 @@ use tch::{Device, Kind, Tensor};
 
 static GENERATOR: Mutex<()> = Mutex::new(());
 
-/// The generator for this test alone, whether or not another one failed while it had it.
+/// Exclusive use of the generator, even if another test failed while it had it.
 fn generator() -> MutexGuard<'static, ()> {
     GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Forty images, of class 0 the first thirty, of class 1 the rest; the class counts beside them.
+/// Forty images, the first thirty of class 0, the others of class 1; and their class counts.
 fn train() -> (Images, Tensor) {
     let pixels = (Tensor::arange(40 * 3 * 16 * 16, (Kind::Int64, Device::Cpu)) * 97).remainder(251);
     let split = Split {
@@ -68,7 +68,7 @@ fn mixup_draws_partners_and_then_its_share_after_crop_and_flip() {
     let _turn = generator();
     let (mixed, target) = augmented(&with_mix(Mix::Mixup(Mixup { alpha: 0.2 })), 4);
     let (cropped, labels) = augmented(&Augmentation::default(), 4);
-    let partners = Tensor::randperm(16, (Kind::Int64, Device::Cpu)); // goes on where crop and flip stopped
+    let partners = Tensor::randperm(16, (Kind::Int64, Device::Cpu)); // continues after the draws of crop and flip
     let gammas = Tensor::full([2], 0.2, (Kind::Double, Device::Cpu)).internal_standard_gamma();
     let share = (gammas.get(0) / gammas.sum(Kind::Double)).to_kind(Kind::Float);
     let expected = &cropped * &share + cropped.index_select(0, &partners) * (1.0 - &share);

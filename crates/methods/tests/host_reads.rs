@@ -1,4 +1,5 @@
-//! Nothing between the first and the last step of an epoch waits for the device: twice the steps, as many host reads.
+//! Nothing between the first and the last step of an epoch waits for the device: twice the steps cause no more host
+//! reads.
 
 mod parts;
 
@@ -25,7 +26,7 @@ fn images(steps: i64) -> Images {
     Images::new(&split, &Dataset::Shapes.facts().normalization, Device::Cpu)
 }
 
-/// Host reads of one epoch of `steps` steps, with all that comes before and after them.
+/// Host reads of one epoch of `steps` steps, including everything before and after them.
 fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
     let recipe = Recipe {
         backbone: Backbone::Resnet8,
@@ -58,21 +59,21 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
     reads
 }
 
-fn of_loss(loss: Loss) -> Method {
+fn with_loss(loss: Loss) -> Method {
     let reweight = Some(Reweight::ClassBalanced {
         beta: 0.9999,
         start_epoch: 0,
     });
     Method {
         loss,
-        head: parts::head_of(loss),
+        head: parts::head_for(loss),
         reweight,
         regularizer: Some(FeatureTerm::Nc(nc::Config::default())),
         ..Method::default()
     }
 }
 
-fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
+fn with_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
     let augmentation = Augmentation {
         policy,
         cutout: Some(Cutout { side: 4 }),
@@ -86,7 +87,7 @@ fn of_augmentation(policy: Option<Policy>, mix: Mix) -> Method {
     }
 }
 
-fn of_contrast(contrast: ContrastiveTerm) -> Method {
+fn with_contrast(contrast: ContrastiveTerm) -> Method {
     Method {
         head: Head::ScaledCosine { scale: 30.0 },
         contrast: Some(contrast),
@@ -94,7 +95,7 @@ fn of_contrast(contrast: ContrastiveTerm) -> Method {
     }
 }
 
-fn of_experts(experts: Experts) -> Method {
+fn with_experts(experts: Experts) -> Method {
     Method {
         head: Head::ScaledCosine { scale: 30.0 },
         experts: Some(experts),
@@ -141,24 +142,24 @@ fn a_step_reads_nothing_on_the_host() {
     };
     let taught_experts = Method {
         distillation: distilled.distillation.clone(),
-        ..of_experts(Experts::Ride(Ride::default()))
+        ..with_experts(Experts::Ride(Ride::default()))
     };
     let mut methods = vec![resampled, distilled, taught_experts];
-    methods.extend(parts::losses(0).map(of_loss));
-    methods.extend(parts::ensembles(1).map(of_experts));
+    methods.extend(parts::losses(0).map(with_loss));
+    methods.extend(parts::ensembles(1).map(with_experts));
     methods.extend([
-        of_augmentation(Some(Policy::AutoAugment), Mix::Mixup(Mixup { alpha: 0.2 })),
-        of_augmentation(
+        with_augmentation(Some(Policy::AutoAugment), Mix::Mixup(Mixup { alpha: 0.2 })),
+        with_augmentation(
             Some(Policy::RandAugment(RandAugment::default())),
             Mix::Remix(Remix::default()),
         ),
-        of_augmentation(None, Mix::CutMix(CutMix::default())),
-        of_augmentation(None, Mix::Cmo(cmo)),
-        of_augmentation(None, Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
-        of_contrast(ContrastiveTerm::Balanced(BalancedContrast::default())),
-        of_contrast(ContrastiveTerm::KPositive(KPositiveContrast::default())),
-        of_contrast(ContrastiveTerm::Parametric(ParametricContrast::default())),
-        of_contrast(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
+        with_augmentation(None, Mix::CutMix(CutMix::default())),
+        with_augmentation(None, Mix::Cmo(cmo)),
+        with_augmentation(None, Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
+        with_contrast(ContrastiveTerm::Balanced(BalancedContrast::default())),
+        with_contrast(ContrastiveTerm::KPositive(KPositiveContrast::default())),
+        with_contrast(ContrastiveTerm::Parametric(ParametricContrast::default())),
+        with_contrast(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
     ]);
     for method in methods {
         let (short, long) = (reads_of_an_epoch(&method, 4), reads_of_an_epoch(&method, 8));

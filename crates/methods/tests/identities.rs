@@ -1,4 +1,5 @@
-//! Which methods are which others' special cases, trained to the end. Those of losses alone are in `src/loss/identities.rs`.
+//! Methods that are special cases of other methods, trained to the end. Those of losses alone are in
+//! `src/parts/loss/identities.rs`.
 
 #[path = "parts/second_stage.rs"]
 mod second_stage;
@@ -15,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 const LONG_TAILED: [i64; 3] = [9, 5, 2];
 const EPOCHS: i64 = 2; // of one step each
 
-/// What `method` learns of so many images a class, in the order of the names.
+/// The tensors that `method` learns from `class_counts` images of each class, in the order of their names.
 fn trained(method: &Method, class_counts: [i64; 3]) -> Vec<Tensor> {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoint = folder.path().join("checkpoint");
@@ -29,7 +30,7 @@ fn tensors(model: &Model) -> Vec<Tensor> {
     model.named_tensors().into_iter().map(|(_, tensor)| tensor).collect()
 }
 
-/// The largest difference between two networks of the same tensors.
+/// The largest difference between the tensors of two equal networks.
 fn distance(left: &[Tensor], right: &[Tensor]) -> f64 {
     assert_eq!(left.len(), right.len());
     let differences = left
@@ -74,7 +75,7 @@ fn re_weightings(start_epoch: i64) -> [Reweight; 3] {
 }
 
 #[test]
-fn equal_class_counts_make_any_re_weighting_cross_entropy_deferred_or_not() {
+fn with_equal_class_counts_any_re_weighting_is_cross_entropy_deferred_or_not() {
     tch::set_num_threads(1);
     for reweight in [re_weightings(0), re_weightings(1)].concat() {
         let method = Method {
@@ -94,7 +95,7 @@ fn equal_class_counts_make_any_re_weighting_cross_entropy_deferred_or_not() {
 }
 
 #[test]
-fn what_starts_after_the_last_epoch_or_weighs_nothing_has_no_effect_at_all() {
+fn parts_that_start_after_the_last_epoch_or_have_weight_0_have_no_effect() {
     tch::set_num_threads(1);
     let start_epoch = EPOCHS;
     let (plain, sampler) = (Method::default(), Sampler::Reverse);
@@ -146,9 +147,9 @@ fn what_starts_after_the_last_epoch_or_weighs_nothing_has_no_effect_at_all() {
     }
 }
 
-/// Powers of two: the weights of all samples are then the same number, however a sampler computes it.
+/// Class counts are powers of two: the weights of all samples are then equal, however a sampler computes them.
 #[test]
-fn equal_class_counts_make_every_sampler_draw_every_class_alike() {
+fn with_equal_class_counts_every_sampler_draws_every_class_equally_often() {
     let class_counts = Tensor::full([4], 16.0, (Kind::Float, Device::Cpu));
     let classes = Tensor::arange(4, (Kind::Int64, Device::Cpu));
     let labels = classes.repeat_interleave_self_int(16, None, None);
@@ -173,8 +174,8 @@ fn equal_class_counts_make_every_sampler_draw_every_class_alike() {
     }
 }
 
-/// The same must be the initial classifier (the first stage's), its rate, the sampler and the label-aware smoothing; the
-/// scales, which classifier re-training has none of, stay at 1.
+/// Both need the same initial classifier (the first stage's), rate, sampler and label-aware smoothing; the scales,
+/// which classifier re-training lacks, stay at 1.
 #[test]
 fn mislas_without_shifted_batch_norm_and_scales_is_classifier_retraining_by_label_aware_smoothing() {
     tch::set_num_threads(1);

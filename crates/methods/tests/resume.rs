@@ -1,4 +1,4 @@
-//! A run stopped in its second epoch ends as one that was not.
+//! A run that was stopped in its second epoch ends in the same bits as an uninterrupted one.
 
 #[path = "parts/tiny.rs"]
 mod tiny;
@@ -11,12 +11,12 @@ use methods::{
 };
 use tch::Tensor;
 
-/// Trains to the end, or until the first step of epoch `stop`; everything the network has learnt by name.
+/// Trains to the end, or until the first step of epoch `stop`; returns the final state by name.
 fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(String, Tensor)>, TrainError> {
     train_from(None, method, checkpoint, stop)
 }
 
-/// As [`train`], from the backbone in the file `initial` on.
+/// As [`train`], starting from the backbone in the file `initial`.
 fn train_from(
     initial: Option<&Path>,
     method: &Method,
@@ -32,7 +32,7 @@ fn train_from(
     Ok(model.named_tensors())
 }
 
-/// Draws are those of one generator a process, so this is one test, which trains one network after the other.
+/// One test that trains one network after the other, since a process has one generator.
 #[test]
 fn every_part_resumes_bit_for_bit() {
     tch::set_num_threads(1);
@@ -40,10 +40,10 @@ fn every_part_resumes_bit_for_bit() {
     for (name, method) in [
         ("seesaw", stateful(SEESAW)),
         ("equalization", stateful(EQUALIZATION)),
-        ("ride", of_experts(Head::Cosine, LDAM, Experts::Ride(Ride::default()))),
+        ("ride", with_experts(Head::Cosine, LDAM, Experts::Ride(Ride::default()))),
         (
             "sade",
-            of_experts(
+            with_experts(
                 Head::ScaledCosine { scale: 30.0 },
                 Loss::CrossEntropy,
                 Experts::Sade(Sade::default()),
@@ -51,7 +51,7 @@ fn every_part_resumes_bit_for_bit() {
         ),
         (
             "bbn",
-            of_experts(
+            with_experts(
                 Head::Linear,
                 Loss::CrossEntropy,
                 Experts::Bilateral(Bilateral { epochs: 3 }),
@@ -59,22 +59,22 @@ fn every_part_resumes_bit_for_bit() {
         ),
         (
             "ncl",
-            of_experts(Head::Linear, Loss::CrossEntropy, Experts::Ncl(Ncl::default())),
+            with_experts(Head::Linear, Loss::CrossEntropy, Experts::Ncl(Ncl::default())),
         ),
         ("bcl", contrasted()),
         (
             "kcl",
-            contrasted_by(ContrastiveTerm::KPositive(KPositiveContrast::default())),
+            with_contrast(ContrastiveTerm::KPositive(KPositiveContrast::default())),
         ),
         (
             "paco",
-            contrasted_by(ContrastiveTerm::Parametric(ParametricContrast::default())),
+            with_contrast(ContrastiveTerm::Parametric(ParametricContrast::default())),
         ),
         (
             "proco",
-            contrasted_by(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
+            with_contrast(ContrastiveTerm::Probabilistic(ProbabilisticContrast::default())),
         ),
-        ("dive", taught()),
+        ("dive", distilled()),
         ("rotation", pre_trained()),
     ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
@@ -111,7 +111,7 @@ const LDAM: Loss = Loss::Ldam {
     scale: 30.0,
 };
 
-fn taught() -> Method {
+fn distilled() -> Method {
     Method {
         loss: Loss::BalancedSoftmax,
         distillation: Some(Distillation {
@@ -160,15 +160,15 @@ fn contrasted() -> Method {
     }
 }
 
-fn contrasted_by(contrast: ContrastiveTerm) -> Method {
+fn with_contrast(contrast: ContrastiveTerm) -> Method {
     Method {
         contrast: Some(contrast),
         ..Method::default()
     }
 }
 
-/// Re-weighted, and with neural collapse on their mean feature.
-fn of_experts(head: Head, loss: Loss, experts: Experts) -> Method {
+/// Experts with re-weighting, and with NC on their mean feature.
+fn with_experts(head: Head, loss: Loss, experts: Experts) -> Method {
     Method {
         loss,
         reweight: Some(Reweight::ClassBalanced {

@@ -1,31 +1,31 @@
-//! Convolution in the floating-point type of its input.
+//! Convolution in the precision of its feature maps.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::processor::processor_multiplies_bf16_fast;
 
-/// Maps `[b, in, h, w]` by a `kernel [out, in/groups, side, side]` of odd side, cast to their kind, and a bias `[out]`:
-/// maps `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
+/// Convolves maps `[b, in, h, w]` with a `kernel [out, in/groups, side, side]` of odd side, cast to their kind, and
+/// adds a bias `[out]` → maps `[b, out, ⌈h/stride⌉, ⌈w/stride⌉]` of the same kind.
 ///
-/// bf16 instructions multiply exactly into f32, add there and round once. A processor without them convolves bf16 at a
-/// fifteenth of f32's speed or less, one with slow ones at half of it; so there the same rounding is done with f32 operations, at about f32's
-/// speed. Autograd rounds the gradients of maps and kernels in the same places.
+/// bf16 instructions multiply exactly into f32, add there and round once. A CPU without them convolves bf16 at a
+/// fifteenth of f32's speed or less, one with slow ones at half; there the same result is computed with f32 operations,
+/// at about f32's speed. Autograd rounds the gradients of maps and kernels in the same places.
 pub(crate) fn convolve(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, groups: i64) -> Tensor {
     let kind = maps.kind();
-    let of_kind = |tensor: &Tensor| tensor.to_kind(kind);
-    let (kernel, bias) = (of_kind(kernel), bias.map(of_kind));
+    let cast = |tensor: &Tensor| tensor.to_kind(kind);
+    let (kernel, bias) = (cast(kernel), bias.map(cast));
     if kind == Kind::BFloat16 && maps.device() == Device::Cpu && !processor_multiplies_bf16_fast() {
         return in_float_operations(maps, &kernel, bias.as_ref(), stride, groups);
     }
     maps.conv2d(&kernel, bias.as_ref(), stride, padding(&kernel), 1, groups)
 }
 
-/// Pixels added on each side, so that a kernel of stride 1 keeps the size of its maps.
+/// Padding on each side that keeps the size of the maps at stride 1.
 fn padding(kernel: &Tensor) -> i64 {
     kernel.size()[2] / 2
 }
 
-/// The same of a kind that f32 holds exactly, rounded to it once.
+/// The same in f32, for maps of a kind that f32 holds exactly; the result is rounded to that kind once.
 fn in_float_operations(maps: &Tensor, kernel: &Tensor, bias: Option<&Tensor>, stride: i64, groups: i64) -> Tensor {
     let in_float = |tensor: &Tensor| tensor.to_kind(Kind::Float);
     let convolved = in_float(maps).conv2d(

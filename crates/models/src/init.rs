@@ -18,15 +18,15 @@ pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
     )
 }
 
-/// How the kernels of a network's convolutions start, shape `[out, in / groups, side, side]`.
+/// How a network's convolution kernels are initialised, shape `[out, in / groups, side, side]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KernelInit {
     /// N(0, 2 / fan-in), see [`kaiming_normal`]: the public CIFAR ResNets.
     KaimingFanIn,
     /// N(0, 2 / fan-out), fan-out = out · side²: torchvision's ResNets (He et al. 2015, Eq. 14, backward case).
     KaimingFanOut,
-    /// U(−1/√fan-in, 1/√fan-in), which `kaiming_uniform_` with a = √5 yields: PyTorch's own default, of code that
-    /// initialises nothing itself.
+    /// U(−1/√fan-in, 1/√fan-in), which is `kaiming_uniform_` with a = √5: PyTorch's default, for code that initialises
+    /// nothing itself.
     Pytorch,
 }
 

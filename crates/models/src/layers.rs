@@ -1,4 +1,4 @@
-//! Layers shared by all networks.
+//! Layers that all networks share.
 
 use tch::nn::{Init, Path};
 use tch::{Kind, Tensor};
@@ -6,8 +6,8 @@ use tch::{Kind, Tensor};
 use crate::convolution::convolve;
 use crate::init::KernelInit;
 
-/// Means over the pixels: maps `[b, d, h, w]` → features `[b, d]`. They leave a reduced-precision network in f32:
-/// classifier, losses and metrics are computed there.
+/// Global average pooling: maps `[b, d, h, w]` → features `[b, d]`. Features of a reduced-precision network become f32,
+/// in which classifier, losses and metrics are computed.
 pub(crate) fn pooled(maps: &Tensor) -> Tensor {
     let kind = if maps.kind() == Kind::Double {
         Kind::Double
@@ -17,20 +17,20 @@ pub(crate) fn pooled(maps: &Tensor) -> Tensor {
     maps.mean_dim([2_i64, 3].as_slice(), false, kind)
 }
 
-/// Shape of a convolution of `side`×`side` pixels, `side` odd: maps of `inputs` channels → maps of `outputs` channels.
+/// A `side`×`side` convolution, `side` odd: `inputs` channels → `outputs` channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Convolution {
     pub(crate) side: i64,
     pub(crate) inputs: i64,
     pub(crate) outputs: i64,
-    /// Computed at every `stride`-th pixel of both axes.
+    /// Step in pixels along both axes.
     pub(crate) stride: i64,
-    /// Equal parts of the channels, each of which is convolved on its own.
+    /// Number of equal groups of channels, each convolved on its own.
     pub(crate) groups: i64,
 }
 
 impl Convolution {
-    /// Of all channels together at every pixel.
+    /// With stride 1 and one group.
     pub(crate) const fn plain(side: i64, inputs: i64, outputs: i64) -> Convolution {
         Convolution {
             side,
@@ -42,8 +42,8 @@ impl Convolution {
     }
 }
 
-/// Convolution without bias, padded to keep the size of its maps but for the stride, then batch normalisation as in
-/// PyTorch: weight 1, bias 0, momentum 0.1, ε 1e-5. Computes in the kind of its input.
+/// Convolution without bias, padded so that only the stride changes the size, then batch normalisation as in PyTorch:
+/// weight 1, bias 0, momentum 0.1, ε 1e-5. Computes in the kind of its input.
 #[derive(Debug)]
 pub(crate) struct NormalizedConvolution {
     kernel: Tensor,
@@ -59,7 +59,7 @@ const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
 impl NormalizedConvolution {
-    /// With a kernel of `convolution`, which starts as `init` says, and the batch norm's parameters under `norm`.
+    /// The kernel is under `kernel`, initialised by `init`, the batch norm's parameters under `norm`.
     pub(crate) fn new(kernel: &Path, norm: &Path, convolution: Convolution, init: KernelInit) -> NormalizedConvolution {
         let Convolution {
             side, inputs, outputs, ..
@@ -83,7 +83,7 @@ impl NormalizedConvolution {
         }
     }
 
-    /// Normalises by the batch's statistics and moves the running ones.
+    /// Normalises by the batch's statistics and updates the running ones.
     fn forward_train(&self, maps: &Tensor) -> Tensor {
         let convolved = convolve(maps, &self.kernel, None, self.stride, self.groups);
         convolved.batch_norm(
@@ -98,8 +98,8 @@ impl NormalizedConvolution {
         )
     }
 
-    /// Normalises by the running statistics, which is linear and so goes into the convolution: kernel · s and bias − mean ·
-    /// s with s = weight / √(var + ε). One pass over the maps less.
+    /// Normalises by the running statistics, which is linear and so folds into the convolution: kernel · s and bias −
+    /// mean · s with s = weight / √(var + ε). This saves one pass over the maps.
     fn forward_folded(&self, maps: &Tensor) -> Tensor {
         let scale = &self.weight / (&self.running_var + EPSILON).sqrt();
         let kernel = &self.kernel * scale.view([-1, 1, 1, 1]);

@@ -1,8 +1,8 @@
 //! Backbones: images `[b, 3, h, w]` → features `[b, d]`.
 //!
-//! A backbone computes in the kind of the images it is given: parameters and batch-norm statistics stay in the kind they
-//! were built in, and convolution weights are cast at the convolution. So mixed precision is a cast of the images, not a
-//! second network.
+//! A backbone computes in the kind of its images: parameters and batch-norm statistics stay in the kind they were built
+//! in, and convolution weights are cast at the convolution. So mixed precision is a cast of the images, not a second
+//! network.
 
 mod convolution;
 mod init;
@@ -19,32 +19,33 @@ use tch::nn::{ModuleT, Path};
 pub use init::{batch_norm_from_one, kaiming_normal, linear_bias};
 pub use processor::processor_multiplies_bf16_fast;
 
-/// The closed set of backbones a grid file can name.
+/// The backbones that a grid file can name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backbone {
-    /// For 32×32 images, with one block a stage: for smoke tests and the embedded data set.
+    /// For 32×32 images, with one block per stage: for smoke tests and the embedded data set.
     Resnet8,
-    /// For 224×224 images: basic blocks, one a stage, as networks for ImageNet-LT have (Liu et al. 2019).
+    /// For 224×224 images: basic blocks, one per stage, as for ImageNet-LT (Liu et al. 2019).
     Resnet10,
-    /// ResNet-18 with the stem of CIFAR's networks, for 32×32 images: 24 times the parameters of ResNet-32, and no
-    /// ensembles of it.
+    /// ResNet-18 with the stem of CIFAR's networks, for 32×32 images: 24 times the parameters of ResNet-32. It has no
+    /// ensembles.
     Resnet18,
-    /// For 32×32 images, with three blocks a stage.
+    /// For 32×32 images, with three blocks per stage.
     Resnet20,
-    /// For 32×32 images, with five blocks a stage (He et al. 2016, §4.2), option-A shortcuts: the field's "ResNet-32".
+    /// For 32×32 images, with five blocks per stage (He et al. 2016, §4.2), option-A shortcuts: the field's
+    /// "ResNet-32".
     #[default]
     Resnet32,
     /// For 224×224 images: bottleneck blocks (He et al. 2016, Table 1).
     Resnet50,
     /// ResNeXt-50 (32x4d), for 224×224 images: ResNet-50 with 32 groups of channels in each block (Xie et al. 2017).
     Resnext50,
-    /// For 224×224 images: bottleneck blocks (He et al. 2016, Table 1), as networks for Places-LT have (Liu et al. 2019).
+    /// For 224×224 images: bottleneck blocks (He et al. 2016, Table 1), as for Places-LT (Liu et al. 2019).
     Resnet152,
 }
 
 impl Backbone {
-    /// From few layers to many.
+    /// All backbones, from few layers to many.
     pub const ALL: [Backbone; 8] = [
         Backbone::Resnet8,
         Backbone::Resnet10,
@@ -75,8 +76,8 @@ impl Backbone {
     }
 
     /// Builds `experts` networks that share the stem and the first stage: images `[b, 3, h, w]` → features
-    /// `[b, experts, d]`, d the [`Backbone::expert_dimension`]. What an expert has for itself is three quarters as wide,
-    /// and named as in the public code of RIDE (Wang et al. 2021; `layer2s.<expert>.0.conv1.weight`).
+    /// `[b, experts, d]`, d the [`Backbone::expert_dimension`]. An expert's own stages are three quarters as wide, and
+    /// named as in the public code of RIDE (Wang et al. 2021; `layer2s.<expert>.0.conv1.weight`).
     ///
     /// # Panics
     /// If the backbone [has no experts](Backbone::has_experts).
@@ -84,9 +85,9 @@ impl Backbone {
         Box::new(resnet::experts(path, self.blocks_of_experts(), experts))
     }
 
-    /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features `[b, branches, d]`, d
-    /// the [`Backbone::dimension`]. In training the first branch learns on the first of as many equal parts of the images,
-    /// and so on; an image's features are then its own branch's in the place of every branch.
+    /// Builds `branches` networks that share all but the last block: images `[b, 3, h, w]` → features
+    /// `[b, branches, d]`, d the [`Backbone::dimension`]. In training, images come in `branches` equal parts; branch i
+    /// learns from part i, and its features are repeated in the place of every branch.
     ///
     /// # Panics
     /// If the backbone [has no experts](Backbone::has_experts).
@@ -94,21 +95,22 @@ impl Backbone {
         Box::new(resnet::branches(path, self.blocks_of_experts(), branches))
     }
 
-    /// Builds `networks` whole networks under `path`, which share nothing: images `[b, 3, h, w]` → features `[b, networks,
-    /// d]`, d the [`Backbone::dimension`]; the parameters of each are named as those of one, after `networks.<network>.`.
+    /// Builds `networks` whole networks under `path`, which share nothing: images `[b, 3, h, w]` → features
+    /// `[b, networks, d]`, d the [`Backbone::dimension`]. Parameters are named as in a single network, after the prefix
+    /// `networks.<network>.`.
     pub fn build_side_by_side(self, path: &Path, networks: i64) -> Box<dyn ModuleT> {
         let network = |network| self.build(&(path / "networks" / network));
         Box::new(SideBySide((0..networks).map(network).collect()))
     }
 
-    /// Whether it supports [several experts](Backbone::build_experts).
+    /// Whether [several experts](Backbone::build_experts) of it can be built.
     pub fn has_experts(self) -> bool {
         matches!(self, Backbone::Resnet8 | Backbone::Resnet20 | Backbone::Resnet32)
     }
 
-    /// Blocks of a stage of an expert: as many as of the network alone.
+    /// Blocks per stage of an expert, as many as in the single network.
     fn blocks_of_experts(self) -> i64 {
-        assert!(self.has_experts(), "whoever names experts checks the backbone");
+        assert!(self.has_experts(), "callers check that the backbone has experts");
         self.layout().depths[0]
     }
 
@@ -122,7 +124,7 @@ impl Backbone {
         resnet::EXPERT_WIDTHS[2]
     }
 
-    /// Name as papers print it.
+    /// The name that papers print.
     pub fn name(self) -> &'static str {
         match self {
             Backbone::Resnet8 => "ResNet-8",
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_side_by_side_are_as_many_times_one() {
+    fn networks_side_by_side_have_the_parameters_of_each() {
         let store = nn::VarStore::new(Device::Cpu);
         let networks = Backbone::Resnet8.build_side_by_side(&store.root(), 3);
         let count: usize = store.trainable_variables().iter().map(tch::Tensor::numel).sum();

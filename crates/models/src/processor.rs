@@ -14,16 +14,17 @@ static MULTIPLIES_BF16_FAST: LazyLock<bool> = LazyLock::new(|| {
     )
 });
 
-/// Whether the processor multiplies bf16 faster than f32, according to `/proc/cpuinfo`; `false` on other systems.
+/// Whether the CPU multiplies bf16 faster than f32, as Linux reports it; `false` on other systems.
 pub fn processor_multiplies_bf16_fast() -> bool {
     *MULTIPLIES_BF16_FAST
 }
 
-/// As [`processor_multiplies_bf16_fast`], for the processor that `cpuinfo` (the text of `/proc/cpuinfo`) describes, where oneDNN is limited to the instructions of `limit`,
-/// a value of `ONEDNN_MAX_CPU_ISA`: below them its bf16 convolutions are plain loops.
+/// The same for the CPU that `cpuinfo`, the text of `/proc/cpuinfo`, describes, with oneDNN limited to the instructions
+/// of `limit`, a value of `ONEDNN_MAX_CPU_ISA`. Limited to less than bf16 instructions, its bf16 convolutions are plain
+/// loops.
 ///
-/// Tiles (AMX) are made for it. Of the vector instructions AMD's multiply twice as many bf16 as f32 in the same time, Intel's no
-/// more: without tiles, oneDNN's convolutions took 1.75 times as long in bf16 as in f32 (docs/performance.md).
+/// Tiles (AMX) are fast. AMD's vector instructions multiply twice as many bf16 as f32 numbers in the same time; Intel's
+/// do not: without tiles, oneDNN's convolutions took 1.75 times as long in bf16 as in f32 (docs/performance.md).
 fn multiplies_bf16_fast(cpuinfo: &str, limit: &str) -> bool {
     let limit = limit.to_uppercase();
     let has_all = ["ALL", "DEFAULT"].contains(&limit.as_str()) || limit.contains("AVX10");
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bf16_is_fast_with_tiles_and_with_the_vectors_that_are_made_for_it() {
+    fn bf16_is_fast_with_tiles_and_with_amd_vectors() {
         let limited = |vendor: &str, flags: &str, limit: &str| {
             multiplies_bf16_fast(
                 &format!("processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu {flags}\n"),

@@ -1,5 +1,5 @@
-//! Residual networks (He et al. 2016): a stem, stages of blocks, each half the size and twice the width of the one before,
-//! and the means over the pixels. What one differs in from another is its [`Layout`].
+//! Residual networks (He et al. 2016): a stem, stages of blocks, each at half the size and twice the width of the one
+//! before, and global average pooling. Networks differ by their [`Layout`].
 
 mod block;
 mod experts;
@@ -13,14 +13,15 @@ use block::{Blocks, Residual, Shortcut, Stage};
 
 pub(crate) use experts::{EXPERT_WIDTHS, branches, experts};
 
-/// A network, but for its classifier.
+/// A network without its classifier.
 #[derive(Debug)]
 pub(crate) struct Layout {
     stem: Stem,
-    /// Whether the stem's kernel is drawn after all others: another order would be another network of the same seed.
+    /// Whether the stem's kernel is drawn after all others: another order would give another network from the same
+    /// seed.
     stem_is_drawn_last: bool,
     blocks: Blocks,
-    /// Of the stages, in channels of the 3×3 convolutions of a plain ResNet. The first is the stem's too.
+    /// Width of each stage, in channels of the 3×3 convolutions of a plain ResNet. The first is also the stem's.
     widths: &'static [i64],
     /// Blocks of each stage.
     pub(crate) depths: &'static [i64],
@@ -31,7 +32,7 @@ pub(crate) struct Layout {
 enum Stem {
     /// A 3×3 convolution that keeps the size: for 32×32 images.
     Small,
-    /// A 7×7 convolution at every second pixel, then the largest of 3×3 at every second: for 224×224 images.
+    /// A 7×7 convolution of stride 2, then 3×3 max pooling of stride 2: for 224×224 images.
     Large,
 }
 
@@ -43,7 +44,7 @@ const CIFAR_BLOCKS: Blocks = Blocks {
     init: KernelInit::KaimingFanIn,
 };
 
-/// For 32×32 images, of 6·1 + 2 layers (He et al. 2016, §4.2), as in the long-tailed literature's public code.
+/// For 32×32 images, with 6·1 + 2 layers (He et al. 2016, §4.2), as in public code for long-tailed data.
 pub(crate) const RESNET_8: Layout = Layout {
     stem: Stem::Small,
     stem_is_drawn_last: false,
@@ -52,13 +53,13 @@ pub(crate) const RESNET_8: Layout = Layout {
     depths: &[1, 1, 1],
 };
 
-/// Of 6·3 + 2 layers, see [`RESNET_8`].
+/// With 6·3 + 2 layers, see [`RESNET_8`].
 pub(crate) const RESNET_20: Layout = Layout {
     depths: &[3, 3, 3],
     ..RESNET_8
 };
 
-/// Of 6·5 + 2 layers, see [`RESNET_8`].
+/// With 6·5 + 2 layers, see [`RESNET_8`].
 pub(crate) const RESNET_32: Layout = Layout {
     depths: &[5, 5, 5],
     ..RESNET_8
@@ -78,8 +79,8 @@ pub(crate) const RESNET_18: Layout = Layout {
     depths: &[2, 2, 2, 2],
 };
 
-/// For 224×224 images: ResNet-18 of He et al. 2016, Table 1, with one block a stage (Liu et al. 2019 for ImageNet-LT), named
-/// and initialised as torchvision's.
+/// For 224×224 images: ResNet-18 of He et al. 2016, Table 1, with one block per stage (Liu et al. 2019 for
+/// ImageNet-LT), named and initialised as torchvision's.
 pub(crate) const RESNET_10: Layout = Layout {
     stem: Stem::Large,
     stem_is_drawn_last: false,

@@ -1,4 +1,4 @@
-//! The whole report over a split, beside nothing but the matrix products it cannot do without.
+//! The whole report on a split, next to the matrix products that it cannot avoid.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use nc::measure;
 use tch::{Cuda, Device, Kind, Tensor};
 
-/// Samples, classes, feature dimension: CIFAR-100, and a part of one like ImageNet-LT.
+/// Samples, classes, feature dimension: CIFAR-100, and a part of a data set like ImageNet-LT.
 const SIZES: [(i64, i64, i64); 2] = [(50_000, 100, 64), (10_000, 1000, 2048)];
 
 /// Rows converted to f64 at a time, as `measure` does.

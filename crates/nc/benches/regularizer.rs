@@ -1,4 +1,4 @@
-//! One batch through the regularizer, forward, backward and centre step, beside a linear classifier with cross-entropy.
+//! One batch through the regularizer (forward, backward, centre step), next to a linear classifier with cross-entropy.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn id(name: &str, (batch, classes, dimension): (i64, i64, i64)) -> BenchmarkId {
     BenchmarkId::new(name, format!("b{batch}-k{classes}-d{dimension}"))
 }
 
-/// Waits until the device has done what it was told to: kernels run asynchronously.
+/// Waits for the device to finish: kernels run asynchronously.
 fn synchronize(device: Device) {
     if let Device::Cuda(index) = device {
         Cuda::synchronize(index as i64);

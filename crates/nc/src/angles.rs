@@ -33,7 +33,7 @@ impl Statistics {
     }
 }
 
-/// Squared distances of unit vectors below this are rounding.
+/// Squared distances between unit vectors below this are rounding error.
 const ROUNDING: f64 = 1e-14;
 
 /// Angles and distances between the directions of `[k, d]` vectors, over all pairs.
@@ -47,7 +47,7 @@ pub(crate) struct Pairs {
     pub(crate) mean_nearest_angle: f64,
     /// Mean over pairs of `|cos + 1/(k−1)|`.
     pub(crate) equiangularity: f64,
-    /// Mean and variance over pairs of the distance of unit vectors.
+    /// Mean and variance over pairs of the distance between unit vectors.
     pub(crate) distance: (f64, f64),
     /// Mean and variance over pairs of minus the logarithm of that distance; None if two directions coincide.
     pub(crate) log_distance: Option<(f64, f64)>,
@@ -130,7 +130,7 @@ pub(crate) fn simplex_distance(left: &Tensor, right: &Tensor) -> Option<f64> {
     (norm > 0.0).then(|| (2.0 - 2.0 * cosine).max(0.0).sqrt())
 }
 
-/// Mean and unbiased deviation of a vector of norms.
+/// Mean and unbiased standard deviation of a vector of norms.
 pub(crate) fn mean_and_deviation(norms: &Tensor) -> (f64, f64) {
     (
         norms.mean(Kind::Double).double_value(&[]),
@@ -158,7 +158,7 @@ fn off_diagonal(rows: &Tensor, start: i64) -> Tensor {
     let (count, classes) = (rows.size()[0], rows.size()[1]);
     let columns = Tensor::arange(classes - 1, (Kind::Int64, rows.device())); // [k-1]
     let own = Tensor::arange_start(start, start + count, (Kind::Int64, rows.device())).unsqueeze(-1); // [r, 1]
-    let columns = &columns + columns.ge_tensor(&own).to_kind(Kind::Int64); // [r, k-1]: skips the own column
+    let columns = &columns + columns.ge_tensor(&own).to_kind(Kind::Int64); // [r, k-1]: skips the row's own column
     rows.gather(1, &columns, false)
 }
 
@@ -171,7 +171,7 @@ mod tests {
     const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
     #[test]
-    fn pairs_over_more_rows_than_fit_a_block_are_those_of_the_whole_matrix() {
+    fn pairs_computed_in_blocks_match_the_whole_matrix() {
         tch::manual_seed(0);
         let classes = ROWS_AT_ONCE + 200;
         let vectors = Tensor::randn([classes, 3], OPTIONS);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_simplex_distance_is_the_same_through_the_classes_and_through_the_dimensions() {
+    fn the_simplex_distance_does_not_depend_on_which_gram_matrix_is_formed() {
         let (left, right) = (Tensor::randn([9, 5], OPTIONS), Tensor::randn([9, 5], OPTIONS));
         let padded = |rows: &Tensor| rows.constant_pad_nd([0, 20]);
         let narrow = simplex_distance(&left, &right).expect("random rows");

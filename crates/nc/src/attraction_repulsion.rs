@@ -5,17 +5,17 @@ use tch::{Kind, Reduction, Tensor};
 /// ARB-Loss: `−(1/b) Σ_i ln( exp(z_{y_i}) / Σ_k (n_k / n_{y_i}) exp(z_k) )`: scalar.
 ///
 /// Shapes: logits `[b, k]`, labels `[b]` i64, `class_counts` and `class_weights` `[k]`; weights w make it the weighted
-/// mean Σ w_y l / Σ w_y. With the batch's own counts ([`batch_counts`])
-/// classes absent from the batch do not repel; with the counts of the training set (the authors' configurations named
-/// `ugcc`) it is balanced softmax, exactly. Source: `train_stage1.py` of `lilydedbb/ARBLOSS`. Deviation: their logits
-/// are cut off at ±30, ours need not be, since the exponentials are never formed.
+/// mean Σ w_y l / Σ w_y. With the batch's own counts ([`batch_counts`]), classes absent from the batch do not repel;
+/// with the counts of the training set (the authors' configurations named `ugcc`) it is balanced softmax, exactly.
+/// Source: `train_stage1.py` of `lilydedbb/ARBLOSS`. Deviation: they clamp logits to ±30; ours need no clamp, since the
+/// exponentials are never formed.
 pub fn attraction_repulsion(
     logits: &Tensor,
     labels: &Tensor,
     class_counts: &Tensor,
     class_weights: Option<&Tensor>,
 ) -> Tensor {
-    let priors = class_counts.to_kind(logits.kind()).log(); // -inf for an absent class: no share in the sum
+    let priors = class_counts.to_kind(logits.kind()).log(); // -inf for an absent class: it adds nothing to the sum
     (logits + priors).cross_entropy_loss(labels, class_weights, Reduction::Mean, -100, 0.0)
 }
 
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_formula_of_its_source() {
+    fn the_loss_is_the_formula_of_its_source() {
         let logits = Tensor::from_slice2(&[[1.0_f64, 2.0, -1.0], [0.5, 0.0, 3.0]]);
         let labels = Tensor::from_slice(&[0_i64, 2]);
         let counts = [5.0_f64, 2.0, 1.0];
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_absent_from_the_batch_repels_nobody() {
+    fn a_class_absent_from_the_batch_does_not_repel() {
         let logits = Tensor::randn([6, 3], (Kind::Double, Device::Cpu)).set_requires_grad(true);
         let labels = Tensor::from_slice(&[0_i64, 0, 2, 2, 2, 0]);
         attraction_repulsion(&logits, &labels, &batch_counts(&labels, 3), None).backward();

@@ -1,25 +1,25 @@
-//! The between-class term (NC2): it widens the angles between the centres, measured from their mean.
+//! The between-class term (NC2): it widens the angles between centres, seen from their mean.
 
 use tch::{Kind, Tensor, no_grad};
 
 use crate::BetweenClass;
 
-/// Cosines are kept this far inside −1..1, where the derivative of the arccosine is finite (public code).
+/// Cosines are clamped to ± this, where the derivative of the arccosine is finite (public code).
 const LARGEST_COSINE: f64 = 0.99999;
 
-/// Shorter vectors are divided by this instead of by their norm.
+/// Vectors shorter than this are divided by it instead of by their norm.
 const SMALLEST_NORM: f64 = 1e-12;
 
-/// Rows of the cosine matrix computed at a time when looking for nearest neighbours: 8142 classes need 33 MB, not 265.
+/// Rows of the cosine matrix computed at a time in the search for nearest neighbours: 8142 classes need 33 MB, not 265.
 const ROWS_AT_ONCE: i64 = 1024;
 
 /// Between-class term of the centres: minus an angle in radians for `V0` (Liu et al. 2023, Eq. 15) and `V1` (Eq. 14),
-/// the norm of the cosine matrix for `V2`; see [`BetweenClass`]. The least value of `V0` and `V1` is
-/// `−arccos(−1/(k−1))`, attained by a simplex ETF if it fits, `d ≥ k − 1`.
+/// the norm of the cosine matrix for `V2`; see [`BetweenClass`]. The minimum of `V0` and `V1` is `−arccos(−1/(k−1))`,
+/// attained by a simplex ETF if one fits, `d ≥ k − 1`.
 ///
-/// Shapes: centres `[k, d]`, `k ≥ 2` → scalar. The gradient passes through the mean of the centres as well, and is
-/// zero where a cosine is beyond ±0.99999. The search for nearest neighbours leaves no graph behind, so that backward
-/// costs `k·d` for `V0` and `V1`.
+/// Shapes: centres `[k, d]`, `k ≥ 2` → scalar. The gradient passes through the mean of the centres as well, and is zero
+/// where a cosine is beyond ±0.99999. Autograd does not record the search for nearest neighbours, so backward costs
+/// `k·d` for `V0` and `V1`.
 pub fn between_class(centres: &Tensor, version: BetweenClass) -> Tensor {
     let directions = directions(centres);
     match version {
@@ -29,7 +29,7 @@ pub fn between_class(centres: &Tensor, version: BetweenClass) -> Tensor {
     }
 }
 
-/// Largest cosine between two centres seen from their mean, within ±0.99999 as in the public code's log: scalar.
+/// Largest cosine between two centres seen from their mean, clamped to ±0.99999 as in the public code's log: scalar.
 pub fn largest_cosine(centres: &Tensor) -> Tensor {
     nearest_cosines(&directions(centres)).max()
 }
@@ -41,7 +41,7 @@ fn directions(centres: &Tensor) -> Tensor {
     centred / norms.clamp_min(SMALLEST_NORM)
 }
 
-/// Cosine of each unit vector with its nearest other one, `[k]`, within ±0.99999.
+/// Cosine of each unit vector with its nearest other one, `[k]`, clamped to ±0.99999.
 fn nearest_cosines(directions: &Tensor) -> Tensor {
     let classes = directions.size()[0];
     assert!(
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn turning_moving_and_scaling_the_centres_changes_nothing() {
+    fn rotating_moving_and_scaling_the_centres_changes_nothing() {
         tch::manual_seed(1);
         let centres = Tensor::randn([7, 5], OPTIONS);
         let (turn, _) = Tensor::linalg_qr(&Tensor::randn([5, 5], OPTIONS), "reduced");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_norm_of_the_cosines_is_the_same_through_the_classes_and_through_the_dimensions() {
+    fn the_cosine_norm_does_not_depend_on_which_gram_matrix_is_formed() {
         let centres = Tensor::randn([9, 4], OPTIONS);
         let (narrow, narrow_gradient) = finite(&centres, BetweenClass::V2);
         let (wide, wide_gradient) = finite(&centres.constant_pad_nd([0, 20]), BetweenClass::V2);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn v2_of_a_simplex_and_of_opposite_pairs_is_its_closed_form() {
+    fn v2_has_its_closed_form_value_on_a_simplex_and_on_opposite_pairs() {
         let simplex = simplex_etf(5, 8, OPTIONS.0, OPTIONS.1).expect("5 is at most 9");
         let cross = Tensor::cat(&[Tensor::eye(4, OPTIONS), -Tensor::eye(4, OPTIONS)], 0);
         assert!((value(&simplex, BetweenClass::V2) - (20.0 / 16.0 + 5.0 / 16.0_f64).sqrt()).abs() < 1e-12);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_neighbours_over_more_classes_than_fit_a_block_are_those_of_the_whole_matrix() {
+    fn nearest_neighbours_found_in_blocks_match_the_whole_matrix() {
         tch::manual_seed(2);
         let centres = Tensor::randn([ROWS_AT_ONCE + 100, 3], OPTIONS);
         let directions = directions(&centres);

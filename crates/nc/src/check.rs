@@ -1,10 +1,10 @@
-//! Validation of arguments, so that the numerical code can rely on shapes and ranges.
+//! Checks of the caller's input: the numerics behind them rely on its shapes and ranges.
 
 use tch::{Kind, Tensor};
 
 use crate::Error;
 
-/// Features `[n, d]` of a floating kind without NaN or infinity, labels `[n]` i64 in `0..classes`.
+/// Accepts features `[n, d]` of a floating-point kind without NaN or infinity, with labels `[n]` i64 in `0..classes`.
 pub(crate) fn batch(features: &Tensor, labels: &Tensor, classes: i64, dimension: i64) -> Result<(), Error> {
     matrix("features", features, [None, Some(dimension)])?;
     if labels.size() != [features.size()[0]] {
@@ -32,7 +32,7 @@ pub(crate) fn batch(features: &Tensor, labels: &Tensor, classes: i64, dimension:
     Ok(())
 }
 
-/// A finite floating matrix with the sizes that are given.
+/// Accepts a finite floating-point matrix of these sizes, `None` for any.
 pub(crate) fn matrix(what: &'static str, matrix: &Tensor, sizes: [Option<i64>; 2]) -> Result<(), Error> {
     let found = matrix.size();
     let fits = found.len() == 2
@@ -51,7 +51,7 @@ pub(crate) fn matrix(what: &'static str, matrix: &Tensor, sizes: [Option<i64>; 2
     finite(what, matrix)
 }
 
-/// A floating tensor without NaN or infinity.
+/// Accepts a floating-point tensor without NaN or infinity.
 pub(crate) fn finite(what: &'static str, tensor: &Tensor) -> Result<(), Error> {
     if !tensor.is_floating_point() {
         return Err(Error::Kind {

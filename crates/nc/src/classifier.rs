@@ -15,11 +15,11 @@ pub struct LinearClassifier {
 }
 
 impl LinearClassifier {
-    /// The same classifier in f64 beside `statistics`.
+    /// The classifier in f64 on the device of `statistics`, if its shapes fit them.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`].
-    pub(crate) fn beside(&self, statistics: &Statistics) -> Result<LinearClassifier, Error> {
+    pub(crate) fn converted_for(&self, statistics: &Statistics) -> Result<LinearClassifier, Error> {
         let dimension = statistics.means.size()[1];
         check::matrix(
             "classifier weights",
@@ -50,14 +50,14 @@ impl LinearClassifier {
     }
 }
 
-/// How classifier rows and centred class means of the present classes relate; see [`Metrics`](crate::Metrics).
+/// How the classifier rows of the present classes relate to their centred means; see [`Metrics`](crate::Metrics).
 #[derive(Debug)]
 pub(crate) struct Duality {
     /// `‖w_k/‖W‖_F − m_k/‖M‖_F‖²`, `[p]`.
     pub(crate) shares: Tensor,
     /// Cosine of each row with its mean, `[p]`.
     pub(crate) cosines: Tensor,
-    /// Distance of their unit vectors, `[p]`.
+    /// Distance between their unit vectors, `[p]`.
     pub(crate) distances: Tensor,
     /// Unbiased variance over classes of `w_k · m_k`.
     pub(crate) product_variance: f64,

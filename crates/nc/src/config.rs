@@ -1,4 +1,4 @@
-//! Settings of the regularizer. Every choice on which the paper, its code or later work differ has a name.
+//! The regularizer's settings. Wherever the paper, its code and its followers differ, the choice has a name here.
 //!
 //! *Paper* is Liu et al., "Inducing Neural Collapse in Deep Long-tailed Learning", AISTATS 2023; *code* is
 //! `Pepper-lll/NCfeature`, branches `main` and `try`.
@@ -17,33 +17,33 @@ pub struct Config {
     /// Weight of the within-class term. Default 0.01 (paper, CIFAR; default of the code). ImageNet-LT: 0.05 (paper).
     pub lambda_1: f64,
     /// Weight of the between-class term. Default 0.1 (paper, CIFAR-10; default of the code). CIFAR-100: 0.5,
-    /// ImageNet-LT: 1.0 (paper). It has no gradient of its own to the network: it moves the centres, and they move
-    /// the features through the within-class term.
+    /// ImageNet-LT: 1.0 (paper). It has no direct gradient to the network: it moves the centres, and they move the
+    /// features through the within-class term.
     pub lambda_2: f64,
     /// Weight of the norm penalty. Default 0 (code; not in the paper).
     pub lambda_3: f64,
     /// How squared distances to the centres are averaged.
     pub within: WithinClass,
-    /// How classes that a batch lacks count in that average.
+    /// How classes absent from the batch count in that average.
     pub absent_classes: AbsentClasses,
-    /// Which angles between the centres are opened.
+    /// Which angles between the centres are widened.
     pub between: BetweenClass,
     /// What `lambda_3` weighs.
     pub norm_penalty: NormPenalty,
-    /// First epoch, counted from 0, in which the regularizer acts. Default 0 (paper, CIFAR-10). CIFAR-100 and
-    /// ImageNet-LT: 100 of 200 (paper).
+    /// First epoch (0-based) in which the regularizer acts. Default 0 (paper, CIFAR-10). CIFAR-100 and ImageNet-LT: 100
+    /// of 200 (paper).
     pub start_epoch: i64,
     /// What happens before that epoch.
     pub before_start: BeforeStart,
     /// Learning rate of the centres' own SGD: constant, without momentum or weight decay. Default 0.5 (code).
     pub centre_rate: f64,
-    /// Whether the centres' gradient is divided by `lambda_1`, so that they follow the batch means at a pace that does
-    /// not depend on it, and the between-class term acts on them with weight `lambda_2 / lambda_1`. Default true
-    /// (code; the paper only says "updated in each mini-batch"). Without effect when `lambda_1` is 0.
+    /// Whether the centres' gradient is divided by `lambda_1`, so that they follow the batch means at a rate
+    /// independent of it, and the between-class term acts on them with weight `lambda_2 / lambda_1`. Default true
+    /// (code; the paper only says "updated in each mini-batch"). No effect when `lambda_1` is 0.
     pub rescale: bool,
     /// Where the centres start.
     pub initial_centres: InitialCentres,
-    /// Which labels a mixed (mixup) batch has for the within-class term.
+    /// Which labels of a mixed (mixup) batch enter the within-class term.
     pub mixed_labels: MixedLabels,
 }
 
@@ -68,7 +68,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Refuses settings that could only be a mistake.
+    /// Rejects settings out of range.
     ///
     /// # Errors
     /// [`Error::Setting`] for a weight that is negative or not finite, a negative start epoch, or a centre rate that
@@ -112,12 +112,13 @@ impl Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "kebab-case"))]
 pub enum WithinClass {
-    /// `(1/K) Σ_k D_k / n_k`: the paper's term as its code computes it (`NC1Loss`), and what the published weights of
-    /// the term were chosen for.
+    /// `(1/K) Σ_k D_k / n_k`: the paper's term as its code computes it (`NC1Loss`), for which the published weights
+    /// were chosen.
     #[default]
     MeanOverClasses,
     /// `Σ_k D_k / n_k`: the paper's Eq. 13 as printed, K times the above. The paper's `n_k` is that of the data set;
-    /// here as in the code it is that of the batch, so that the term is a mean distance and not a tiny share of one.
+    /// here, as in the code, it is that of the batch, which makes the term a mean distance instead of a tiny fraction
+    /// of one.
     SumOverClasses,
     /// `(1/K) Σ_k D_k / n_k²` (`NC1Loss_1` of the code).
     SquaredCounts,
@@ -138,7 +139,7 @@ pub enum AbsentClasses {
     Excluded,
 }
 
-/// Which angles between centres are opened. `cos_kj` is the cosine of centres k and j after their unweighted mean is
+/// Which angles between centres are widened. `cos_kj` is the cosine of centres k and j after their unweighted mean is
 /// subtracted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "kebab-case"))]
@@ -173,7 +174,7 @@ pub enum BeforeStart {
     #[default]
     Off,
     /// Every term is added, but the centres stay where they started, so features are drawn to the initial (random)
-    /// centres. What the code's CIFAR script does, though its log says the term is off.
+    /// centres. This is what the code's CIFAR script does, though its log says that the term is off.
     WithinClassToFrozenCentres,
 }
 
@@ -189,7 +190,7 @@ pub enum InitialCentres {
     ClassMeans,
 }
 
-/// Which labels the samples of a mixed batch have for the within-class term.
+/// Which labels of a mixed batch enter the within-class term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(rename_all = "kebab-case"))]
 pub enum MixedLabels {

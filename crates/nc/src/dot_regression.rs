@@ -1,8 +1,8 @@
-//! The dot-regression loss that goes with a fixed simplex ETF classifier (Yang et al. 2022).
+//! The dot-regression loss for a fixed simplex ETF classifier (Yang et al. 2022).
 
 use tch::{Kind, Tensor, no_grad};
 
-/// Shorter features are divided by this instead of by their norm.
+/// Features shorter than this are divided by it instead of by their norm.
 const SMALLEST_NORM: f64 = 1e-8;
 
 /// What enters the dot product with the class's ETF vector.
@@ -13,7 +13,7 @@ const SMALLEST_NORM: f64 = 1e-8;
     serde(rename_all = "kebab-case")
 )]
 pub enum FeatureLength {
-    /// `f = h / ‖h‖` (the public code's default; it applies a batch norm to h before).
+    /// `f = h / ‖h‖` (the public code's default; it applies a batch norm to h first).
     #[default]
     Unit,
     /// `f = h`.
@@ -22,7 +22,7 @@ pub enum FeatureLength {
 
 /// `(1/2b) Σ_i (m_{y_i}·f_i − ‖m_{y_i}‖ ‖f_i‖)² / ‖f_i‖ + norm_weight · (1/b) Σ_i ‖f_i‖`: scalar.
 ///
-/// The norms in the first sum are constants to the gradient, those in the second are not.
+/// No gradient passes through the norms of the first sum; it passes through those of the second.
 ///
 /// Shapes: features `[b, d]`, labels `[b]` i64, etf `[k, d]`, one row per class, of any length (scale it by
 /// [`balanced_lengths`] for the code's `GivenEw`). Predict the class with the largest `m_k·f`. Source: Yang et al.

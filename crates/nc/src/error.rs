@@ -1,4 +1,4 @@
-//! Errors: invalid settings, features, labels or classifiers.
+//! What can be wrong with the caller's settings, features, labels or classifier.
 
 use std::fmt;
 
@@ -14,22 +14,22 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
-    /// A tensor has another shape than its partners ask for.
+    /// A tensor's shape does not fit the other arguments.
     Shape {
         /// Which tensor.
         what: &'static str,
-        /// The shape asked for, in letters or numbers.
+        /// The expected shape, in letters or numbers.
         expected: String,
         /// The shape it has.
         found: Vec<i64>,
     },
-    /// A tensor holds another kind of number than needed.
+    /// A tensor has the wrong kind of numbers.
     Kind {
         /// Which tensor.
         what: &'static str,
-        /// The kind asked for.
+        /// The expected kind.
         expected: &'static str,
-        /// The kind it has, in libtorch's words.
+        /// The kind it has, by libtorch's name.
         found: String,
     },
     /// A label is negative, or not below the number of classes.
@@ -39,12 +39,12 @@ pub enum Error {
         /// The number of classes.
         classes: i64,
     },
-    /// A tensor holds a NaN or an infinity, or grew one when it was squared.
+    /// A tensor holds a NaN or an infinity, or overflows when squared.
     NotFinite {
         /// Which tensor.
         what: &'static str,
     },
-    /// Geometry between classes needs two of them.
+    /// Angles between classes need at least two of them.
     TooFewClasses {
         /// How many there are.
         classes: i64,
@@ -62,9 +62,9 @@ pub enum Error {
     CoincidingMeans,
     /// `classes` unit vectors at equal and largest angles need `classes - 1` dimensions.
     NoSimplex {
-        /// How many vectors were asked for.
+        /// The number of vectors requested.
         classes: i64,
-        /// In how many dimensions.
+        /// The number of dimensions.
         dimension: i64,
     },
 }

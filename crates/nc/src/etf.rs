@@ -4,14 +4,14 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Error;
 
-/// `k` unit vectors in `d` dimensions whose cosines are all `−1/(k−1)`, turned at random: `[k, d]`.
+/// `k` unit vectors in `d` dimensions whose cosines are all `−1/(k−1)`, randomly rotated: `[k, d]`.
 ///
 /// Rows are `sqrt(k/(k−1)) · B Uᵀ`, where B `[k, k−1]` is an orthonormal basis of the vectors that sum to zero (the
-/// Helmert basis) and U `[d, k−1]` a uniformly random orthonormal frame, drawn from libtorch's generator. This exists
-/// for every `k ≤ d + 1`; the usual `U (I − 11ᵀ/k)` (Yang et al. 2022) needs `k ≤ d`. Computed in f64.
+/// Helmert basis) and U `[d, k−1]` a uniformly random orthonormal frame, drawn from libtorch's generator. Such vectors
+/// exist for every `k ≤ d + 1`; the usual `U (I − 11ᵀ/k)` (Yang et al. 2022) needs `k ≤ d`. Computed in f64.
 ///
 /// # Errors
-/// [`Error::TooFewClasses`] below two, [`Error::NoSimplex`] where `k > d + 1`: cutting the frame off there, as the
+/// [`Error::TooFewClasses`] below two, [`Error::NoSimplex`] where `k > d + 1`: truncating the frame there, as the
 /// public code of Liu et al. (2023) does, leaves vectors at unequal angles.
 pub fn simplex_etf(classes: i64, dimension: i64, kind: Kind, device: Device) -> Result<Tensor, Error> {
     if classes < 2 {

@@ -2,13 +2,13 @@
 //!
 //! Late in training, the features of a class collapse to their mean, the class means move to the corners of a simplex
 //! equiangular tight frame (ETF), and the classifier's rows line up with them (Papyan, Han and Donoho, PNAS 2020). On
-//! long-tailed data this does not happen on its own. This crate induces it and measures how far it got; it needs
-//! `tch` and nothing else.
+//! long-tailed data this does not happen by itself. This crate induces it and measures how far it has come; it depends
+//! on `tch` alone.
 //!
 //! # Inducing it
-//! [`Regularizer`] implements Liu et al., "Inducing Neural Collapse in Deep Long-tailed Learning" (AISTATS 2023), with
-//! every choice that the paper, its code or its followers made differently as a named setting of [`Config`]. Five lines
-//! add it to a loop:
+//! [`Regularizer`] implements Liu et al., "Inducing Neural Collapse in Deep Long-tailed Learning" (AISTATS 2023).
+//! Wherever the paper, its code and its followers differ, the choice is a named setting of [`Config`]. Five lines add
+//! it to a loop:
 //!
 //! ```
 //! use tch::{nn, nn::Module, nn::OptimizerConfig, Device, Kind, Tensor};
@@ -32,7 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The fixed ETF classifier that the paper compares itself with is [`simplex_etf`] with [`dot_regression`];
+//! The fixed ETF classifier that the paper compares with is [`simplex_etf`] with [`dot_regression`];
 //! [`attraction_repulsion`] and [`classifier_uniformity`] are related losses.
 //!
 //! # Measuring it
@@ -51,8 +51,8 @@
 //! # Ok::<(), nc::Error>(())
 //! ```
 //!
-//! # Letters
-//! b samples in a batch, n in all, k classes, p classes with a sample, d feature entries.
+//! # Notation
+//! b: samples in a batch; n: samples in all; k: classes; p: classes with at least one sample; d: feature dimension.
 
 mod angles;
 mod attraction_repulsion;

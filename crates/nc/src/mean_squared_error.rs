@@ -66,9 +66,9 @@ impl Statistics {
         }))
     }
 
-    /// Splits the regularised squared error as Han, Papyan and Donoho (ICLR 2022) do for balanced classes, with the
-    /// means over classes taken unweighted: `½ (total + λ ‖[W b]‖²)` with `λ = weight_decay / 2` is the sum of the
-    /// three parts then, and not for unequal class counts. `total` is the mean over samples.
+    /// Splits the regularised squared error as Han, Papyan and Donoho (ICLR 2022) do, with unweighted means over
+    /// classes. For balanced classes the three parts sum to `½ (total + λ ‖[W b]‖²)` with `λ = weight_decay / 2`; for
+    /// unequal class counts they do not. `total` is the mean over samples.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
@@ -111,7 +111,7 @@ impl Statistics {
 
     /// The classifier's rows `[k, d]` and biases `[k]`, 0 if it has none, in f64 on the CPU.
     fn on_cpu(&self, classifier: &LinearClassifier) -> Result<(Tensor, Tensor), Error> {
-        let LinearClassifier { weight, bias } = classifier.beside(self)?;
+        let LinearClassifier { weight, bias } = classifier.converted_for(self)?;
         let bias = bias.unwrap_or_else(|| Tensor::zeros(self.classes, (Kind::Double, Device::Cpu)));
         Ok((weight.to_device(Device::Cpu), bias.to_device(Device::Cpu)))
     }

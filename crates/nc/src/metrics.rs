@@ -11,9 +11,9 @@ use crate::{Accumulator, Agreement, Error, LinearClassifier, NearestMean, Statis
 /// Neural collapse of a set of features (and of a classifier), computed in f64.
 ///
 /// `μ_k` are class means, `m_k = μ_k − μ_G` those minus their unweighted mean, `w_k` the classifier's rows. Classes
-/// without a sample are left out of everything about means; p classes are present. What says "classifier" is about all
-/// k rows, unless it compares them with means. The numbers do not say whether the features come from a pass in train
-/// mode (augmented images, batch statistics) or in eval mode: name the pass where you store them.
+/// without a sample are left out of everything about means; p classes are present. Numbers of the classifier are about
+/// all k rows, unless they compare them with means. The numbers do not say whether the features come from a pass in
+/// train mode (augmented images, batch statistics) or in eval mode: store the name of the pass with them.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(deny_unknown_fields))]
 pub struct Metrics {
@@ -35,7 +35,7 @@ pub struct Metrics {
     /// NC1 by pairs: class-distance normalised variance; None if two class means coincide.
     pub nc1_class_distance_variance: Option<f64>,
 
-    /// NC2: deviation over mean of `‖m_k‖` (unbiased deviation). 0 when collapsed.
+    /// NC2: unbiased standard deviation over mean of `‖m_k‖`. 0 when collapsed.
     pub nc2_norm_variation: f64,
     /// NC2: mean over pairs of `|cos(m_j, m_k) + 1/(p−1)|`. 0 when collapsed.
     pub nc2_equiangularity: f64,
@@ -49,7 +49,7 @@ pub struct Metrics {
     pub nc2_mean_angle_degrees: f64,
     /// Mean over classes of the angle to the nearest other `m_k`, degrees: what the between-class term raises.
     pub nc2_mean_nearest_angle_degrees: f64,
-    /// Mean over pairs of the distance of the unit vectors of the `m_k`.
+    /// Mean over pairs of the distance between the unit vectors of the `m_k`.
     pub nc2_distance_mean: f64,
     /// Its variance over pairs. 0 when collapsed.
     pub nc2_distance_variance: f64,
@@ -59,14 +59,14 @@ pub struct Metrics {
     pub nc2_log_distance_variance: Option<f64>,
     /// Mean of `‖m_k‖`.
     pub mean_norm: f64,
-    /// Deviation over mean of `‖μ_k‖`, not centred.
+    /// Standard deviation over mean of `‖μ_k‖`, not centred.
     pub uncentred_norm_variation: f64,
 
     /// Mean of `‖w_k‖`.
     pub classifier_norm: Option<f64>,
-    /// Unbiased deviation of `‖w_k‖`.
+    /// Unbiased standard deviation of `‖w_k‖`.
     pub classifier_norm_deviation: Option<f64>,
-    /// NC2 of the classifier: deviation over mean of `‖w_k‖`; None if all are 0.
+    /// NC2 of the classifier: standard deviation over mean of `‖w_k‖`; None if all are 0.
     pub classifier_norm_variation: Option<f64>,
     /// NC2 of the classifier: mean over pairs of `|cos(w_j, w_k) + 1/(k−1)|`.
     pub classifier_equiangularity: Option<f64>,
@@ -88,8 +88,7 @@ pub struct Metrics {
     pub nearest_mean_accuracy: Option<f64>,
     /// Share of samples that the classifier gets right.
     pub accuracy: Option<f64>,
-    /// NC4: share of samples that the classifier and the nearest class mean put into different classes. 0 when
-    /// collapsed.
+    /// NC4: share of samples that the classifier and the nearest class mean classify differently. 0 when collapsed.
     pub nc4: Option<f64>,
     /// Share of samples on which the classifier without its bias agrees with the nearest class mean.
     pub nc4_agreement_without_bias: Option<f64>,
@@ -119,7 +118,7 @@ pub struct ClassMetrics {
     pub nc3: Option<f64>,
     /// `cos(w_k, m_k)`.
     pub nc3_cosine: Option<f64>,
-    /// Distance of the unit vectors of `w_k` and `m_k`.
+    /// Distance between the unit vectors of `w_k` and `m_k`.
     pub nc3_distance: Option<f64>,
 }
 
@@ -145,7 +144,7 @@ pub fn measure(
 }
 
 impl Statistics {
-    /// The report; what needs a classifier or a second pass is None without it.
+    /// The report. Numbers that need a classifier or a second pass are None without one.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
@@ -154,7 +153,9 @@ impl Statistics {
         classifier: Option<&LinearClassifier>,
         agreement: Option<Agreement>,
     ) -> Result<Metrics, Error> {
-        let classifier = classifier.map(|classifier| classifier.beside(self)).transpose()?;
+        let classifier = classifier
+            .map(|classifier| classifier.converted_for(self))
+            .transpose()?;
         Ok(no_grad(|| self.report(classifier.as_ref(), agreement)))
     }
 
@@ -215,7 +216,9 @@ impl Statistics {
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
     pub fn by_class(&self, classifier: Option<&LinearClassifier>) -> Result<Vec<ClassMetrics>, Error> {
-        let classifier = classifier.map(|classifier| classifier.beside(self)).transpose()?;
+        let classifier = classifier
+            .map(|classifier| classifier.converted_for(self))
+            .transpose()?;
         Ok(no_grad(|| self.rows(classifier.as_ref())))
     }
 

@@ -1,4 +1,4 @@
-//! NC4, nearest-mean decisions: a second pass over features, against the class means of the first.
+//! NC4, nearest-mean decisions: a second pass over features, compared with the class means of the first.
 
 use tch::{Kind, Tensor, no_grad};
 
@@ -7,7 +7,7 @@ use crate::{Error, LinearClassifier, Statistics, check};
 
 /// Compares the classifier's decisions with those of the nearest class mean, batch by batch.
 ///
-/// The means may be of other features than those compared: those of the training split against test features, say.
+/// The means may come from other features than those compared, such as the training split's means for test features.
 #[derive(Debug)]
 pub struct NearestMean<'a> {
     statistics: &'a Statistics,
@@ -32,19 +32,21 @@ pub struct Agreement {
     pub nearest_mean_accuracy: f64,
     /// The classifier's decision is the label.
     pub accuracy: Option<f64>,
-    /// The classifier decides otherwise than the nearest class mean: NC4.
+    /// The classifier and the nearest class mean disagree: NC4.
     pub mismatch: Option<f64>,
-    /// The classifier without its bias decides as the nearest class mean does.
+    /// The classifier without its bias agrees with the nearest class mean.
     pub agreement_without_bias: Option<f64>,
 }
 
 impl<'a> NearestMean<'a> {
-    /// A comparison without samples yet.
+    /// A comparison with no samples yet.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kind`] or [`Error::NotFinite`] about the classifier.
     pub fn new(statistics: &'a Statistics, classifier: Option<&LinearClassifier>) -> Result<Self, Error> {
-        let classifier = classifier.map(|classifier| classifier.beside(statistics)).transpose()?;
+        let classifier = classifier
+            .map(|classifier| classifier.converted_for(statistics))
+            .transpose()?;
         let zero = || Tensor::zeros([], (Kind::Int64, statistics.means.device()));
         let matches = Matches {
             mean_and_label: zero(),
@@ -109,7 +111,7 @@ impl<'a> NearestMean<'a> {
     fn nearest(&self, features: &Tensor) -> Tensor {
         let means = &self.statistics.centred;
         let features = features - self.statistics.global_mean();
-        // ‖h − μ‖² without its term in h alone.
+        // ‖h − μ‖² without the term in h alone.
         let half_squares = means.square().sum_dim_intlist(-1, false, None::<Kind>) / 2.0;
         let closest = (features.matmul(&means.tr()) - half_squares).argmax(-1, false);
         self.statistics.present.index_select(0, &closest)
@@ -129,12 +131,12 @@ impl<'a> NearestMean<'a> {
             });
         }
         let share = |count: &Tensor| count.int64_value(&[]) as f64 / self.samples as f64;
-        let of_classifier = |count: &Tensor| self.classifier.is_some().then(|| share(count));
+        let classifier_share = |count: &Tensor| self.classifier.is_some().then(|| share(count));
         Ok(Agreement {
             nearest_mean_accuracy: share(&self.matches.mean_and_label),
-            accuracy: of_classifier(&self.matches.classifier_and_label),
-            mismatch: of_classifier(&self.matches.classifier_and_mean).map(|agreement| 1.0 - agreement),
-            agreement_without_bias: of_classifier(&self.matches.unbiased_and_mean),
+            accuracy: classifier_share(&self.matches.classifier_and_label),
+            mismatch: classifier_share(&self.matches.classifier_and_mean).map(|agreement| 1.0 - agreement),
+            agreement_without_bias: classifier_share(&self.matches.unbiased_and_mean),
         })
     }
 }
@@ -146,7 +148,7 @@ mod tests {
     use super::*;
     use crate::Accumulator;
 
-    /// Means at 0 and 10 of classes 1 and 2; class 0 has no sample.
+    /// Classes 1 and 2 have means 0 and 10; class 0 has no sample.
     fn statistics() -> Statistics {
         let mut accumulator = Accumulator::new(3, 1, Device::Cpu).expect("three classes");
         let features = Tensor::from_slice2(&[[-1.0_f64], [1.0], [10.0]]);

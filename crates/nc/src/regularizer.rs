@@ -4,12 +4,12 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{BeforeStart, Config, Error, InitialCentres, MixedLabels, NormPenalty, between_class, within_class};
 
-/// Draws features to learnable class centres, and the centres apart (Liu et al., AISTATS 2023).
+/// Pulls features to learnable class centres and pushes the centres apart (Liu et al., AISTATS 2023).
 ///
 /// `lambda_1 · within-class(features, labels, centres) + lambda_2 · between-class(centres) + lambda_3 · norm penalty`,
-/// added to any loss. The centres live here and are moved by [`step`](Regularizer::step), beside the model's optimizer.
-/// Several experts: give the features averaged over them (`features.mean_dim(1, …)` of `[b, e, d]`), as the authors'
-/// fork of RIDE intends.
+/// added to any loss. The centres belong to this struct; [`step`](Regularizer::step) moves them, next to the model's
+/// optimizer. With several experts, pass the features averaged over them (`features.mean_dim(1, …)` of `[b, e, d]`), as
+/// the authors' fork of RIDE intends.
 #[derive(Debug)]
 pub struct Regularizer {
     config: Config,
@@ -17,12 +17,11 @@ pub struct Regularizer {
 }
 
 impl Regularizer {
-    /// A regularizer for `classes` classes and features of `dimension` entries. The centres start at N(0, 1), drawn
-    /// from libtorch's generator (`tch::manual_seed`).
+    /// A regularizer for `classes` classes and features of `dimension` entries. The centres start as draws from N(0, 1)
+    /// by libtorch's generator (`tch::manual_seed`).
     ///
     /// # Panics
-    /// With fewer than two classes, as there is no angle between them, and with settings that [`Config::validate`]
-    /// refuses.
+    /// On fewer than two classes, which have no angle between them, and on settings that [`Config::validate`] rejects.
     pub fn new(config: Config, classes: i64, dimension: i64, kind: Kind, device: Device) -> Self {
         assert!(
             classes >= 2,
@@ -65,7 +64,7 @@ impl Regularizer {
         Ok(())
     }
 
-    /// Whether the centres move in this epoch, counted from 0.
+    /// Whether the centres move in this 0-based epoch.
     pub fn is_active(&self, epoch: i64) -> bool {
         epoch >= self.config.start_epoch
     }
@@ -76,15 +75,15 @@ impl Regularizer {
         self.config.initial_centres == InitialCentres::ClassMeans && epoch == self.config.start_epoch
     }
 
-    /// The regularizer's share of the loss in `epoch` (counted from 0), a scalar.
+    /// The regularizer's term of the loss in `epoch` (0-based), a scalar.
     ///
     /// Shapes: features `[b, d]`, labels `[b]` i64 in `0..k`. No value is copied to the host.
     pub fn forward(&self, epoch: i64, features: &Tensor, labels: &Tensor) -> Tensor {
         self.total(epoch, features, |centres| self.within(features, labels, centres))
     }
 
-    /// As [`forward`](Regularizer::forward) for a batch mixed with itself: `lambda`, a scalar, is the share of the images that
-    /// carry `first`, the rest carries `second` (both `[b]`). [`MixedLabels`] says which of them count.
+    /// As [`forward`](Regularizer::forward) for a batch mixed with itself: the labels `first` have weight `lambda`, a
+    /// scalar, the labels `second` the rest (both `[b]`). [`MixedLabels`] says which of them count.
     pub fn forward_mixed(
         &self,
         epoch: i64,
@@ -101,7 +100,7 @@ impl Regularizer {
         })
     }
 
-    /// Moves the centres against their gradient and clears it; does nothing if `backward` gave them none.
+    /// Moves the centres against their gradient and clears it; does nothing if they have no gradient.
     ///
     /// Plain SGD: `c ← c − centre_rate · gradient / lambda_1` (without the division if `rescale` is off or `lambda_1`
     /// is 0). Source: `engine_cifar.py` of the public code.
@@ -154,7 +153,7 @@ impl Regularizer {
         )
     }
 
-    /// The weighted sum of the terms that have a weight.
+    /// The weighted sum of the terms with a nonzero weight.
     fn total(&self, epoch: i64, features: &Tensor, within: impl Fn(&Tensor) -> Tensor) -> Tensor {
         let config = &self.config;
         let zero = Tensor::zeros([], (self.centres.kind(), self.centres.device()));

@@ -4,16 +4,16 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{Error, check};
 
-/// Rows of features converted to f64 at a time: few enough that a batch of 2048 entries stays near the caches.
+/// Rows of features converted to f64 at a time: few enough that features of dimension 2048 stay near the caches.
 pub(crate) const ROWS_AT_ONCE: i64 = 1024;
 
-/// Between-class scatter below this share of the mean squared feature norm is rounding.
+/// Between-class scatter below this share of the mean squared feature norm is rounding error.
 const ROUNDING: f64 = 1e-28;
 
 /// Collects class counts, sums and scatter in f64 from batches of features, one at a time.
 ///
-/// Memory is `k·d + d²` numbers however many samples follow. Scatter is updated by Welford's recurrence per class,
-/// `S += Σ_i (h_i − μ_before)(h_i − μ_after)ᵀ`, so that nothing cancels when features have all but collapsed.
+/// Memory is `k·d + d²` numbers, whatever the number of samples. Scatter is updated by Welford's recurrence per class,
+/// `S += Σ_i (h_i − μ_before)(h_i − μ_after)ᵀ`, so that nothing cancels when features have nearly collapsed.
 #[derive(Debug)]
 pub struct Accumulator {
     classes: i64,
@@ -76,7 +76,7 @@ impl Accumulator {
             .index_add_(0, labels, &labels.ones_like().to_kind(Kind::Double));
         let _ = self.sums.index_add_(0, labels, features);
         let means_after = self.sums.index_select(0, labels) / self.counts.index_select(0, labels).unsqueeze(-1);
-        // A class met for the first time has no mean before; its first mean does as well, and cancels least.
+        // A class seen for the first time has no mean yet; its new mean serves instead, and cancels least.
         let means_before = (sums_before / &counts_before).where_self(&counts_before.gt(0.0), &means_after);
         let (before, after) = (features - means_before, features - means_after);
         let _ = self
@@ -88,8 +88,8 @@ impl Accumulator {
     /// Class means and scatter of everything added.
     ///
     /// # Errors
-    /// [`Error::TooFewPresentClasses`], [`Error::EqualFeatures`], [`Error::CoincidingMeans`], or
-    /// [`Error::NotFinite`] where squares of the features are beyond f64.
+    /// [`Error::TooFewPresentClasses`], [`Error::EqualFeatures`], [`Error::CoincidingMeans`], or [`Error::NotFinite`]
+    /// where squares of the features overflow f64.
     pub fn finish(self) -> Result<Statistics, Error> {
         let present = self.counts.gt(0.0).nonzero().squeeze_dim(-1); // [p]
         if present.size()[0] < 2 {
@@ -120,7 +120,7 @@ impl Accumulator {
 }
 
 /// Class means and scatter of a set of features, in f64. Classes without a sample are left out: `p ≤ k` are present,
-/// and all quantities about features are over those.
+/// and all statistics of features are over those.
 #[derive(Debug)]
 pub struct Statistics {
     pub(crate) classes: i64,
@@ -150,7 +150,7 @@ impl Statistics {
         &self.means
     }
 
-    /// Class means minus their unweighted mean, `[p, d]`: the vectors whose angles NC2 is about.
+    /// Class means minus their unweighted mean, `[p, d]`: NC2 measures the angles between these vectors.
     pub fn centred_means(&self) -> &Tensor {
         &self.centred
     }
@@ -170,7 +170,7 @@ impl Statistics {
         self.present.size()[0] as f64
     }
 
-    /// Refuses features whose class means coincide, or whose squares are beyond f64.
+    /// Rejects features whose class means coincide, or whose squares overflow f64.
     fn check_spread(&self) -> Result<(), Error> {
         let within = self.class_scatter.sum(Kind::Double).double_value(&[]) / self.samples;
         let between = self.centred.square().sum(Kind::Double).double_value(&[]) / self.present_classes();
@@ -208,8 +208,8 @@ mod tests {
             accumulator.add(features, &labels).expect("a valid batch");
         }
         let statistics = accumulator.finish().expect("two classes are present");
-        let rows_of = |rows: &[i64]| features.index_select(0, &Tensor::from_slice(rows));
-        let (first, third) = (rows_of(&[0, 3, 5, 6]), rows_of(&[1, 2, 4]));
+        let rows_at = |rows: &[i64]| features.index_select(0, &Tensor::from_slice(rows));
+        let (first, third) = (rows_at(&[0, 3, 5, 6]), rows_at(&[1, 2, 4]));
         let mean = |rows: &Tensor| rows.mean_dim(0, false, None::<Kind>);
         let means = Tensor::stack(&[mean(&first), mean(&third)], 0);
         let (first, third) = (&first - mean(&first), &third - mean(&third));

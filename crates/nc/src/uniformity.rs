@@ -1,10 +1,10 @@
-//! How uniformly the rows of a classifier are spread.
+//! How evenly a classifier's rows are spread.
 
 use tch::{Kind, Tensor};
 
 /// Classifier uniformity term `(1/k) Σ_k Σ_{j≠k} ln(1 + exp(w_k·w_j))`, rows scaled to unit length: scalar.
 ///
-/// Shapes: weight `[k, d]`. Rows at larger angles have a lower value; a simplex ETF has the least where it fits.
+/// Shapes: weight `[k, d]`. Rows at larger angles have a lower value; a simplex ETF has the lowest where one fits.
 /// Source: the term between classifier vectors of BCE3S (AAAI 2026).
 pub fn classifier_uniformity(weight: &Tensor) -> Tensor {
     let rows = weight / weight.norm_scalaropt_dim(2, -1, true).clamp_min(1e-12);
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn descending_it_opens_the_angles() {
+    fn descending_the_term_widens_the_angles() {
         tch::manual_seed(0);
         let mut weight = Tensor::randn([4, 3], (Kind::Double, Device::Cpu)).set_requires_grad(true);
         for _ in 0..2000 {

@@ -9,7 +9,7 @@ use crate::angles::{ROWS_AT_ONCE, sum};
 /// f32, and so inverts rounding errors.)
 const NULL_SPACE: f64 = 1e-10;
 
-/// Squared distances below this share of the squared norms are rounding.
+/// Squared distances below this share of the squared norms are rounding error.
 const ROUNDING: f64 = 1e-14;
 
 impl Statistics {
@@ -21,7 +21,7 @@ impl Statistics {
 
     /// What the training loop of Liu et al. (2023) logs as NC1: `tr(S_W S_B⁺)` with sums instead of means,
     /// `S_W = Σ_i (h_i − μ_{y_i})(…)ᵀ` and `S_B = Σ_k n_k² (μ_k − h̄)(…)ᵀ`, where `h̄` is the mean of all samples. It
-    /// depends on the class counts, so compare it within one data set alone.
+    /// depends on the class counts, so compare it only within one data set.
     pub fn variability_collapse_liu(&self) -> f64 {
         let weighted = (&self.means - &self.sample_mean) * self.counts.unsqueeze(-1);
         trace_against_pseudo_inverse(&self.within_scatter, &weighted)
@@ -88,7 +88,7 @@ mod tests {
     const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
     #[test]
-    fn the_trace_is_that_of_the_explicit_pseudo_inverse_on_either_side() {
+    fn the_trace_matches_the_explicit_pseudo_inverse_on_either_side() {
         tch::manual_seed(0);
         for (classes, dimension) in [(4, 9), (9, 4), (6, 6)] {
             let rows = Tensor::randn([classes, dimension], OPTIONS);

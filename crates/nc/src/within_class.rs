@@ -1,10 +1,10 @@
-//! The within-class term (NC1): it pulls features towards the centre of their class.
+//! The within-class term (NC1): it pulls features to the centre of their class.
 
 use tch::{Kind, Tensor};
 
 use crate::{AbsentClasses, WithinClass};
 
-/// The bounds of a class's share of the term in the public code. The floor is what an absent class adds there.
+/// Bounds on a class's share of the term in the public code. An absent class adds the floor.
 const FLOOR: f64 = 1e-12;
 const CEILING: f64 = 1e12;
 
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_class_has_no_gradient_and_a_present_one_is_drawn_to_its_batch_mean() {
+    fn an_absent_class_has_no_gradient_and_a_present_one_is_pulled_to_its_batch_mean() {
         let (features, labels, centres) = batch();
         let (_, _, gradient) = gradients(&features, &labels, &centres, WithinClass::MeanOverClasses);
         let batch_means = Tensor::from_slice2(&[[0.5_f64, 1.5], [5.0, 5.0], [2.0, 2.0]]);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn turning_space_changes_nothing_and_scaling_it_scales_by_the_square() {
+    fn rotating_space_changes_nothing_and_scaling_it_scales_by_the_square() {
         let (features, labels, centres) = batch();
         let turn = simplex_etf(2, 2, Kind::Double, Device::Cpu).expect("2 is at most 3"); // rows v and -v
         let turn = Tensor::stack(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn features_of_a_shorter_kind_are_compared_in_the_kind_of_the_centres() {
+    fn features_of_lower_precision_are_compared_in_the_precision_of_the_centres() {
         let (features, labels, centres) = batch();
         let features = features.to_kind(Kind::BFloat16); // all entries are exact in it
         let form = WithinClass::MeanOverClasses;

@@ -84,7 +84,7 @@ fn safetensors(path: &Path, names: &[&str], remedy: &'static str) -> anyhow::Res
         wanted,
         names: file.names().map(str::to_owned).collect(),
         remedy,
-        precision: file.word(PRECISION).and_then(Precision::by_name),
+        precision: file.metadata(PRECISION).and_then(Precision::by_name),
     })
 }
 

@@ -1,7 +1,8 @@
-// libtorch's CUDA graphs, found by name in the process: the program is built without CUDA, and runs where there is none.
+// libtorch's CUDA graphs, looked up by name at run time: the program is built without CUDA, and runs where there is
+// none.
 //
-// Declared here is only what crosses the call: at::cuda::CUDAGraph is constructed in memory that is larger than it, and a
-// c10::cuda::CUDAStream is the one c10::Stream that it holds. The names are those of libtorch 2.11.0.
+// Only what crosses the call is declared here: at::cuda::CUDAGraph is constructed in memory that is larger than it, and
+// a c10::cuda::CUDAStream is the one c10::Stream that it holds. The names are those of libtorch 2.11.0.
 #include <c10/core/Stream.h>
 #include <dlfcn.h>
 
@@ -22,7 +23,7 @@ struct CudaStream {  // c10::cuda::CUDAStream
     c10::Stream stream;
 };
 
-// The function called `name` in whatever is loaded.
+// The function `name` in any loaded library.
 template <typename Function>
 Function* find(const char* name) {
     void* found = dlsym(RTLD_DEFAULT, name);
@@ -34,7 +35,7 @@ Function* find(const char* name) {
 
 class Graph {
   public:
-    // Shares the memory of `previous`, where there is one, which must not be replayed any more.
+    // Shares the memory of `previous`, if there is one; `previous` must not be replayed any more.
     explicit Graph(const Graph* previous) {
         auto construct = find<void(void*, bool)>("_ZN2at4cuda9CUDAGraphC1Eb");
         destruct_ = find<void(void*)>("_ZN2at4cuda9CUDAGraphD1Ev");
@@ -66,7 +67,7 @@ class Graph {
     void (*end_)(void*) = nullptr;
 };
 
-// Runs `work` and says in `reason`, of `capacity` bytes, why it failed, if it did.
+// Runs `work`; if it fails, writes why to `reason`, of `capacity` bytes.
 template <typename Work>
 bool attempt(char* reason, size_t capacity, Work work) {
     try {

@@ -12,25 +12,25 @@ unsafe extern "C" {
     fn longtail_graph_free(graph: *mut c_void);
 }
 
-/// What CUDA or libtorch said of a graph that did not come about.
+/// Why CUDA or libtorch could not record or launch a graph, in their words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot launch steps as a CUDA graph: {0}; leave out --launch graph to train without")]
 pub struct GraphError(pub String);
 
-/// Kernels that have been recorded, with the memory that they read and write.
+/// Recorded kernels, with the memory that they read and write.
 ///
-/// A replay runs them on the very tensors that were recorded: inputs are overwritten in place before it, results are in
-/// place after it. Random numbers are drawn anew by every replay, from libtorch's generator of the device.
+/// A replay runs them on the tensors that were recorded: write inputs in place before it, read results in place after
+/// it. Every replay draws new random numbers, from libtorch's generator of the device.
 #[derive(Debug)]
 pub struct CudaGraph {
     graph: NonNull<c_void>,
 }
 
 impl CudaGraph {
-    /// Makes GPU `index` this thread's and gives it a stream there that can be recorded. Once, before the first work.
+    /// Makes GPU `index` this thread's device, with a stream that can be recorded. Call it once, before any work there.
     ///
     /// # Errors
-    /// If libtorch's GPU support is not loaded, or that GPU is not here.
+    /// If libtorch's GPU support is not loaded, or there is no such GPU.
     pub fn prepare(index: usize) -> Result<(), GraphError> {
         let index = i8::try_from(index).map_err(|error| GraphError(error.to_string()))?;
         // SAFETY: the function writes at most `capacity` bytes and lets no exception out.
@@ -39,14 +39,14 @@ impl CudaGraph {
         })
     }
 
-    /// Records what `work` launches, and runs none of it. `work` must have run before as it is, so that every library it calls
-    /// is set up and every choice it makes by trying is made; it must not wait for the device.
+    /// Records the kernels that `work` launches without running them. The same `work` must have run before, so that its
+    /// libraries are initialised and their algorithms chosen; it must not wait for the device.
     ///
-    /// It takes over the memory of `previous`, a graph that nobody replays any more and whose tensors are gone: libtorch gives
-    /// the memory of a graph back to the device only when it has none left.
+    /// It reuses the memory of `previous`, a graph that is no longer replayed and whose tensors are gone: libtorch
+    /// returns a graph's memory only when the device has none left.
     ///
     /// # Errors
-    /// If something in `work` cannot be recorded. The state of the device is then unknown: end the process.
+    /// If `work` cannot be recorded. The state of the device is then unknown: end the process.
     pub fn record<T>(previous: Option<CudaGraph>, work: impl FnOnce() -> T) -> Result<(CudaGraph, T), GraphError> {
         let taken_over = previous
             .as_ref()
@@ -65,10 +65,10 @@ impl CudaGraph {
         Ok((graph, result))
     }
 
-    /// Runs everything that was recorded.
+    /// Runs all recorded kernels.
     ///
     /// # Errors
-    /// If the device refuses.
+    /// If the device rejects them.
     pub fn replay(&mut self) -> Result<(), GraphError> {
         // SAFETY: as above.
         with_reason(|reason, capacity| {
@@ -90,7 +90,7 @@ fn with_reason<T>(call: impl FnOnce(*mut c_char, usize) -> Option<T>) -> Result<
     call(reason.as_mut_ptr().cast(), reason.len()).ok_or_else(|| {
         let text = CStr::from_bytes_until_nul(&reason).map(CStr::to_string_lossy);
         let text = text.unwrap_or_default();
-        GraphError(text.lines().next().unwrap_or_default().to_owned()) // the others are CUDA's advice to its programmers
+        GraphError(text.lines().next().unwrap_or_default().to_owned()) // the others are CUDA's advice to programmers
     })
 }
 

@@ -1,4 +1,4 @@
-// cuDNN computes f32 convolutions in TF32, of 11 bits of mantissa, unless it is told not to.
+// cuDNN computes f32 convolutions in TF32, with 11 bits of mantissa, unless that is switched off.
 #include <ATen/Context.h>
 
 extern "C" void longtail_full_float32() { at::globalContext().setAllowTF32CuDNN(false); }

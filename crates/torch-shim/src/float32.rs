@@ -1,4 +1,4 @@
-//! Full-precision f32 on a GPU, without TF32.
+//! Full f32 precision on a GPU.
 #![expect(unsafe_code, reason = "two functions of float32.cc")]
 
 unsafe extern "C" {
@@ -7,7 +7,8 @@ unsafe extern "C" {
     fn longtail_is_float32_full() -> bool;
 }
 
-/// From now on f32 convolutions on a GPU multiply f32. libtorch's default is TF32, of 11 bits of mantissa, without a word.
+/// From now on, f32 convolutions on a GPU multiply all 24 bits of mantissa. libtorch silently defaults to TF32, with 11
+/// bits.
 pub fn compute_float32_in_full() {
     // SAFETY: it sets a flag of libtorch.
     unsafe { longtail_full_float32() }
@@ -18,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libtorch_rounds_f32_to_less_until_it_is_told_not_to() {
+    fn libtorch_multiplies_in_tf32_until_full_f32_is_set() {
         // SAFETY: it reads two flags of libtorch.
         let is_full = || unsafe { longtail_is_float32_full() };
         assert!(!is_full());

@@ -6,7 +6,7 @@
 
 namespace {
 
-// Their results' values or sizes are wanted on the host. item() and Boolean indices end in the first two.
+// The host needs the values or sizes of their results. item() and Boolean indices end in the first two.
 constexpr std::string_view READERS[] = {
     "aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::unique_dim",
     "aten::unique_consecutive", "aten::repeat_interleave", "aten::equal", "aten::bincount",

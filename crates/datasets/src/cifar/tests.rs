@@ -1,6 +1,6 @@
 use super::*;
 
-/// An image whose pixels tell the image, the plane and the place.
+/// An image whose pixels encode the image, the colour plane and the position.
 fn image(of: u8) -> Vec<u8> {
     (0..IMAGE_BYTES)
         .map(|at| (at / 7 + at / 1024 * 50) as u8 ^ of)

@@ -12,16 +12,16 @@ use crate::unpack::tests::archive_of;
 /// What the server does with one request.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// Sends all that is asked for.
+    /// Sends everything requested.
     Whole,
-    /// Promises all that is asked for, and closes after so many bytes.
+    /// Announces everything requested, and closes after this many bytes.
     Cut(usize),
-    /// Sends everything from the beginning, whatever is asked for.
+    /// Sends the file from the beginning, whatever is requested.
     WithoutRanges,
     NotFound,
 }
 
-/// Serves `file` to one request for each answer; ends with the `Range` headers that came.
+/// Serves `file` to one request for each answer; returns the `Range` headers received.
 fn serve(file: Vec<u8>, answers: Vec<Answer>) -> (String, JoinHandle<Vec<Option<usize>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -75,7 +75,7 @@ fn tiny() -> (Cifar, Vec<u8>) {
     tiny_of(0, &tiny_files())
 }
 
-/// The archive of one of its layouts, of these files.
+/// The archive of one of its layouts, with these files.
 fn tiny_of(layout: usize, files: &[(&str, Vec<u8>)]) -> (Cifar, Vec<u8>) {
     let mut cifar = TINY;
     let folder = cifar.layouts[layout].archive.folder;
@@ -92,7 +92,7 @@ fn tiny_of(layout: usize, files: &[(&str, Vec<u8>)]) -> (Cifar, Vec<u8>) {
     (cifar, archive)
 }
 
-/// The same data set, whose archive lies below `base_url`.
+/// The same data set with its archive below `base_url`.
 fn at(base_url: &str, mut cifar: Cifar) -> Cifar {
     let archive = &mut cifar.layouts[0].archive;
     archive.url = format!("{base_url}{}", archive.name).leak();
@@ -157,7 +157,7 @@ fn interrupted_download_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn whole_part_file_needs_no_byte_more() {
+fn complete_part_file_is_not_downloaded_again() {
     let (cifar, archive) = tiny();
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("tiny.tar.gz.part"), &archive).unwrap();
@@ -266,7 +266,7 @@ fn without_a_server_the_error_says_what_to_put_where() {
 }
 
 #[test]
-fn answer_of_the_server_is_told() {
+fn answer_of_the_server_is_reported() {
     let (cifar, archive) = tiny();
     let (url, server) = serve(archive, vec![Answer::NotFound]);
     let cifar = at(&url, cifar);

@@ -1,8 +1,8 @@
-//! The element types of arrays in files, and their conversion to tensors.
+//! Elements: the kinds of numbers in arrays of files, and the tensors that they become.
 
 use tch::{Kind, Tensor};
 
-/// The closed set of kinds of numbers in files that become tensors.
+/// A kind of number in files that can become a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// One byte; every value but 0 is true.
@@ -39,17 +39,17 @@ pub enum ElementError {
     /// More or fewer bytes than the shape needs.
     #[error("{found} bytes are no array of shape {shape:?} and {size} bytes a number")]
     Length {
-        /// The shape stated.
+        /// The expected shape.
         shape: Vec<u64>,
         /// Bytes of a number.
         size: usize,
-        /// The bytes there are.
+        /// The number of bytes found.
         found: usize,
     },
     /// An unsigned number that no tensor holds.
     #[error("{0} is beyond 9223372036854775807, the largest i64")]
     TooLarge(u64),
-    /// What libtorch said.
+    /// libtorch's message.
     #[error("{0}")]
     Torch(String),
 }
@@ -65,7 +65,7 @@ impl Element {
         }
     }
 
-    /// Bytes of an array of this shape; `None` where it, or libtorch's strides of it, would be beyond i64.
+    /// Bytes of an array of this shape; `None` if they, or libtorch's strides, would exceed i64.
     pub fn array_bytes(self, shape: &[u64]) -> Option<u64> {
         let strides = shape
             .iter()
@@ -74,10 +74,10 @@ impl Element {
         Some(if shape.contains(&0) { 0 } else { strides })
     }
 
-    /// A tensor on the CPU out of little-endian numbers in row-major order.
+    /// A tensor on the CPU from little-endian numbers in row-major order.
     ///
     /// # Errors
-    /// [`ElementError`]: nothing is taken for granted of `bytes` and `shape`.
+    /// [`ElementError`], for any mismatch of `bytes` and `shape`.
     pub fn tensor(self, bytes: &[u8], shape: &[u64]) -> Result<Tensor, ElementError> {
         if self.array_bytes(shape) != Some(bytes.len() as u64) {
             return Err(ElementError::Length {
@@ -98,7 +98,7 @@ impl Element {
             Element::Bf16 => whole(Kind::BFloat16, bytes),
             Element::F32 => whole(Kind::Float, bytes),
             Element::F64 => whole(Kind::Double, bytes),
-            // Any other byte than 0 and 1 in a tensor of bool is undefined behaviour of libtorch.
+            // In libtorch, a byte other than 0 and 1 in a tensor of bool is undefined behaviour.
             Element::Bool => whole(
                 Kind::Bool,
                 &bytes.iter().map(|&byte| u8::from(byte != 0)).collect::<Vec<u8>>(),

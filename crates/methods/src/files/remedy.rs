@@ -1,8 +1,8 @@
-//! What the user can do when the operating system refuses to read or write a file.
+//! Remedies for files that the operating system does not let a run read or write.
 
 use std::io::{Error, ErrorKind};
 
-/// What ends the message about a file that cannot be read, in the imperative.
+/// What to do about a file that cannot be read: the end of the error message, in the imperative.
 pub fn remedy_for_reading(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied => "ask its owner to let you read it",
@@ -12,7 +12,7 @@ pub fn remedy_for_reading(error: &Error) -> &'static str {
     }
 }
 
-/// What ends the message about a file or folder that cannot be written, in the imperative.
+/// What to do about a file or folder that cannot be written: the end of the error message, in the imperative.
 pub fn remedy_for_writing(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -24,7 +24,7 @@ pub fn remedy_for_writing(error: &Error) -> &'static str {
     }
 }
 
-/// Something else stands where the path leads through.
+/// What to do about something in the way of the path.
 fn in_the_way(error: &Error) -> Option<&'static str> {
     const TOO_MANY_LINKS: i32 = 40; // ELOOP, whose kind is not stable
     match error.kind() {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_the_way_is_named() {
+    fn what_is_in_the_way_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| folder.path().join(name);
         fs::write(path("file"), "").expect("writable");

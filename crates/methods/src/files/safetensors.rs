@@ -1,8 +1,8 @@
-//! Safetensors: named arrays in one file, each read when it is asked for.
+//! Safetensors: named arrays in one file, each read on request.
 //!
-//! tch's reader converts every array of a file to a tensor, so it refuses a file for the type of an unused array and reads a whole
-//! checkpoint for one number. Here the header is checked against the length of the file, and an array's
-//! kind and shape against its bytes, before memory is taken for either.
+//! tch's own reader makes a tensor of every array in a file: it rejects a file for the kind of an unneeded array, and
+//! reads a whole checkpoint for one of its numbers. This reader checks the header against the length of the file, and
+//! an array's kind and shape against its bytes, before it allocates memory for them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,26 +16,26 @@ use tch::Tensor;
 
 use crate::files::element::{Element, ElementError};
 
-/// An open safetensors file whose header is sound.
+/// An open safetensors file with a valid header.
 #[derive(Debug)]
 pub struct Safetensors {
     file: File,
     /// Where the arrays begin, in bytes.
     start: u64,
-    words: Value,
+    metadata: Value,
     entries: BTreeMap<String, Entry>,
 }
 
 /// Why a safetensors file, or an array in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SafetensorsError {
-    /// What the system said.
+    /// The operating system's error.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A folder, a pipe or a device.
     #[error("it is not a plain file")]
     NotAFile,
-    /// The first bytes are not the length of a header that is there.
+    /// The file is too short for the header length in its first bytes.
     #[error("it has {found} bytes, too few for the header that its first eight promise")]
     NoHeader {
         /// Length of the file in bytes.
@@ -65,26 +65,26 @@ pub enum SafetensorsError {
     Array {
         /// The array.
         name: String,
-        /// What does not fit.
+        /// How they differ.
         reason: ElementError,
     },
 }
 
 #[derive(Deserialize)]
 struct Header {
-    /// Words beside the arrays.
+    /// Metadata beside the arrays.
     #[serde(rename = "__metadata__", default)]
-    words: Value,
+    metadata: Value,
     #[serde(flatten)]
     entries: BTreeMap<String, Entry>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Entry {
-    /// In words, since a file may hold kinds that were thought of later.
+    /// As text, since a file may hold kinds that were defined later.
     dtype: String,
     shape: Vec<u64>,
-    /// First byte and the one after the last, from the end of the header on.
+    /// First byte and the one after the last, counted from the end of the header.
     data_offsets: [u64; 2],
 }
 
@@ -94,7 +94,7 @@ impl Safetensors {
     /// # Errors
     /// If it cannot be read, is not safetensors, or is shorter or longer than its header says.
     pub fn open(path: &Path) -> Result<Safetensors, SafetensorsError> {
-        // Before opening it: opening a pipe blocks until another process writes to it.
+        // Checked before opening: opening a pipe waits for a writer.
         if !fs::metadata(path)?.is_file() {
             return Err(SafetensorsError::NotAFile);
         }
@@ -112,7 +112,7 @@ impl Safetensors {
         };
         let mut header = vec![0; start as usize - 8];
         file.read_exact_at(&mut header, 8)?;
-        let Header { words, entries } = serde_json::from_slice(&header)?;
+        let Header { metadata, entries } = serde_json::from_slice(&header)?;
         let end = entries.values().flat_map(|entry| entry.data_offsets).max().unwrap_or(0);
         let expected = start.saturating_add(end);
         if expected != found {
@@ -121,14 +121,14 @@ impl Safetensors {
         Ok(Safetensors {
             file,
             start,
-            words,
+            metadata,
             entries,
         })
     }
 
-    /// The word called `name` beside the arrays, if there is one.
-    pub fn word(&self, name: &str) -> Option<&str> {
-        self.words.get(name)?.as_str()
+    /// The metadata text `name`, if there is one.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.get(name)?.as_str()
     }
 
     /// Names of all arrays, sorted.
@@ -139,7 +139,7 @@ impl Safetensors {
     /// Reads the array `name` onto the CPU, `None` if there is none; unsigned numbers become i64.
     ///
     /// # Errors
-    /// If it cannot be read, is of a kind that tensors do not have, or is not as long as its shape says.
+    /// If it cannot be read, is of a kind that tensors do not have, or its length does not match its shape.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>, SafetensorsError> {
         let Some(Entry {
             dtype,
@@ -154,7 +154,7 @@ impl Safetensors {
             let dtype = dtype.clone();
             return Err(SafetensorsError::Kind { name, dtype });
         };
-        let length = to.saturating_sub(*from); // at most what the file has: no end is beyond it
+        let length = to.saturating_sub(*from); // at most the file's length: `open` checked every end
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, self.start + from)?;
         match element.tensor(&bytes, shape) {
@@ -187,8 +187,8 @@ fn element(dtype: &str) -> Option<Element> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A file of this header and so many zeros after it.
-    pub(crate) fn file_of(header: &str, zeros: usize) -> Vec<u8> {
+    /// A file with this header, followed by this many zeros.
+    pub(crate) fn file_with(header: &str, zeros: usize) -> Vec<u8> {
         [
             &(header.len() as u64).to_le_bytes()[..],
             header.as_bytes(),
@@ -204,15 +204,18 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn arrays_of_unknown_kinds_are_passed_over_until_they_are_asked_for() {
+    fn arrays_of_unknown_kinds_are_ignored_until_they_are_requested() {
         let header = r#"{"__metadata__":{"format":"pt"},"f8":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},
             "u16":{"dtype":"U16","shape":[2],"data_offsets":[2,6]},"f4":{"dtype":"F32","shape":[1,2],"data_offsets":[6,14]}}"#;
-        let file = opened(&file_of(header, 14)).unwrap();
+        let file = opened(&file_with(header, 14)).unwrap();
         assert_eq!(file.names().collect::<Vec<_>>(), ["f4", "f8", "u16"]);
         assert_eq!(file.tensor("f4").unwrap().unwrap().size(), [1, 2]);
         assert_eq!(file.tensor("u16").unwrap().unwrap().kind(), tch::Kind::Int64);
         assert!(file.tensor("f16").unwrap().is_none());
-        assert_eq!((file.word("format"), file.word("precision")), (Some("pt"), None));
+        assert_eq!(
+            (file.metadata("format"), file.metadata("precision")),
+            (Some("pt"), None)
+        );
         assert_eq!(
             file.tensor("f8").unwrap_err().to_string(),
             "`f8` is of kind F8_E4M3, which is not read; convert it to F32, labels to I64"
@@ -220,7 +223,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn sizes_that_the_file_does_not_have_are_refused_before_memory_is_taken() {
+    fn sizes_beyond_the_file_are_refused_before_memory_is_allocated() {
         let refusal = |bytes: &[u8]| opened(bytes).unwrap_err();
         assert_eq!(
             refusal(b"not safetensors"),
@@ -231,22 +234,26 @@ pub(crate) mod tests {
             "it has 8 bytes, too few for the header that its first eight promise"
         );
         let array = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
-        assert_eq!(refusal(&file_of(array, 7)), "it has 69 bytes, its header promises 70");
-        assert_eq!(refusal(&file_of(array, 9)), "it has 71 bytes, its header promises 70");
+        assert_eq!(refusal(&file_with(array, 7)), "it has 69 bytes, its header promises 70");
+        assert_eq!(refusal(&file_with(array, 9)), "it has 71 bytes, its header promises 70");
         let huge = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]}}"#;
         assert_eq!(
-            refusal(&file_of(huge, 8)),
+            refusal(&file_with(huge, 8)),
             "it has 89 bytes, its header promises 18446744073709551615"
         );
 
         let shape = r#"{"a":{"dtype":"F32","shape":[4611686018427387904,64],"data_offsets":[0,8]}}"#;
-        let damaged = opened(&file_of(shape, 8)).unwrap().tensor("a").unwrap_err().to_string();
+        let damaged = opened(&file_with(shape, 8))
+            .unwrap()
+            .tensor("a")
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             damaged,
             "`a` is damaged: 8 bytes are no array of shape [4611686018427387904, 64] and 4 bytes a number"
         );
         let backwards = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#;
-        let damaged = opened(&file_of(backwards, 8))
+        let damaged = opened(&file_with(backwards, 8))
             .unwrap()
             .tensor("a")
             .unwrap_err()
@@ -258,14 +265,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn headers_that_are_no_table_of_arrays_are_refused() {
+    fn headers_that_are_not_a_table_of_arrays_are_refused() {
         for header in [
             r#"["a"]"#,
             r#"{"a":1}"#,
             r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#,
             "{",
         ] {
-            let message = opened(&file_of(header, 0)).unwrap_err();
+            let message = opened(&file_with(header, 0)).unwrap_err();
             assert!(
                 message.starts_with("its header is not one of safetensors: "),
                 "{message}"

@@ -7,7 +7,8 @@ use crate::measures::groups::{Groups, Shots};
 use crate::network::model::Model;
 use crate::parts::augment::crop_and_flip;
 
-/// Images of an evaluation's batch: on the CPU few enough that its caches hold the maps, on a GPU enough to keep it busy.
+/// Images per batch of an evaluation: few enough for the CPU's caches to hold the feature maps, enough to keep a GPU
+/// busy.
 fn batch_on(device: Device) -> i64 {
     if device.is_cuda() { 1000 } else { 125 }
 }
@@ -27,7 +28,7 @@ impl Evaluation {
     /// From predicted and true labels, both `[n]` and below `classes`.
     ///
     /// # Panics
-    /// If they are not one-dimensional tensors of i64: a bug of the caller.
+    /// If they are not one-dimensional tensors of i64, a bug in the caller.
     pub fn new(predictions: &Tensor, labels: &Tensor, classes: i64, shots: &Shots) -> Evaluation {
         let hits = labels.masked_select(&predictions.eq_tensor(labels));
         let counts = |labels: &Tensor| {
@@ -47,7 +48,7 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a model on a split and returns the features it saw, as [`features_of`].
+/// Evaluates a model on a split; also returns the features, as [`features_of`].
 pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, Tensor) {
     let features = features_of(model, images);
     let predictions = tch::no_grad(|| model.logits(&features)).argmax(1, false);
@@ -57,13 +58,13 @@ pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, T
     )
 }
 
-/// Evaluation-mode features of a whole split, `[n, d]`, of experts `[n, e, d]`, in its order.
+/// Features of a whole split in evaluation mode and in its order: `[n, d]`, with experts `[n, e, d]`.
 pub fn features_of(model: &Model, images: &Images) -> Tensor {
     features_with(model, images, Tensor::shallow_clone)
 }
 
-/// As [`features_of`], with Gaussian noise of standard `deviation` on pixels, whose scale is 0..1 and which are kept in it.
-/// Draws from libtorch's generator.
+/// As [`features_of`], with Gaussian noise of standard `deviation` added to the pixels, which are clamped to their
+/// range 0..1. Draws from libtorch's generator.
 pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tensor {
     features_with(model, images, |pixels| {
         let pixels = pixels.to_kind(Kind::Float);
@@ -71,12 +72,12 @@ pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tens
     })
 }
 
-/// As [`features_of`], of images padded, cropped and flipped at random. Draws from libtorch's generator.
+/// As [`features_of`], for images padded, cropped and flipped at random. Draws from libtorch's generator.
 pub fn view_features_of(model: &Model, images: &Images) -> Tensor {
     features_with(model, images, |pixels| crop_and_flip(pixels, 4))
 }
 
-/// Features of all images after `change`, which is given raw batches on the scale 0..255.
+/// Features of all images after `change`, which maps raw batches on the scale 0..255.
 fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
@@ -87,7 +88,7 @@ fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Ten
     Tensor::cat(&batches.collect::<Vec<_>>(), 0)
 }
 
-/// The same images, channels-last in memory: what the convolutions are fastest on.
+/// The same images, channels-last in memory, on which convolutions are fastest.
 fn channels_last(images: &Tensor) -> Tensor {
     images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }

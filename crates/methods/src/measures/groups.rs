@@ -7,26 +7,26 @@ pub const MANY_ABOVE: i64 = 100;
 /// A class with fewer training images is few-shot (Liu et al. 2019).
 pub const FEW_BELOW: i64 = 20;
 
-/// The closed set of meanings of many-, medium- and few-shot.
+/// How classes are divided into many-, medium- and few-shot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ShotSplit {
-    /// By a class's training images, with the usual thresholds: [`Shots::new`].
+    /// By the number of training images, with the usual thresholds: [`Shots::new`].
     #[default]
     Images,
-    /// By a class's training images, with thresholds of one's own.
+    /// By the number of training images, with these thresholds.
     Thresholds {
         /// A class with more training images is many-shot.
         many: i64,
         /// A class with fewer training images is few-shot; at most `many`.
         few: i64,
     },
-    /// By a class's index, independent of its number of images: [`Shots::by_index`].
+    /// By a class's index, whatever its number of images: [`Shots::by_index`].
     Index,
 }
 
 impl ShotSplit {
-    /// The groups of classes with these training images, the largest class first.
+    /// The groups of classes with these numbers of training images, the largest class first.
     pub fn shots(self, class_counts: &[i64]) -> Shots {
         match self {
             ShotSplit::Images => Shots::new(class_counts),
@@ -35,25 +35,25 @@ impl ShotSplit {
         }
     }
 
-    /// Whether it is the usual one.
+    /// Whether it is the usual division.
     pub fn is_by_images(&self) -> bool {
         *self == ShotSplit::Images
     }
 }
 
-/// Something that many-, medium- and few-shot classes have each.
+/// One value each for the many-, medium- and few-shot classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups<T> {
-    /// Of the many-shot classes.
+    /// For the many-shot classes.
     pub many: T,
-    /// Of the medium-shot classes.
+    /// For the medium-shot classes.
     pub medium: T,
-    /// Of the few-shot classes.
+    /// For the few-shot classes.
     pub few: T,
 }
 
 impl<T> Groups<T> {
-    /// `change` of what each group has.
+    /// Applies `change` to each group's value.
     pub fn map<U>(&self, change: impl Fn(&T) -> U) -> Groups<U> {
         Groups {
             many: change(&self.many),
@@ -73,7 +73,7 @@ impl Shots {
         Shots::by_images(class_counts, MANY_ABOVE, FEW_BELOW)
     }
 
-    /// Groups classes by their actual training counts: more than `many`, fewer than `few`, which is at most `many`, and
+    /// Groups classes by their actual training counts: many above `many`, few below `few` (at most `many`), medium
     /// between.
     pub fn by_images(class_counts: &[i64], many: i64, few: i64) -> Shots {
         let classes = |belongs: &dyn Fn(i64) -> bool| {
@@ -90,9 +90,9 @@ impl Shots {
         }
     }
 
-    /// Groups the first 36 %, the next 35 % and the last 29 % of classes that are sorted from the largest to the smallest: of 100
-    /// classes 36, 35 and 29, of ten 3, 4 and 3, as the public code of Zhong et al. (2021) and Yang et al. (2022) does on
-    /// CIFAR-LT at every imbalance.
+    /// Groups classes that are sorted from the largest to the smallest into the first 36 %, the next 35 % and the last
+    /// 29 %: 36, 35 and 29 of 100 classes, 3, 4 and 3 of ten. The public code of Zhong et al. (2021) and Yang et al.
+    /// (2022) does so on CIFAR-LT at every imbalance.
     pub fn by_index(classes: usize) -> Shots {
         let (medium, few) = (classes * 36 / 100, classes * 71 / 100);
         Shots {
@@ -102,11 +102,11 @@ impl Shots {
         }
     }
 
-    /// Mean over each group of what its classes have, such as an accuracy; `None` where none of them has it. One entry of
-    /// `per_class` a class.
+    /// Mean over each group of its classes' values, such as accuracies; `None` for a group without a value. `per_class`
+    /// has one entry per class.
     ///
     /// # Panics
-    /// If a class of a group is not in `per_class`: a bug of the caller.
+    /// If a class of a group is not in `per_class`, a bug in the caller.
     pub fn means(&self, per_class: &[Option<f64>]) -> Groups<Option<f64>> {
         self.map(|classes| {
             let values: Vec<f64> = classes.iter().filter_map(|&class| per_class[class]).collect();
@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shots_follow_the_training_counts_with_both_thresholds_in_medium() {
+    fn groups_follow_the_training_counts_and_both_thresholds_are_medium() {
         let counts = [500, 101, 100, 20, 19, 5];
-        let stated = ShotSplit::Thresholds { many: 101, few: 20 }.shots(&counts);
+        let by_thresholds = ShotSplit::Thresholds { many: 101, few: 20 }.shots(&counts);
         assert_eq!(
-            (stated.many, stated.medium, stated.few),
+            (by_thresholds.many, by_thresholds.medium, by_thresholds.few),
             (vec![0], vec![1, 2, 3], vec![4, 5])
         );
         let shots = Shots::new(&counts);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_by_index_is_that_of_the_public_cifar_code_whatever_the_counts() {
+    fn groups_by_index_match_the_public_cifar_code_whatever_the_counts() {
         let hundred = ShotSplit::Index.shots(&[500; 100]);
         assert_eq!(
             (hundred.many.len(), hundred.medium.len(), hundred.few.len()),

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::measures::evaluate::Evaluation;
 
-/// Share of samples whose label is among the `top` largest logits; `None` where there are no more classes than that.
+/// Share of samples whose label is among the `top` largest logits; `None` if there are no more than `top` classes.
 /// Logits `[n, k]`, labels `[n]`.
 pub fn top_accuracy(logits: &Tensor, labels: &Tensor, top: i64) -> Option<f64> {
     (logits.size()[1] > top).then(|| {
@@ -14,7 +14,7 @@ pub fn top_accuracy(logits: &Tensor, labels: &Tensor, top: i64) -> Option<f64> {
     })
 }
 
-/// Samples of each label (row) by prediction (column), `[k, k]` i64, from labels and predictions `[n]`.
+/// Number of samples by label (row) and prediction (column), `[k, k]` i64, from labels and predictions `[n]`.
 pub fn confusion(labels: &Tensor, predictions: &Tensor, classes: i64) -> Tensor {
     (labels * classes + predictions)
         .bincount(None::<Tensor>, classes * classes)
@@ -24,7 +24,7 @@ pub fn confusion(labels: &Tensor, predictions: &Tensor, classes: i64) -> Tensor 
 /// How far confidence, the largest softmax probability, is from accuracy (Guo et al. 2017).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// Equal parts of 0..1, those without a sample left out.
+    /// Equal parts of 0..1, without the empty ones.
     pub bins: Vec<CalibrationBin>,
 }
 
@@ -40,14 +40,14 @@ pub struct CalibrationBin {
 }
 
 impl Calibration {
-    /// In 15 bins, as Guo et al. (2017), §5. Logits `[n, k]`, labels `[n]`.
+    /// Calibration in 15 bins, as in Guo et al. (2017), §5. Logits `[n, k]`, labels `[n]`.
     ///
     /// # Panics
-    /// If the shapes are others: a bug of the caller.
+    /// On other shapes, a bug in the caller.
     pub fn new(logits: &Tensor, labels: &Tensor) -> Calibration {
         const BINS: i64 = 15;
         let (confidence, predictions) = logits.softmax(1, Kind::Double).max_dim(1, false);
-        // A bin has its upper end: confidence in (i / 15, (i + 1) / 15].
+        // A bin includes its upper end: confidence in (i / 15, (i + 1) / 15].
         let bin = ((&confidence * BINS).ceil() - 1.0)
             .clamp(0.0, BINS as f64 - 1.0)
             .to_kind(Kind::Int64);
@@ -81,19 +81,19 @@ impl Calibration {
     }
 }
 
-/// Class frequencies of a test split, where class 0 is the largest of the training split.
+/// Class frequencies of a test split; class 0 is the largest class of the training split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TestPrior {
-    /// Falling exponentially as in training, the first class `ratio` times the last.
+    /// Falls exponentially as in training; the first class is `ratio` times the last.
     Forward(f64),
-    /// All alike.
+    /// All equal.
     Uniform,
-    /// Rising exponentially, the last class `ratio` times the first.
+    /// Rises exponentially; the last class is `ratio` times the first.
     Backward(f64),
 }
 
 impl TestPrior {
-    /// How frequent each of `classes` classes is, relative to the most frequent one, above 0 and at most 1.
+    /// Frequency of each of `classes` classes relative to the most frequent one, above 0 and at most 1.
     pub fn frequencies(self, classes: usize) -> Vec<f64> {
         let last = (classes as f64 - 1.0).max(1.0);
         let frequency = |class: usize| match self {
@@ -106,8 +106,8 @@ impl TestPrior {
 }
 
 impl Evaluation {
-    /// Accuracy expected on a test split with these class frequencies, 0..1: the class accuracies averaged with them. The
-    /// splits of Hong et al. (2021) are draws from this split, so theirs differ from it by the chance of the draw.
+    /// Expected accuracy on a test split with these class frequencies, 0..1: the mean of the class accuracies, weighted
+    /// by them. Hong et al. (2021) draw such splits, so their accuracies differ from it by chance.
     pub fn accuracy_under(&self, prior: TestPrior) -> f64 {
         let frequencies = prior.frequencies(self.per_class.len()).into_iter();
         let weighted = frequencies
@@ -134,7 +134,7 @@ mod tests {
     use crate::parts::loss::Loss;
 
     #[test]
-    fn second_guesses_count_in_the_top_two_and_few_classes_have_none() {
+    fn second_guesses_count_in_the_top_two_and_two_classes_have_no_top_two() {
         let logits = Tensor::from_slice2(&[[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]);
         let labels = Tensor::from_slice(&[1_i64, 2]);
         assert_eq!(top_accuracy(&logits, &labels, 2), Some(0.5));
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn calibration_error_is_the_gap_between_confidence_and_accuracy() {
-        // Two samples of confidence 0.8, one of them right, and two sure and right ones.
+        // Two samples of confidence 0.8, one of them correct, and two correct ones of confidence 1.
         let logits = Tensor::from_slice2(&[[0.8, 0.2], [0.8, 0.2], [1.0, 1e-30], [1.0, 1e-30]]).log();
         let calibration = Calibration::new(&logits, &Tensor::from_slice(&[0_i64, 1, 0, 0]));
         assert_eq!(calibration.bins.len(), 2);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_are_asked_of_logits_as_the_loss_takes_them_or_not_at_all() {
+    fn probabilities_come_from_logits_as_the_loss_scales_them_or_not_at_all() {
         let scale_of = |loss, head, experts| {
             let method = Method {
                 loss,
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_split_like_training_favours_the_classes_that_training_had_most_of() {
+    fn a_test_split_like_training_favours_frequent_classes() {
         let labels = Tensor::from_slice(&[0_i64, 0, 1, 1]);
         let predictions = Tensor::from_slice(&[0_i64, 0, 1, 0]); // class accuracies 1 and 0.5
         let evaluation = Evaluation::new(&predictions, &labels, 2, &Shots::new(&[200, 10]));

@@ -1,4 +1,5 @@
-//! Validation of a method before training: values out of range, and parts that cannot be combined.
+//! Which methods are refused before any training: those with numbers out of range, or with parts that do not go
+//! together.
 
 mod combination;
 mod error;
@@ -14,8 +15,9 @@ use crate::parts::sampler::Resample;
 use crate::parts::second_stage::{Retraining, SecondStage};
 
 impl Method {
-    /// Refuses parts whose numbers are out of range, and parts that make no sense together. Start epochs are compared with a training's length where that is known, and class sizes by
-    /// [`check_class_counts`](Method::check_class_counts).
+    /// Refuses parts whose numbers are out of range, and parts that make no sense together. It does not compare start
+    /// epochs with a training's length, or thresholds with class sizes
+    /// ([`check_class_counts`](Method::check_class_counts)).
     ///
     /// # Errors
     /// The first thing that is wrong, and its remedy.

@@ -6,7 +6,7 @@ use crate::parts::second_stage::SecondStage;
 use crate::recipe::Recipe;
 
 impl SecondStage {
-    /// The second stage as the training loop runs it: a recipe and a method of its own, of no epochs if it only computes.
+    /// The second stage as the training loop runs it: its own recipe and method, with no epochs if it only computes.
     pub fn as_training(&self, first: &Recipe, method: &Method) -> (Recipe, Method) {
         let Some(retraining) = self.retraining() else {
             let recipe = Recipe {
@@ -14,7 +14,7 @@ impl SecondStage {
                 ..first.clone()
             };
             let method = Method {
-                distillation: None, // nobody teaches where nothing is learnt
+                distillation: None, // nothing is learnt, so nothing is distilled
                 ..method.first_stage()
             };
             return (recipe, method);
@@ -50,7 +50,7 @@ mod tests {
     use crate::protocol::Protocol;
 
     #[test]
-    fn what_computes_has_no_epochs_and_what_trains_has_its_own() {
+    fn stages_that_compute_have_no_epochs_and_stages_that_train_have_their_own() {
         let (recipe, method) = (Protocol::Paper.recipe(), Method::default());
         let sweep = SecondStage::LogitAdjustment(Sweep::default());
         assert_eq!(sweep.as_training(&recipe, &method).0.epochs, 0);

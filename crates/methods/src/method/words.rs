@@ -10,8 +10,7 @@ use crate::parts::regularizer::FeatureTerm;
 use crate::parts::sampler::Sampler;
 use crate::parts::second_stage::SecondStage;
 
-/// What sets it apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`. What happens to images is left
-/// out.
+/// Its parts but for the augmentation, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`.
 impl fmt::Display for Method {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = match (self.pretext, self.contrast) {

@@ -1,4 +1,4 @@
-//! Class means: a classifier computed from training features without any training.
+//! Class means: a classifier computed from training features without training.
 
 use tch::{Kind, Tensor};
 
@@ -15,7 +15,7 @@ pub struct ClassMeans {
 }
 
 impl ClassMeans {
-    /// Means of `features [n, d]` with `labels [n]`, each of `classes` classes having a sample.
+    /// Fits `features [n, d]` with `labels [n]`; each of `classes` classes needs a sample.
     pub fn new(
         features: &Tensor,
         labels: &Tensor,
@@ -35,7 +35,7 @@ impl ClassMeans {
         }
     }
 
-    /// Nearness of features `[b, d]` to each class mean, `[b, k]`: the larger the nearer.
+    /// Similarity of features `[b, d]` to each class mean, `[b, k]`: the larger, the nearer.
     pub(crate) fn similarity(&self, features: &Tensor) -> Tensor {
         let features = self.transform.apply(features, &self.centre);
         let products = features.matmul(&self.means.tr());
@@ -55,7 +55,7 @@ impl ClassMeans {
 }
 
 impl FeatureTransform {
-    /// Features `[b, d]` transformed, given the mean `centre [d]` of the training features.
+    /// Transforms features `[b, d]`, given the mean `centre [d]` of the training features.
     fn apply(self, features: &Tensor, centre: &Tensor) -> Tensor {
         match self {
             FeatureTransform::None => features.shallow_clone(),

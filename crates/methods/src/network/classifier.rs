@@ -1,4 +1,4 @@
-//! Classifiers map features to logits; they are learned, fixed, or computed after training.
+//! Classifiers: features to logits, learnt, fixed or computed afterwards.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::network::gates::Gates;
 use crate::parts::head::Head;
 use crate::unit::normalized;
 
-/// A classifier's parameters. What a [`crate::Head`] builds, a second stage may wrap or replace.
+/// A classifier's parameters. A [`crate::Head`] builds it; a second stage may wrap or replace it.
 #[derive(Debug)]
 pub enum Classifier {
     /// `features · weightᵀ + bias`.
@@ -31,11 +31,11 @@ pub enum Classifier {
         /// Unit rows, `[k, d]`.
         weight: Tensor,
     },
-    /// Logits of another classifier, each class's times its own factor: LWS (Kang et al. 2020, Eq. 6).
+    /// Logits of another classifier, each class's multiplied by a factor: LWS (Kang et al. 2020, Eq. 6).
     Scaled {
         /// What is scaled.
         base: Box<Classifier>,
-        /// One factor a class, `[k]`.
+        /// One factor per class, `[k]`.
         scale: Tensor,
     },
     /// `DisAlign`: `(1 + σ(x) · scale) ⊙ z + σ(x) · offset` of another classifier's logits z, where the confidence σ(x) is
@@ -44,9 +44,9 @@ pub enum Classifier {
     Aligned {
         /// What is calibrated.
         base: Box<Classifier>,
-        /// One factor a class, `[k]`.
+        /// One factor per class, `[k]`.
         scale: Tensor,
-        /// One summand a class, `[k]`.
+        /// One summand per class, `[k]`.
         offset: Tensor,
         /// Weight of the confidence, `[1, d]`.
         confidence: Tensor,
@@ -55,22 +55,22 @@ pub enum Classifier {
     },
     /// Similarity to class means: NCM.
     NearestClassMean(ClassMeans),
-    /// One classifier an expert, each on the features of its own.
+    /// One classifier per expert, each on its own features.
     Experts(Rc<[Classifier]>),
-    /// The same, each image answered by the first experts that it needs.
+    /// The same, but each image is classified by the first experts, as many as it needs.
     Routed {
-        /// One classifier an expert.
+        /// One classifier per expert.
         experts: Rc<[Classifier]>,
-        /// What says how many are needed.
+        /// Decide how many are needed.
         gates: Gates,
     },
 }
 
 impl Classifier {
-    /// What `head` learns, with its parameters under `path`, named and initialised as in the public CIFAR code.
+    /// The classifier of `head`, with its parameters under `path`, named and initialised as in the public CIFAR code.
     ///
     /// # Panics
-    /// If this is a fixed ETF of more than `dimension + 1` classes.
+    /// On a fixed ETF of more than `dimension + 1` classes.
     pub(crate) fn new(head: Head, path: &Path, dimension: i64, classes: i64) -> Classifier {
         match head {
             Head::Linear => Classifier::Linear {
@@ -90,14 +90,14 @@ impl Classifier {
             Head::FixedEtf => {
                 let weight = path.zeros_no_train("weight", &[classes, dimension]);
                 let etf = nc::simplex_etf(classes, dimension, weight.kind(), weight.device())
-                    .expect("k is at most d + 1: whoever names this head checks it");
+                    .expect("callers check that k is at most d + 1");
                 tch::no_grad(|| weight.shallow_clone().copy_(&etf));
                 Classifier::FixedEtf { weight }
             }
         }
     }
 
-    /// Logits `[b, k]` of features `[b, d]`; of experts the mean, from features `[b, e, d]`.
+    /// Logits `[b, k]` of features `[b, d]`; with experts their mean, of features `[b, e, d]`.
     pub fn forward(&self, features: &Tensor) -> Tensor {
         match self {
             Classifier::Linear { weight, bias } => features.linear(weight, Some(bias)),
@@ -120,7 +120,7 @@ impl Classifier {
         }
     }
 
-    /// As [`Classifier::forward`], but of experts each one's own logits, `[b, e, k]`.
+    /// As [`Classifier::forward`], but with experts the logits of each, `[b, e, k]`.
     pub fn forward_each(&self, features: &Tensor) -> Tensor {
         match self {
             Classifier::Experts(experts) | Classifier::Routed { experts, .. } => {
@@ -133,8 +133,9 @@ impl Classifier {
         }
     }
 
-    /// One row a class, `[k, d]`: the classifier as neural-collapse metrics see it. Where a confidence depends on the
-    /// feature, the one beneath it; of experts the one on all their features side by side, `[k, e · d]`. With gradient.
+    /// One row per class, `[k, d]`: the classifier that neural-collapse metrics see. Under an aligned classifier, whose
+    /// confidence depends on the feature, that is its base; with experts it is the linear classifier of all their
+    /// features side by side, `[k, e · d]`. With gradient.
     pub(crate) fn rows(&self) -> Tensor {
         match self {
             Classifier::Linear { weight, .. } | Classifier::FixedEtf { weight } => weight.shallow_clone(),
@@ -149,7 +150,7 @@ impl Classifier {
         }
     }
 
-    /// As [`Classifier::rows`], without a factor on the logits: what a contrastive term projects.
+    /// As [`Classifier::rows`], without a factor on the logits: contrastive terms project these.
     pub(crate) fn unscaled_rows(&self) -> Tensor {
         match self {
             Classifier::Scaled { base, .. } => base.unscaled_rows(),
@@ -157,7 +158,7 @@ impl Classifier {
         }
     }
 
-    /// The bias `[k]`, where the classifier has one.
+    /// The bias `[k]`, if the classifier has one.
     pub(crate) fn bias(&self) -> Option<Tensor> {
         match self {
             Classifier::Linear { bias, .. } => Some(bias.detach()),
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_aligned_classifier_changes_logits_as_much_as_its_confidence_says() {
+    fn an_aligned_classifier_changes_logits_by_its_confidence() {
         let base = || {
             Box::new(Classifier::Linear {
                 weight: Tensor::from_slice2(&[[1.0, 0.0], [0.0, 2.0]]),
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_is_a_factor_that_nobody_trains() {
+    fn a_scale_is_a_factor_that_is_not_trained() {
         let store = nn::VarStore::new(Device::Cpu);
         let head = Head::ScaledCosine { scale: 30.0 };
         let classifier = Classifier::new(head, &store.root(), 8, 5);

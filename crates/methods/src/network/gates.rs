@@ -1,4 +1,4 @@
-//! Gates that decide how many experts see an image.
+//! Gates: how many experts an image passes through.
 
 use tch::{Kind, Reduction, Tensor};
 
@@ -14,12 +14,12 @@ pub struct Gates {
     output: Tensor,      // [h + c, 1] of all gates, c the top choices
     output_bias: Tensor, // [1]
     top_choices: i64,
-    /// The factor with which the experts' loss takes logits.
+    /// The factor on logits in the experts' loss.
     logit_scale: f64,
 }
 
 impl Gates {
-    /// As the networks of that code begin: weights N(0, 2/inputs), biases uniform in ±1/√inputs. Features `[n, e, d]`.
+    /// Initialised as in RIDE's public code: weights N(0, 2/inputs), biases uniform in ±1/√inputs. Features `[n, e, d]`.
     pub(crate) fn new(features: &Tensor, top_choices: i64, logit_scale: f64) -> Gates {
         let (gates, dimension) = (features.size()[1] - 1, features.size()[2]);
         let options = (features.kind(), features.device());
@@ -39,8 +39,8 @@ impl Gates {
         }
     }
 
-    /// Mean binary cross-entropy of the gates, a scalar: of features `[b, e, d]`, mean logits so far `[b, e, k]` and labels
-    /// `[b]`, where an image that needs another expert weighs `positive_weight`.
+    /// Mean binary cross-entropy of the gates, a scalar, from features `[b, e, d]`, mean logits so far `[b, e, k]` and
+    /// labels `[b]`. An image that needs another expert has weight `positive_weight`.
     pub(crate) fn loss(&self, features: &Tensor, logits: &Tensor, labels: &Tensor, positive_weight: f64) -> Tensor {
         let wanted = needs_another(logits, labels).to_kind(logits.kind()); // [b, e - 1]
         self.answers(features, logits).binary_cross_entropy_with_logits(
@@ -56,18 +56,20 @@ impl Gates {
         variables.map(|variable| (variable.shallow_clone(), 1.0)).into()
     }
 
-    /// Above 0 where a gate wants another expert, `[b, e − 1]`: of features `[b, e, d]` and mean logits so far `[b, e, k]`.
+    /// The gates' outputs `[b, e − 1]`, above 0 for another expert, from features `[b, e, d]` and mean logits so far
+    /// `[b, e, k]`.
     fn answers(&self, features: &Tensor, logits: &Tensor) -> Tensor {
-        let of_gates = |tensor: &Tensor| tensor.narrow(1, 0, self.hidden.size()[0]).transpose(0, 1); // [e - 1, b, …]
-        let (largest, _) = of_gates(logits).topk(self.top_choices, 2, true, true);
-        let hidden = of_gates(&normalized(features, 2)).matmul(&self.hidden) + &self.hidden_bias;
+        let by_gate = |tensor: &Tensor| tensor.narrow(1, 0, self.hidden.size()[0]).transpose(0, 1); // [e - 1, b, …]
+        let (largest, _) = by_gate(logits).topk(self.top_choices, 2, true, true);
+        let hidden = by_gate(&normalized(features, 2)).matmul(&self.hidden) + &self.hidden_bias;
         let seen = Tensor::cat(&[largest * self.logit_scale, hidden.relu()], 2); // [e - 1, b, c + h]
         (seen.matmul(&self.output) + &self.output_bias)
             .squeeze_dim(2)
             .transpose(0, 1)
     }
 
-    /// How many experts answer for each image, `[b]` from 1 on: of features `[b, e, d]` and each expert's logits `[b, e, k]`.
+    /// How many experts classify each image, `[b]`, at least 1, from features `[b, e, d]` and each expert's logits
+    /// `[b, e, k]`.
     pub fn experts_used(&self, features: &Tensor, logits: &Tensor) -> Tensor {
         let goes_on = self
             .answers(features, &means_so_far(logits))
@@ -76,7 +78,7 @@ impl Gates {
         goes_on.cumprod(1, Kind::Int64).sum_dim_intlist(1, false, Kind::Int64) + 1
     }
 
-    /// Mean logits of the experts that answer, `[b, k]`: of features `[b, e, d]` and each expert's logits `[b, e, k]`.
+    /// Mean logits of the experts used, `[b, k]`, from features `[b, e, d]` and each expert's logits `[b, e, k]`.
     pub(crate) fn routed(&self, features: &Tensor, logits: &Tensor) -> Tensor {
         let last = (self.experts_used(features, logits) - 1).view([-1, 1, 1]);
         let [_, _, classes] = logits.size()[..] else {
@@ -88,13 +90,13 @@ impl Gates {
     }
 }
 
-/// Logits `[b, e, k]` → the means of each expert's and those before it.
+/// Logits `[b, e, k]` → their means over each expert and those before it.
 pub(crate) fn means_so_far(logits: &Tensor) -> Tensor {
     let count = Tensor::arange_start(1, logits.size()[1] + 1, (logits.kind(), logits.device()));
     logits.cumsum(1, logits.kind()) / count.view([1, -1, 1])
 }
 
-/// Where the mean logits so far `[n, e, k]` are wrong and later ones right, `[n, e − 1]`.
+/// Where the mean logits so far `[n, e, k]` are wrong and later ones correct, `[n, e − 1]`.
 fn needs_another(logits: &Tensor, labels: &Tensor) -> Tensor {
     let right = logits.argmax(2, false).eq_tensor(&labels.unsqueeze(1)); // [n, e]
     let gates = right.size()[1] - 1;

@@ -1,4 +1,4 @@
-//! `MaxNorm`: classifier rows are kept within a ball (Alshammari et al. 2022, §3.2).
+//! `MaxNorm` keeps classifier rows within a ball (Alshammari et al. 2022, §3.2).
 
 use tch::{Tensor, no_grad};
 
@@ -19,7 +19,7 @@ impl MaxNorm {
         }
     }
 
-    /// Shortens the rows of `weight [k, d]` that are longer than the radius to it, in place.
+    /// Scales the rows of `weight [k, d]` that are longer than the radius down to it, in place.
     pub fn project(&self, weight: &Tensor) {
         no_grad(|| {
             let factors = (&self.radius / lengths(weight)).clamp_max(1.0);

@@ -1,4 +1,4 @@
-//! The model: backbone, classifier, and the state that some parts keep during training.
+//! Model: backbone, classifier, and the state that training keeps beside them.
 
 mod second_stage;
 mod training_state;
@@ -18,20 +18,20 @@ use crate::parts::loss::LossInput;
 use crate::parts::regularizer::FeatureTerm;
 use crate::parts::second_stage::BackboneMode;
 
-/// What the names of a model's tensors begin with in a checkpoint.
+/// Prefix of the names of a model's tensors in a checkpoint.
 pub(crate) const IN_CHECKPOINT: &str = "model.";
 
-/// Where the classifier's parameters are: names begin as in the public CIFAR code.
+/// Path of the classifier's parameters, as in the public CIFAR code.
 const CLASSIFIER: &str = "linear";
-/// Where those of several experts are, as in the public code of RIDE.
+/// Path of the experts' classifiers, as in the public code of RIDE.
 const EXPERT_CLASSIFIERS: &str = "linears";
 
 /// Batch norm of the features before a fixed ETF.
 const FEATURE_NORM: &str = "feature_norm";
-/// What contrastive learning has beside the classifier.
+/// Path of what contrastive learning has beside the classifier.
 const CONTRAST: &str = "contrast";
 
-/// One network with everything it has learnt.
+/// A network with its trained state.
 #[derive(Debug)]
 pub struct Model {
     store: VarStore,
@@ -39,27 +39,27 @@ pub struct Model {
     /// Batch norm of the features before a fixed ETF.
     feature_norm: Option<BatchNorm>,
     classifier: Classifier,
-    /// How the backbone runs while only the classifier learns; `None`: everything learns.
+    /// How the frozen backbone runs while only the classifier learns; `None`: everything learns.
     frozen: Option<BackboneMode>,
     /// Factor on the learning rate of the classifier's weight and bias; 1 unless a second stage says otherwise.
     pub classifier_rate: f64,
-    /// What the backbone computes in.
+    /// Precision of the backbone.
     pub precision: Precision,
-    /// What only training needs.
+    /// State that only training needs.
     pub training: TrainingState,
-    /// The factor with which the method's loss takes logits.
+    /// The factor on logits in the method's loss.
     pub(crate) logit_scale: f64,
-    /// Whether their softmax, in that scale, is trained to be probabilities.
+    /// Whether training makes their softmax, with that factor, probabilities.
     trains_softmax: bool,
     classes: i64,
 }
 
 impl Model {
-    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it before). Its parameters
-    /// are of `kind`: f32, or f64 to check the arithmetic.
+    /// A network for `method` with `classes` outputs, initialised from libtorch's generator (seed it first). Its
+    /// parameters are of `kind`: f32, or f64 to check the arithmetic.
     ///
     /// # Panics
-    /// If the head is a fixed ETF and `classes` are more than the backbone's dimension + 1.
+    /// On a fixed ETF head with more than the backbone's dimension + 1 `classes`.
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let root = store.root();
@@ -111,14 +111,14 @@ impl Model {
         }
     }
 
-    /// Whether the tensor of that name is not the backbone's, but of what turns its features into logits or projections.
+    /// Whether the tensor of that name belongs to what turns features into logits or projections, not to the backbone.
     pub(crate) fn is_in_head(name: &str) -> bool {
         [CLASSIFIER, FEATURE_NORM, CONTRAST]
             .iter()
             .any(|head| name.starts_with(head)) // experts' too
     }
 
-    /// How many experts answer for each image, `[b]`, of features `[b, e, d]`; `None` where all of them do.
+    /// How many experts classify each image, `[b]`, from features `[b, e, d]`; `None` if all of them do.
     pub fn experts_used(&self, features: &Tensor) -> Option<Tensor> {
         match &self.classifier {
             Classifier::Routed { gates, .. } => {
@@ -135,8 +135,8 @@ impl Model {
         }
     }
 
-    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images as training sees them: batch statistics and gradients, unless the backbone
-    /// is frozen.
+    /// Features `[b, d]`, with experts `[b, e, d]`, of normalised images in training mode: with batch statistics and
+    /// gradients, unless the backbone is frozen.
     pub fn training_features(&self, images: &Tensor) -> Tensor {
         match self.frozen {
             None => self.forward(images, true),
@@ -144,7 +144,7 @@ impl Model {
         }
     }
 
-    /// Training features of images and, out of the same pass, of `views`, where there are any.
+    /// Training features of images and, from the same pass, of `views`, if there are any.
     pub(crate) fn features_with_views(&self, images: &Tensor, views: Option<&Tensor>) -> (Tensor, Option<Tensor>) {
         let Some(views) = views else {
             return (self.training_features(images), None);
@@ -157,7 +157,7 @@ impl Model {
         )
     }
 
-    /// Features `[b, d]`, of experts `[b, e, d]`, of normalised images in evaluation mode.
+    /// Features `[b, d]`, with experts `[b, e, d]`, of normalised images in evaluation mode.
     pub fn features(&self, images: &Tensor) -> Tensor {
         self.forward(images, false)
     }
@@ -171,8 +171,8 @@ impl Model {
         }
     }
 
-    /// Logits of features as training sees them: `[b, k]`, of experts each one's own, `[b, e, k]`. Their gradient ends at
-    /// the features where contrast alone teaches those.
+    /// Logits of features in training: `[b, k]`, with experts those of each, `[b, e, k]`. Their gradient stops at the
+    /// features if only the contrastive term trains those.
     pub fn training_logits(&self, features: &Tensor) -> Tensor {
         match &self.training.contrast {
             Some(branch) if branch.teaches_alone() => self.classifier.forward_each(&features.detach()),
@@ -180,52 +180,54 @@ impl Model {
         }
     }
 
-    /// Logits `[b, k]` of features, by which a sample is classified: of experts the mean.
+    /// Logits `[b, k]` of features, which classify a sample: with experts their mean.
     pub fn logits(&self, features: &Tensor) -> Tensor {
         self.classifier.forward(features)
     }
 
-    /// Logits `[b, k]` of normalised images in evaluation mode, in the scale of its loss and without gradients: what a teacher
-    /// says.
+    /// A teacher's output: logits `[b, k]` of normalised images in evaluation mode, in the scale of its loss and
+    /// without gradients.
     pub(crate) fn answers(&self, images: &Tensor) -> Tensor {
         tch::no_grad(|| self.logits(&self.features(images)) * self.logit_scale)
     }
 
-    /// The contrastive term's share of a batch's loss, a scalar, where there is one: the batch with its images' own
-    /// labels, features of v further views of each image `[vb, d]`.
+    /// The contrastive term of a batch's loss, a scalar, if there is one, from the batch with its images' own labels
+    /// and the features of v further views of each image, `[vb, d]`.
     pub fn contrastive_loss(&self, batch: &LossInput<'_>, view_features: Option<&Tensor>) -> Option<Tensor> {
         let (branch, features) = (self.training.contrast.as_ref()?, view_features?);
         Some(branch.forward(batch, features, &self.classifier.unscaled_rows()))
     }
 
-    /// What logits `[n, k]` of this model say of probabilities, up to a constant a sample, `[n, k]`: in the scale of its loss.
-    /// `None` where they say nothing of them: after a loss that trains no softmax, and of distances to class means.
+    /// Log-probabilities up to a constant per sample, `[n, k]`, from logits `[n, k]` of this model: they take the scale
+    /// of its loss. `None` if logits mean no probabilities: after a loss that trains no softmax, and for distances to
+    /// class means.
     pub fn log_odds(&self, logits: &Tensor) -> Option<Tensor> {
         let are_distances = matches!(self.classifier, Classifier::NearestClassMean(_));
         (self.trains_softmax && !are_distances).then(|| logits * self.logit_scale)
     }
 
-    /// Neural-collapse metrics of features `[n, d]` with labels `[n]`, beside the classifier's; of experts, whose features
-    /// are `[n, e, d]`, those of all their features side by side. `None` where they are not defined (a class without
-    /// samples, features all alike).
+    /// Neural-collapse metrics of features `[n, d]` with labels `[n]`, and of the classifier; with experts, of all
+    /// their features `[n, e, d]` side by side. `None` if they are not defined (a class without samples, equal
+    /// features).
     pub fn collapse(&self, features: &Tensor, labels: &Tensor) -> Option<nc::Metrics> {
         let (weight, bias) = self.classifier();
         let classifier = nc::LinearClassifier { weight, bias };
         nc::measure(&features.flatten(1, -1), labels, self.classes, Some(&classifier)).ok()
     }
 
-    /// The classifier as rows `[k, d]`, of experts `[k, e · d]`, and, where it has one, its bias `[k]`.
+    /// The classifier as rows `[k, d]`, with experts `[k, e · d]`, and its bias `[k]`, if it has one.
     pub fn classifier(&self) -> (Tensor, Option<Tensor>) {
         (self.classifier.rows().detach(), self.classifier.bias())
     }
 
-    /// What the optimizer updates, in the order of their names, each with the factor on its learning rate.
+    /// The variables that the optimizer updates, in the order of their names, each with the factor on its learning
+    /// rate.
     pub fn learning_variables(&self) -> Vec<(Tensor, f64)> {
         let learning = self.named_tensors().into_iter();
         let learning = learning.filter(|(_, variable)| variable.requires_grad());
-        let of_classifier = ["weight", "bias"].map(|tensor| format!("{CLASSIFIER}.{tensor}"));
+        let in_classifier = ["weight", "bias"].map(|tensor| format!("{CLASSIFIER}.{tensor}"));
         let rate = |name: &String| {
-            if of_classifier.contains(name) {
+            if in_classifier.contains(name) {
                 self.classifier_rate
             } else {
                 1.0
@@ -241,7 +243,7 @@ impl Model {
         named
     }
 
-    /// The state that a checkpoint stores, by name: the model's tensors and those of its training state.
+    /// What a checkpoint stores, by name: its tensors and the training state.
     pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         let named = self.named_tensors().into_iter();
         named
@@ -254,7 +256,7 @@ impl Model {
         self.store.trainable_variables().iter().map(Tensor::numel).sum()
     }
 
-    /// Where it lives.
+    /// The device it is on.
     pub fn device(&self) -> Device {
         self.store.device()
     }

@@ -1,12 +1,13 @@
-//! Post-hoc adjustment: classifiers computed from a trained one without any training.
+//! Post-hoc adjustment: classifiers computed from a trained one without training.
 
 use tch::Tensor;
 
 use crate::network::classifier::Classifier;
 use crate::parts::loss::prior_adjustment;
 
-/// Logit adjustment: the linear classifier with `τ ln π_k` ([`prior_adjustment`]) taken off its logits, where π_k is class
-/// k's share of the training images (Menon et al. 2021, Eq. 9). Shapes: weight `[k, d]`, bias and `class_counts` `[k]`.
+/// Logit adjustment: the linear classifier with `τ ln π_k` ([`prior_adjustment`]) subtracted from its logits, where π_k
+/// is class k's share of the training images (Menon et al. 2021, Eq. 9). Shapes: weight `[k, d]`, bias and
+/// `class_counts` `[k]`.
 pub fn logit_adjusted(weight: &Tensor, bias: &Tensor, class_counts: &Tensor, tau: f64) -> Classifier {
     Classifier::Linear {
         weight: weight.shallow_clone(),

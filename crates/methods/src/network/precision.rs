@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// What the backbone's maps and products are computed in. Parameters, batch-norm statistics, momentum, features,
-/// classifier, losses and metrics are f32 under both.
+/// Precision of the backbone's feature maps and products. Parameters, batch-norm statistics, momentum, features,
+/// classifier, losses and metrics are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -16,7 +16,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// bf16 where the hardware multiplies it faster than f32: GPUs, and processors with fast bf16 instructions.
+    /// bf16 where the hardware multiplies it faster than f32: on GPUs, and on CPUs with fast bf16 instructions.
     pub fn automatic(device: Device) -> Precision {
         if device.is_cuda() || models::processor_multiplies_bf16_fast() {
             Precision::Bf16
@@ -25,7 +25,7 @@ impl Precision {
         }
     }
 
-    /// As tables print it.
+    /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -33,14 +33,14 @@ impl Precision {
         }
     }
 
-    /// The one that [`Precision::name`] calls so.
+    /// The precision of this [`Precision::name`].
     pub fn by_name(name: &str) -> Option<Precision> {
         [Precision::F32, Precision::Bf16]
             .into_iter()
             .find(|precision| precision.name() == name)
     }
 
-    /// Images as the backbone computes on them: it takes over their kind.
+    /// Casts images to this precision: the backbone computes in the kind of its input.
     pub(crate) fn cast(self, images: &Tensor) -> Tensor {
         match self {
             Precision::F32 => images.shallow_clone(),

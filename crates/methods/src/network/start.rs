@@ -1,4 +1,4 @@
-//! Warm starts: loading a network's initial weights from a file.
+//! Warm starts: a network copies its weights from a file.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tch::Tensor;
 use crate::files::safetensors::{Safetensors, SafetensorsError};
 use crate::network::model::{IN_CHECKPOINT, Model};
 
-/// Why a network cannot begin with a file.
+/// Why a network cannot start from a file.
 #[derive(Debug, thiserror::Error)]
 pub enum InitialError {
     /// Missing, or not safetensors.
@@ -17,7 +17,7 @@ pub enum InitialError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system or libtorch said.
+        /// The error of the operating system or libtorch.
         reason: String,
     },
     /// A network of other layers.
@@ -25,7 +25,7 @@ pub enum InitialError {
     Missing {
         /// The file.
         path: PathBuf,
-        /// The backbone's first tensor that is not there.
+        /// The backbone's first tensor that the file lacks.
         name: String,
     },
     /// A network of other widths.
@@ -45,11 +45,11 @@ pub enum InitialError {
 }
 
 impl Model {
-    /// Copies the backbone out of the file at `path`, and the head if all of it is there in the same shapes; else the head
-    /// stays as it was drawn. Draws nothing.
+    /// Copies the backbone from the file at `path`, and the head if all of it is there with the same shapes; otherwise
+    /// the head keeps its initialisation. Draws nothing.
     ///
     /// # Errors
-    /// [`InitialError`]; the network may then be half another's.
+    /// [`InitialError`]; the network may then be partly overwritten.
     pub fn start_from(&mut self, path: &Path) -> Result<(), InitialError> {
         let unread = |error: SafetensorsError| InitialError::Read {
             path: path.into(),
@@ -113,7 +113,7 @@ mod tests {
         Model::new(backbone, &Method::default(), classes, Kind::Float, Device::Cpu)
     }
 
-    /// A file of the network of three classes that is returned with it.
+    /// A network of three classes, and the file it was saved to.
     fn saved(folder: &Path) -> (PathBuf, Model) {
         let (path, model) = (folder.join("checkpoint.safetensors"), model(Backbone::Resnet8, 3));
         Tensor::write_safetensors(&model.state().collect::<Vec<_>>(), &path).unwrap();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_dict_without_prefixes_is_as_good() {
+    fn a_state_dict_without_prefixes_works_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.safetensors");
         let source = model(Backbone::Resnet8, 3);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named_with_the_file() {
+    fn tensors_that_do_not_fit_are_named_with_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = saved(folder.path());
         let refusal = |mut model: Model, path: &Path| model.start_from(path).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Augmentation of a batch's images and, where images are mixed, of its targets. Works on whole batches on the device, without a per-image loop.
+//! Changes of a batch's images, and so of its targets. Whole batches on the device, no per-image loop.
 
 mod auto_augment;
 mod boxes;
@@ -31,8 +31,8 @@ pub use policy::Policy;
 pub use rand_augment::RandAugment;
 pub use target::Target;
 
-/// How training images are changed, in the order of the fields. In a file each [`Mix`] is a key of its own, and one of
-/// them at most is stated: `augmentation = { cutout = {}, mixup = { alpha = 0.2 } }`.
+/// How training images are changed, in the order of the fields. In a file, each [`Mix`] is a key of its own, of which
+/// at most one may be stated: `augmentation = { cutout = {}, mixup = { alpha = 0.2 } }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Augmentation {
@@ -58,7 +58,7 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
-    /// Refuses shares, probabilities and sizes that mean nothing.
+    /// Refuses shares, probabilities and sizes out of range.
     pub(crate) fn check(&self) -> Result<(), OutOfRange> {
         self.cutout.map_or(Ok(()), Cutout::check)?;
         if let Some(Policy::RandAugment(settings)) = self.policy {
@@ -67,7 +67,7 @@ impl Augmentation {
         self.mix.map_or(Ok(()), Mix::check)
     }
 
-    /// The augmentation that applies in 0-based `epoch` of `epochs`.
+    /// The augmentation of 0-based `epoch` of `epochs`: a mix may be inactive.
     pub fn in_epoch(&self, epoch: i64, epochs: i64) -> Augmentation {
         Augmentation {
             mix: self.mix.filter(|mix| mix.is_active(epoch, epochs)),
@@ -76,7 +76,7 @@ impl Augmentation {
     }
 }
 
-/// What happens to images, such as `crop and flip, mixup (α 0.2)`.
+/// Such as `crop and flip, mixup (α 0.2)`.
 impl fmt::Display for Augmentation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
@@ -93,7 +93,7 @@ impl fmt::Display for Augmentation {
     }
 }
 
-/// An augmentation at work: the settings of an epoch beside the data that they need.
+/// An augmentation in use: the settings of an epoch and the data that they need.
 #[derive(Debug)]
 pub struct Augmenter<'a> {
     settings: Augmentation,
@@ -103,7 +103,7 @@ pub struct Augmenter<'a> {
 }
 
 impl<'a> Augmenter<'a> {
-    /// For batches of `train`, whose class counts `[k]` are on its device.
+    /// For batches of `train`, with class counts `[k]` on its device.
     pub fn new(settings: Augmentation, train: &'a Images, class_counts: &'a Tensor) -> Augmenter<'a> {
         Augmenter {
             policy: settings.policy.map(|policy| policy.on(class_counts.device())),
@@ -115,8 +115,8 @@ impl<'a> Augmenter<'a> {
 
     /// A batch → normalised f32 images `[b, 3, h, w]` and their target. Draws from libtorch's generator.
     ///
-    /// [`Cmo`] fetches its foregrounds here, out of the split: they are drawn after the crops of the batch, and a batch
-    /// fetched with them would draw them before.
+    /// [`Cmo`] fetches its foregrounds here, from the split: they must be drawn after the crops of the batch, so the
+    /// batch cannot bring them along.
     pub fn apply(&self, batch: &Batch) -> (Tensor, Target) {
         let (images, labels) = (self.transform(&batch.images), batch.labels.shallow_clone());
         match self.settings.mix {
@@ -137,15 +137,14 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// Raw images `[b, 3, h, w]` u8 → `count` normalised views of each, unmixed, all first ones before all second ones,
-    /// `[count · b, 3, h, w]`. Draws from libtorch's generator.
+    /// Raw images `[b, 3, h, w]` u8 → `count` normalised views of each, unmixed, all first views before all second
+    /// ones, `[count · b, 3, h, w]`. Draws from libtorch's generator.
     pub fn views(&self, images: &Tensor, count: usize) -> Tensor {
         let views: Vec<Tensor> = (0..count).map(|_| self.transform(images)).collect();
         Tensor::cat(&views, 0)
     }
 
-    /// Features `[b, …]` and the target of their images → the same, or, under manifold mixup, mixed features and their
-    /// target.
+    /// Features `[b, …]` and their target → the same or, under manifold mixup, mixed features with a mixed target.
     pub fn mix_features(&self, features: Tensor, target: Target) -> (Tensor, Target) {
         match (self.settings.mix, target) {
             (Some(Mix::ManifoldMixup(mixup)), Target::Labels(labels)) => mixup.apply(&features, labels),
@@ -153,7 +152,7 @@ impl<'a> Augmenter<'a> {
         }
     }
 
-    /// Augments each image on its own: raw u8 → normalised f32.
+    /// Changes each image by itself: raw u8 → normalised f32.
     fn transform(&self, images: &Tensor) -> Tensor {
         let mut images = images.shallow_clone();
         if self.settings.crop_and_flip {
@@ -176,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// Forty images, of class 0 the first thirty, of class 1 the rest; the class counts beside them.
+    /// Forty images, the first thirty of class 0, the others of class 1; and their class counts.
     fn train() -> (Images, Tensor) {
         let pixels = (Tensor::arange(40 * 3 * 16 * 16, (Kind::Int64, Device::Cpu)) * 97).remainder(251);
         let split = Split {
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn manifold_mixup_leaves_images_to_their_labels_and_shares_out_features() {
+    fn manifold_mixup_leaves_images_alone_and_mixes_features() {
         let settings = Augmentation {
             crop_and_flip: false,
             mix: Some(Mix::ManifoldMixup(Mixup { alpha: 1.0 })),
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn cmo_is_on_in_its_epochs_alone() {
+    fn cmo_is_active_only_in_its_epochs() {
         let settings = Augmentation {
             mix: Some(Mix::Cmo(Cmo::default())),
             ..Augmentation::default()

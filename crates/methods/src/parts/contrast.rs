@@ -1,4 +1,4 @@
-//! Contrastive terms, which compare the projected features of a batch's views.
+//! Contrastive terms: they compare projected features of a batch's views.
 
 mod balanced;
 mod k_positive;
@@ -25,29 +25,29 @@ use parametric::parametric_contrast;
 pub use probabilistic::ProbabilisticContrast;
 use probabilistic::{ClassDistributions, probabilistic_contrast};
 
-/// The closed set of contrastive terms. Each sees more views of every image, augmented like the batch but unmixed, which
-/// pass the network with it, and learns networks of its own, which no prediction needs.
+/// A contrastive term. Each sees more views of every image, augmented like the batch but unmixed, which pass through
+/// the network with the batch. It learns projections of its own, which predictions do not need.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ContrastiveTerm {
-    /// Balanced contrastive learning (BCL), Zhu et al. 2022: a term beside the loss.
+    /// Balanced contrastive learning (BCL), Zhu et al. 2022: added to the loss.
     Balanced(BalancedContrast),
-    /// K-positive contrastive learning (KCL), Kang et al. 2021: it alone teaches the features.
+    /// K-positive contrastive learning (KCL), Kang et al. 2021: it alone trains the features.
     KPositive(KPositiveContrast),
-    /// Parametric contrastive learning (`PaCo`), Cui et al. 2021: in place of the loss.
+    /// Parametric contrastive learning (`PaCo`), Cui et al. 2021: it replaces the loss.
     Parametric(ParametricContrast),
-    /// Probabilistic contrastive learning (`ProCo`), Du et al. 2024: a term beside the loss.
+    /// Probabilistic contrastive learning (`ProCo`), Du et al. 2024: added to the loss.
     Probabilistic(ProbabilisticContrast),
 }
 
-/// A contrastive term at work: its settings beside what it learns.
+/// A contrastive term in use: its settings and what it learns.
 #[derive(Debug)]
 pub(crate) enum ContrastiveBranch {
     Balanced {
         settings: BalancedContrast,
-        /// Of features, `[2b, d]` → `[2b, p]`.
+        /// Projects features, `[2b, d]` → `[2b, p]`.
         features: Projection,
-        /// Of the classifier's rows, `[k, d]` → `[k, p]`: the classes' prototypes.
+        /// Projects the classifier's rows to the classes' prototypes, `[k, d]` → `[k, p]`.
         classes: Projection,
     },
     KPositive {
@@ -61,7 +61,7 @@ pub(crate) enum ContrastiveBranch {
     Probabilistic {
         settings: ProbabilisticContrast,
         features: Projection,
-        /// Of features, class by class.
+        /// Distribution of each class's projected features.
         classes: ClassDistributions,
     },
 }
@@ -94,7 +94,7 @@ impl ContrastiveTerm {
         require("contrast.dimension", dimension as f64, dimension >= 1, "1 or more")
     }
 
-    /// How many views of each image there are beside the batch itself, which is the first of two where this is 1.
+    /// How many views of each image it needs beside the batch; if 1, the batch itself is the first of two views.
     pub(crate) fn more_views(self) -> usize {
         match self {
             ContrastiveTerm::Balanced(_) | ContrastiveTerm::Probabilistic(_) => 2,
@@ -102,18 +102,18 @@ impl ContrastiveTerm {
         }
     }
 
-    /// Whether it is a term beside the loss, on views of its own; else the batch is one of the views, and features learn by
-    /// the contrast alone.
+    /// Whether it is added to the loss, on views of its own; otherwise the batch is one of the views, and the contrast
+    /// alone trains the features.
     pub(crate) fn is_beside_the_loss(self) -> bool {
         matches!(self, ContrastiveTerm::Balanced(_) | ContrastiveTerm::Probabilistic(_))
     }
 
-    /// Whether it takes the place of the loss.
+    /// Whether it replaces the loss.
     pub(crate) fn replaces_the_loss(self) -> bool {
         matches!(self, ContrastiveTerm::Parametric(_))
     }
 
-    /// Builds what it learns under `path`, for features of `dimension` and so many `classes`.
+    /// Builds what it learns under `path`, for features of `dimension` and for `classes` classes.
     pub(crate) fn build(self, path: &Path, dimension: i64, classes: i64) -> ContrastiveBranch {
         let projection = |name, outputs| Projection::new(&(path / name), [dimension, dimension, outputs]);
         match self {
@@ -142,7 +142,7 @@ impl ContrastiveTerm {
     }
 }
 
-/// What views are compared by, such as `balanced contrastive learning (…)`.
+/// Such as `balanced contrastive learning (…)`.
 impl fmt::Display for ContrastiveTerm {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -155,15 +155,15 @@ impl fmt::Display for ContrastiveTerm {
 }
 
 impl ContrastiveBranch {
-    /// Before the first batch of an epoch.
+    /// Call it before the first batch of an epoch.
     pub(crate) fn begin_epoch(&self) {
         if let ContrastiveBranch::Probabilistic { classes, .. } = self {
             classes.begin_epoch();
         }
     }
 
-    /// Its share of a batch's loss, a scalar: the batch with the labels of its images, unmixed, features of the further
-    /// views `[vb, d]`, all first ones before all second ones, and the classifier's rows `[k, d]`.
+    /// Its term of a batch's loss, a scalar, from the batch with the unmixed labels of its images, the features of the
+    /// further views `[vb, d]`, all first views before all second ones, and the classifier's rows `[k, d]`.
     pub(crate) fn forward(&self, batch: &LossInput<'_>, view_features: &Tensor, rows: &Tensor) -> Tensor {
         let labels = batch.labels.repeat([2]);
         let with_batch = || Tensor::cat(&[batch.features, view_features], 0); // [2b, d]
@@ -196,17 +196,17 @@ impl ContrastiveBranch {
         }
     }
 
-    /// Whether the classifier learns on features that it has no hand in.
+    /// Whether it alone trains the features, and the classifier learns on them detached.
     pub(crate) fn teaches_alone(&self) -> bool {
         matches!(self, ContrastiveBranch::KPositive { .. })
     }
 }
 
-/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij over anchors i and their positives, the keys j of weight w_ij > 0, from the logarithms
-/// of the shares s and the weights, `[n, m]`. → scalar.
+/// −mean_i Σ_j w_ij ln s_ij / Σ_j w_ij over anchors i and their positives, the keys j with weight w_ij > 0. The
+/// logarithms of the shares s and the weights are `[n, m]` → scalar.
 fn negative_log_likelihood(log_shares: &Tensor, weights: &Tensor) -> Tensor {
     let total = |values: Tensor| values.sum_dim_intlist(1_i64, false, None::<Kind>);
-    let weighted = log_shares.masked_fill(&weights.le(0.0), 0.0) * weights; // of what is no key, −∞ is no number
+    let weighted = log_shares.masked_fill(&weights.le(0.0), 0.0) * weights; // −∞ · 0 would be NaN where j is no key
     -(total(weighted) / total(weights.shallow_clone())).mean(None::<Kind>)
 }
 

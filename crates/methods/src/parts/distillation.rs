@@ -1,4 +1,4 @@
-//! Distillation: learning from another network's answers beside the labels.
+//! Distillation: learning from another network's outputs and from the labels.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use tch::Tensor;
 
 use crate::range::{OutOfRange, positive, require};
 
-/// Knowledge distillation (Hinton et al. 2015, §2) from a finished network, whose answers to the same augmented images, in
-/// evaluation mode, are learnt beside the labels. With `power` below 1 it is `DiVE` (He et al. 2021), whose virtual examples
-/// are the teacher's answers made flatter.
+/// Knowledge distillation (Hinton et al. 2015, §2) from a finished network: its outputs for the same augmented images,
+/// in evaluation mode, are learnt beside the labels. With `power` below 1 it is `DiVE` (He et al. 2021), whose virtual
+/// examples are the teacher's flattened outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Distillation {
-    /// Who teaches: in a grid the name of another of its methods, in a run's config the name of its run's directory.
+    /// The teacher: in a grid, the name of another of its methods; in a run's config, the name of its run's directory.
     pub teacher: String,
     /// Divides both networks' logits.
     pub temperature: f64,
     /// The teacher's weight in the loss.
     pub weight: f64,
-    /// The labels' weight; `None`: the rest, 1 − `weight`.
+    /// The labels' weight; `None`: 1 − `weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels_weight: Option<f64>,
-    /// Exponent of the teacher's probabilities, which are then made to sum to 1 again: 1 leaves them as they are, 0 would
-    /// make them all alike.
+    /// Exponent of the teacher's probabilities, which are then normalised to sum 1: 1 leaves them unchanged, 0 would
+    /// make them uniform.
     pub power: f64,
 }
 
@@ -52,13 +52,14 @@ impl Distillation {
         require("distillation.power", power, power > 0.0 && power <= 1.0, expected)
     }
 
-    /// Loss of a batch, a scalar, out of that of the `labels` and both networks' logits `[b, k]`:
-    /// `(1 − w) · labels + w · T² · mean KL(t ‖ softmax(student / T))` with `t ∝ softmax(teacher / T)^p`, where T, w and p
-    /// are `temperature`, `weight` and `power` (the loss of He et al. 2021 as Bag of Tricks' public code writes it).
+    /// Loss of a batch, a scalar, from the loss of the `labels` and both networks' logits `[b, k]`:
+    /// `(1 − w) · labels + w · T² · mean KL(t ‖ softmax(student / T))` with `t ∝ softmax(teacher / T)^p`, where T, w
+    /// and p are `temperature`, `weight` and `power` (the loss of He et al. 2021 as Bag of Tricks' public code writes
+    /// it).
     ///
-    /// Of experts, logits `[b, e, k]`, the mean ones learn from the teacher. RIDE's (Wang et al. 2021, their code's
-    /// `RIDELossWithDistill`) has w = 1 and `labels_weight` 1 at T = 1.5; deviation: the code adds that sum once for each of E
-    /// experts, which is as E times the learning rate and a weight decay E times smaller.
+    /// With experts, logits `[b, e, k]`, their mean learns from the teacher. RIDE's (Wang et al. 2021, their code's
+    /// `RIDELossWithDistill`) has w = 1 and `labels_weight` 1 at T = 1.5; deviation: the code adds that sum once for
+    /// each of E experts, which equals E times the learning rate with a weight decay E times smaller.
     pub fn blend(&self, labels: &Tensor, student: &Tensor, teacher: &Tensor) -> Tensor {
         let kind = student.kind();
         let student = match student.dim() {
@@ -77,7 +78,7 @@ impl Distillation {
     }
 }
 
-/// Whose answers are learnt, such as `distilled from ce (…)`.
+/// Such as `distilled from ce (…)`.
 impl fmt::Display for Distillation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels = self
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_student_that_answers_as_its_teacher_has_only_the_labels_to_learn() {
+    fn a_student_that_equals_its_teacher_learns_only_from_the_labels() {
         let logits = Tensor::randn([6, 4], DOUBLE);
         assert!((blended(&distillation(3.0, 0.25, 1.0), &logits, &logits) - 1.5).abs() < 1e-12);
         let flatter = distillation(3.0, 0.25, 0.5);
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn virtual_examples_are_powers_of_the_teachers_probabilities_that_sum_to_one() {
-        // Two classes by hand: probabilities 0.8 and 0.2 to the power 0.5 are as 2 to 1.
+        // Two classes by hand: probabilities 0.8 and 0.2 to the power 0.5 have the ratio 2 to 1.
         let teacher = Tensor::from_slice(&[0.8_f64.ln() * 2.0, 0.2_f64.ln() * 2.0]).view([1, 2]);
         let student = Tensor::zeros([1, 2], DOUBLE);
         let (first, second) = (2.0 / 3.0_f64, 1.0 / 3.0_f64);
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn experts_learn_by_their_mean_and_labels_may_keep_their_whole_weight() {
+    fn experts_learn_by_their_mean_and_labels_may_keep_weight_1() {
         let (student, teacher) = (Tensor::randn([6, 3, 4], DOUBLE), Tensor::randn([6, 4], DOUBLE));
         let shared = distillation(1.5, 0.5, 1.0);
         let mean = blended(&shared, &student.mean_dim(1, false, Kind::Double), &teacher);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_teacher_learns_nothing() {
+    fn the_teacher_gets_no_gradient() {
         let (student, teacher) = (Tensor::randn([6, 4], DOUBLE), Tensor::randn([6, 4], DOUBLE));
         let (student, teacher) = (student.set_requires_grad(true), teacher.set_requires_grad(true));
         let loss = distillation(3.0, 0.5, 0.5).blend(&student.sum(Kind::Double), &student, &teacher);

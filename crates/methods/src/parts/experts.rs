@@ -24,16 +24,16 @@ pub use ncl::Ncl;
 pub use ride::{Ride, diversity_temperatures};
 pub use sade::Sade;
 
-/// The closed set of ensembles. Each expert has features and a classifier of its own and learns by the method's loss; a
-/// prediction is the largest mean of their logits.
+/// An ensemble. Each expert has its own features and classifier and learns by the method's loss; the prediction is the
+/// class with the largest mean logit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Experts {
-    /// Experts that are kept from agreeing, Wang et al. 2021.
+    /// Experts with a reward for diversity, Wang et al. 2021.
     Ride(Ride),
-    /// An expert each for long-tailed, balanced and reversely long-tailed classes, Zhang et al. 2022.
+    /// One expert each for long-tailed, balanced and inversely long-tailed classes, Zhang et al. 2022.
     Sade(Sade),
-    /// Two branches that learn on two samplings, Zhou et al. 2020.
+    /// Two branches that learn from two samplers, Zhou et al. 2020.
     Bilateral(Bilateral),
     /// Whole networks that learn from each other, Li et al. 2022.
     Ncl(Ncl),
@@ -50,7 +50,7 @@ impl Experts {
         }
     }
 
-    /// How many.
+    /// Number of experts.
     pub fn count(self) -> i64 {
         match self {
             Experts::Ride(ride) => ride.experts,
@@ -60,7 +60,7 @@ impl Experts {
         }
     }
 
-    /// The sampler of as many images again, which a batch has after its own; `None`: all experts learn on the same ones.
+    /// The sampler of the second half of a batch; `None`: all experts learn from the same images.
     pub(crate) fn second_sampler(self) -> Option<Sampler> {
         match self {
             Experts::Bilateral(_) => Some(Sampler::Reverse),
@@ -68,7 +68,7 @@ impl Experts {
         }
     }
 
-    /// The factor with which training takes the mean of their logits, beside the loss's own: branches are summed.
+    /// The factor on their mean logits in training, beside the loss's own: branches are summed.
     pub(crate) fn logit_scale(self) -> f64 {
         match self {
             Experts::Bilateral(_) => 2.0,
@@ -76,7 +76,7 @@ impl Experts {
         }
     }
 
-    /// Whether their networks have the same layers, so that one can begin with what the other has learnt.
+    /// Whether their networks have the same layers, so that one can start from the other's weights.
     pub fn have_layers_of(self, other: Experts) -> bool {
         let shape = |experts| match experts {
             Experts::Ride(_) | Experts::Sade(_) => 0,
@@ -86,7 +86,7 @@ impl Experts {
         shape(self) == shape(other) && self.count() == other.count()
     }
 
-    /// The same in a training of `factor` times the length.
+    /// Scales them to a training of `factor` times the length.
     pub(crate) fn scale(&mut self, factor: f64) {
         match self {
             Experts::Bilateral(bilateral) => bilateral.epochs = scale_epoch(bilateral.epochs, factor).max(1),
@@ -94,7 +94,7 @@ impl Experts {
         }
     }
 
-    /// Width d of the features of each.
+    /// Feature width d of each.
     pub(crate) fn dimension(self, backbone: Backbone) -> i64 {
         match self {
             Experts::Ride(_) | Experts::Sade(_) => backbone.expert_dimension(),
@@ -111,8 +111,8 @@ impl Experts {
         }
     }
 
-    /// Loss of a batch, a scalar, of logits `[b, e, k]` and features `[b, e, d]`: the sum over the experts of `loss`, with
-    /// what makes them differ.
+    /// Loss of a batch, a scalar, from logits `[b, e, k]` and features `[b, e, d]`: the sum of `loss` over the experts,
+    /// with the terms that make them differ.
     pub fn forward(self, loss: Loss, batch: &LossInput<'_>) -> Tensor {
         match self {
             Experts::Ride(ride) => ride.forward(loss, batch),
@@ -123,8 +123,8 @@ impl Experts {
     }
 }
 
-/// Mean feature of an image's experts, `[b, d]`: what regularizers and metrics see (RIDE with NC in Liu et al. 2023's
-/// code). Features `[b, d]` of one network are their own.
+/// Mean feature over an image's experts, `[b, d]`, which regularizers and metrics see (RIDE with NC in Liu et al.
+/// 2023's code). Features `[b, d]` of one network stay.
 pub(crate) fn mean_feature(features: &Tensor) -> Tensor {
     match features.dim() {
         3 => features.mean_dim(1, false, features.kind()),
@@ -132,9 +132,9 @@ pub(crate) fn mean_feature(features: &Tensor) -> Tensor {
     }
 }
 
-/// Sum over the experts e of `objective(e, what e sees of the batch)`.
+/// Sum over the experts e of `objective(e, batch)`, with e's logits and features in the batch.
 fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_>) -> Tensor) -> Tensor {
-    let of_expert = |expert| {
+    let expert_input = |expert| {
         let (logits, features) = (batch.logits.select(1, expert), batch.features.select(1, expert));
         objective(
             expert,
@@ -145,10 +145,10 @@ fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_
             },
         )
     };
-    (0..batch.logits.size()[1]).map(of_expert).sum()
+    (0..batch.logits.size()[1]).map(expert_input).sum()
 }
 
-/// Who learns side by side, such as `SADE of 3 experts (τ 2)`.
+/// Such as `SADE of 3 experts (τ 2)`.
 impl fmt::Display for Experts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// `objective` on six samples with these logits, which get its gradient where they ask for one.
+    /// `objective` on six samples with these logits, which get its gradient if they require one.
     fn value(logits: &Tensor, objective: impl Fn(&LossInput<'_>) -> Tensor) -> f64 {
         let batch = LossInput {
             logits,
@@ -184,7 +184,7 @@ mod tests {
         value.double_value(&[])
     }
 
-    /// Of three experts, `[6, 3, 4]`.
+    /// Logits of three experts, `[6, 3, 4]`.
     fn logits() -> Tensor {
         tch::manual_seed(4);
         Tensor::randn([6, 3, 4], (Kind::Double, Device::Cpu))
@@ -239,9 +239,9 @@ mod tests {
         let towards_end = |epoch| {
             let logits = logits().narrow(1, 0, 2).copy().set_requires_grad(true);
             let bilateral = Experts::Bilateral(Bilateral { epochs: 10 });
-            let of_epoch =
+            let in_epoch =
                 |batch: &LossInput<'_>| bilateral.forward(Loss::CrossEntropy, &LossInput { epoch, ..*batch });
-            let loss = value(&logits, of_epoch);
+            let loss = value(&logits, in_epoch);
             let gradient = logits.grad().abs().sum_dim_intlist(2_i64, false, Kind::Double); // [6, 2]
             (loss, gradient.gt(0.0).to_kind(Kind::Int64))
         };

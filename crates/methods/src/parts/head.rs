@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::range::{OutOfRange, positive};
 
-/// The closed set of classifiers that a first stage learns.
+/// The classifier that a first stage learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Head {
@@ -15,19 +15,19 @@ pub enum Head {
     Linear,
     /// Cosine of feature and column, weight `[d, k]`, no bias (`NormedLinear` of Cao et al. 2019's code).
     Cosine,
-    /// As [`Head::Cosine`], times a fixed scale, for losses that have none of their own: their softmax of numbers between
-    /// −1 and 1 would hardly prefer a class (30 in the public code of Wang et al. 2021 and Zhang et al. 2022).
+    /// As [`Head::Cosine`], times a fixed scale, for losses without one: a softmax of numbers between −1 and 1 hardly
+    /// prefers a class (30 in the public code of Wang et al. 2021 and Zhang et al. 2022).
     ScaledCosine {
         /// Above 0.
         scale: f64,
     },
     /// Cosine of feature and row of a fixed simplex equiangular tight frame, drawn at the start and never trained; the
-    /// features pass a batch norm before (Yang et al. 2022, §4.1 and their public code).
+    /// features pass through a batch norm first (Yang et al. 2022, §4.1 and their public code).
     FixedEtf,
 }
 
 impl Head {
-    /// As a grid spells it.
+    /// As written in a grid.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Head::Linear => "linear",

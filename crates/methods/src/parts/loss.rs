@@ -40,12 +40,12 @@ use softmax_binary::softmax_binary_cross_entropy;
 use crate::range::{OutOfRange, not_negative, positive, require, share, start};
 use crate::words::count;
 
-/// The closed set of supervised losses. No loss knows mixup ([`crate::Target`] blends) or deferral
-/// ([`crate::Reweight`] hands in the weights of the epoch).
+/// A supervised loss. No loss knows mixup ([`crate::Target`] blends) or deferral ([`crate::Reweight`] provides the
+/// weights of the epoch).
 ///
 /// Class weights w enter as PyTorch's weighted mean Σ w_y l / Σ w_y over the batch, except where an arm says otherwise.
-/// Formulas: logits z, label y, p = softmax z, n_k samples of class k in the training split, π_k their share. Every loss
-/// is for training alone; predictions are the largest plain logit.
+/// Formulas: logits z, label y, p = softmax z, n_k samples of class k in the training split, π_k their share. Losses
+/// are for training only; the prediction is the class of the largest plain logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Loss {
@@ -68,8 +68,8 @@ pub enum Loss {
         shape: SmoothingShape,
     },
     /// Softmax focal loss (1 − p_y)^γ (−ln p_y) (Lin et al. 2017, Eq. 4; this form and γ = 1: Cao et al. 2019's code).
-    /// Class weights enter before the focal factor, as in that code: l = −w_y ln p_y, averaged plainly over
-    /// (1 − e^(−l))^γ l.
+    /// Class weights enter before the focal factor, as in that code: the plain mean of (1 − e^(−l))^γ l, with l = −w_y
+    /// ln p_y.
     Focal {
         /// γ ≥ 0; 0 is cross-entropy.
         gamma: f64,
@@ -80,17 +80,17 @@ pub enum Loss {
         /// ε of −1 or more; 0 is cross-entropy.
         epsilon: f64,
     },
-    /// Focal loss over k binary terms a sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq. 4;
-    /// with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y
-    /// on a sample's terms, then the plain mean. Deviation: their code starts the last bias at −ln(k − 1) and does
-    /// not decay it; here the head starts and decays as for every other loss.
+    /// Focal loss over k binary terms per sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq.
+    /// 4; with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y on a
+    /// sample's terms, then the plain mean. Deviation: their code initialises the last bias to −ln(k − 1) and does not
+    /// decay it; here the head is initialised and decayed as for every other loss.
     SigmoidFocal {
         /// γ ≥ 0; 0 is binary cross-entropy.
         gamma: f64,
     },
-    /// Binary cross-entropies of the softmax's probabilities, (1/k) (−ln p_y − Σ_{j≠y} ln (1 − p_j)): what weight
-    /// balancing (Alshammari et al. 2022) trains its second stage by, as the `softmax` type of the class-balanced loss
-    /// of its public code. Class weights: w_y on a sample's terms, then the plain mean.
+    /// Binary cross-entropies of the softmax's probabilities, (1/k) (−ln p_y − Σ_{j≠y} ln (1 − p_j)): the loss of
+    /// weight balancing's second stage (Alshammari et al. 2022), as the `softmax` type of the class-balanced loss of
+    /// its public code. Class weights: w_y on a sample's terms, then the plain mean.
     SoftmaxBinaryCrossEntropy,
     /// Label-distribution-aware margins: (z_y − m_y) and the other logits times `scale`, m_k = `max_margin` · n_k^(−1/4)
     /// / max_j n_j^(−1/4); for cosine logits (Cao et al. 2019, Eq. 13; 0.5 and 30 there).
@@ -103,8 +103,8 @@ pub enum Loss {
     /// Dot regression ½ ℓ_y² (z_y − 1)² towards the rows of a fixed ETF, for [`crate::Head::FixedEtf`] (DR, Yang et al. 2022,
     /// Eq. 6; balanced there).
     DotRegression {
-        /// Whether the rows' squared lengths ℓ_k² weigh the classes of a batch alike (`GivenEw` in the public code); else
-        /// ℓ = 1.
+        /// Whether the rows' squared lengths ℓ_k² give the classes of a batch equal weight (`GivenEw` in the public
+        /// code); else ℓ = 1.
         balanced_lengths: bool,
     },
     /// Balanced softmax: cross-entropy of z_k + ln n_k (Ren et al. 2020).
@@ -129,12 +129,12 @@ pub enum Loss {
         /// τ of the adjustment; 0 is class-dependent temperatures.
         tau: f64,
     },
-    /// Softmax equalization: a rare class other than y leaves the softmax's denominator with a probability, drawn for
-    /// each sample and class (SEQL, Tan et al. 2020). See [`equalized_logits`].
+    /// Softmax equalization: a rare class other than y is dropped from the softmax's denominator with a probability,
+    /// drawn for each sample and class (SEQL, Tan et al. 2020). See [`equalized_logits`].
     Equalization {
         /// A class is rare below this share of the training samples (0.005 on CIFAR-100-LT).
         rare_share: f64,
-        /// Of leaving (0.9 there).
+        /// Probability of being dropped (0.9 there).
         probability: f64,
     },
     /// Sigmoid equalization: the binary terms of rare classes other than y are left out (EQL, Tan et al. 2020): a
@@ -144,16 +144,17 @@ pub enum Loss {
         /// A class is rare below this many training samples.
         rare_count: i64,
     },
-    /// Seesaw loss: cross-entropy of z_j + ln(M_yj · C_yj), j ≠ y (Wang et al. 2021; 0.8, 2 and 0.01 in its
-    /// code). M_yj = min(1, N_j / N_y)^p spares classes seen less often than y; C_yj = max(1, p_j / p_y)^q, without
-    /// gradient, takes that back where the sample is misclassified. N counts the labels that training has drawn so far
-    /// ([`LossInput::labels_seen`]): of a mixed image the first one's (Remix: the one it decided for), and in a second stage on from the first.
+    /// Seesaw loss: cross-entropy of z_j + ln(M_yj · C_yj), j ≠ y (Wang et al. 2021; 0.8, 2 and 0.01 in its code). M_yj
+    /// = min(1, N_j / N_y)^p reduces the penalty on classes seen less often than y; C_yj = max(1, p_j / p_y)^q, without
+    /// gradient, restores it where the sample is misclassified. N counts the labels that training has drawn so far
+    /// ([`LossInput::labels_seen`]): of a mixed image, the first (with Remix, the one that it chose); a second stage
+    /// continues the first stage's counts.
     Seesaw {
         /// p ≥ 0.
         mitigation: f64,
         /// q ≥ 0.
         compensation: f64,
-        /// p_y counts as at least this, above 0.
+        /// Lower bound on p_y, above 0.
         least_probability: f64,
     },
     /// Influence-balanced loss: α / (‖p − one-hot‖₁ ‖h‖₁ + 0.001) · (−ln p_y), h the feature (IB, Park et al. 2021;
@@ -162,12 +163,12 @@ pub enum Loss {
     InfluenceBalanced {
         /// α > 0.
         alpha: f64,
-        /// First epoch with the factor; before it, and so in a second stage that is shorter, cross-entropy.
+        /// First epoch with the factor; before it, and so throughout a shorter second stage, cross-entropy.
         start_epoch: i64,
     },
     /// Label-distribution disentangling: cross-entropy of z_k + ln π_k, plus α times a bound on the distance between
-    /// the logits and a uniform label distribution, which class weights leave alone (LADE, Hong et al. 2021;
-    /// 0.1 and 0.01 on CIFAR-100-LT at ratio 100).
+    /// the logits and a uniform label distribution, to which class weights do not apply (LADE, Hong et al. 2021; 0.1
+    /// and 0.01 on CIFAR-100-LT at ratio 100).
     Lade {
         /// α ≥ 0; 0 is the logit-adjusted loss.
         alpha: f64,
@@ -254,7 +255,7 @@ impl Loss {
     /// Mean loss of a batch, a scalar.
     ///
     /// # Panics
-    /// If the loss counts labels and `labels_seen` is `None`.
+    /// On a loss that counts labels, if `labels_seen` is `None`.
     pub fn forward(self, batch: &LossInput<'_>) -> Tensor {
         let LossInput {
             logits,
@@ -319,7 +320,7 @@ impl Loss {
         }
     }
 
-    /// The factor with which the loss takes its logits: LDAM's cosines have a scale, all other logits are their own.
+    /// The factor on logits in the loss: the scale of LDAM's cosines, 1 for all others.
     pub(crate) fn logit_scale(self) -> f64 {
         match self {
             Loss::Ldam { scale, .. } => scale,
@@ -327,7 +328,7 @@ impl Loss {
         }
     }
 
-    /// Whether the softmax of its logits, in their [scale](Loss::logit_scale), is what it trains to be a class's probability.
+    /// Whether it trains the softmax of its logits, in their [scale](Loss::logit_scale), to be class probabilities.
     pub(crate) fn trains_softmax(self) -> bool {
         !matches!(
             self,
@@ -338,7 +339,7 @@ impl Loss {
         )
     }
 
-    /// Its first epoch, 0-based, where it starts as another loss.
+    /// Its first epoch, 0-based, if it starts as another loss.
     pub(crate) fn start_epoch(mut self) -> Option<i64> {
         self.start_epoch_mut().copied()
     }

@@ -1,4 +1,4 @@
-//! Pretext tasks of self-supervised learning.
+//! Pretext tasks: labels computed from the images themselves.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use tch::{Kind, Tensor};
 
 use crate::images::Images;
 
-/// The closed set of tasks that a network is pre-trained on, without the labels of its data set.
+/// A task to pre-train a network on, without the labels of its data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pretext {
-    /// Telling by how many quarter turns, 0 to 3, an image is rotated (Gidaris et al. 2018, §3). A batch holds each image
-    /// once and all rotations equally often, as in the public code of Yang & Xu 2020.
+    /// Predict by how many quarter turns, 0 to 3, an image is rotated (Gidaris et al. 2018, §3). A batch contains each
+    /// image once and all rotations equally often, as in the public code of Yang & Xu 2020.
     Rotation,
 }
 
 impl Pretext {
-    /// Number of labels.
+    /// Number of classes.
     pub fn classes(self) -> i64 {
         match self {
             Pretext::Rotation => 4,
         }
     }
 
-    /// Square images `[b, 3, s, s]`, raw or augmented → the same, posed, in another order, and their labels `[b]`. Who
-    /// is posed how follows from the order, which is random where batches are.
+    /// Square images `[b, 3, s, s]`, raw or augmented → the same images posed, in another order, with their labels
+    /// `[b]`. An image's pose follows from its place in the batch, so it is random if the order of the batch is.
     pub fn pose(self, images: &Tensor) -> (Tensor, Tensor) {
         match self {
             Pretext::Rotation => {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_image_comes_once_and_turned_as_its_label_says() {
+    fn each_image_comes_once_and_rotated_as_its_label_says() {
         let images = Tensor::rand([10, 3, 5, 5], (Kind::Float, Device::Cpu));
         let (turned, labels) = Pretext::Rotation.pose(&images);
         assert_eq!(turned.size(), images.size());

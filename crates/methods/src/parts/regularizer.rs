@@ -1,10 +1,10 @@
-//! Regularizers: features against labels.
+//! Terms added to the loss that act on the features, given the labels.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The closed set of feature regularizers.
+/// A term on the features, beside the loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FeatureTerm {

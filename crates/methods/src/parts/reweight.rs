@@ -1,4 +1,4 @@
-//! Class weights at an epoch.
+//! Class weights by epoch.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use tch::Tensor;
 
 use crate::range::{OutOfRange, not_negative, share, start};
 
-/// The closed set of re-weightings, each from its `start_epoch` on (0: from the beginning; later: deferred, DRW).
+/// Class re-weighting from `start_epoch` on (0: from the beginning; later: deferred, DRW).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Reweight {
     /// Effective number of samples: w_k = (1 − β) / (1 − β^{n_k}), scaled to sum k (Cui et al. 2019, Eq. 2).
     ClassBalanced {
-        /// β in \[0, 1); 0 weighs all classes alike.
+        /// β in \[0, 1); 0 gives all classes equal weight.
         beta: f64,
-        /// First epoch with these weights; before it all classes weigh 1.
+        /// First epoch with these weights; before it, all are 1.
         start_epoch: i64,
     },
     /// w_k = n_k^(−power), scaled to sum k: 1 is the inverse frequency (influence-balanced loss, Park et al. 2021), 0.5
     /// its square root, 1.2 the generalized re-weighting of Zhang et al. 2021 (DisAlign) on ImageNet-LT.
     InverseFrequency {
-        /// 0 weighs all classes alike.
+        /// 0 gives all classes equal weight.
         power: f64,
         /// First epoch with these weights.
         start_epoch: i64,
     },
-    /// w_k = (n_min / n_k)^power: the rarest class weighs 1, others less (cost-sensitive cross-entropy, Zhang et al. 2021,
-    /// Bag of Tricks; 1 or 0.5 there). In a weighted mean the same as the inverse frequency; a loss that averages plainly
-    /// is smaller by a factor.
+    /// w_k = (n_min / n_k)^power: the rarest class has weight 1, others less (cost-sensitive cross-entropy, Zhang et
+    /// al. 2021, Bag of Tricks; 1 or 0.5 there). In a weighted mean it equals the inverse frequency; a loss with a
+    /// plain mean is smaller by a factor.
     CostSensitive {
-        /// 0 weighs all classes alike.
+        /// 0 gives all classes equal weight.
         power: f64,
         /// First epoch with these weights.
         start_epoch: i64,
@@ -51,7 +51,7 @@ impl Reweight {
         start("reweight.start_epoch", self.start_epoch())
     }
 
-    /// The weights of 0-based `epoch`, `[k]` in the kind of `class_counts [k]`; `None` while all classes weigh 1.
+    /// The weights of 0-based `epoch`, `[k]` in the kind of `class_counts [k]`; `None` if all are 1.
     pub fn class_weights(self, epoch: i64, class_counts: &Tensor) -> Option<Tensor> {
         (epoch >= self.start_epoch()).then(|| match self {
             Reweight::ClassBalanced { beta, .. } => effective_number_weights(beta, class_counts),
@@ -77,7 +77,8 @@ impl Reweight {
     }
 }
 
-/// Inverse effective numbers (1 − β) / (1 − β^{n_k}), scaled to sum k. In f64: 1 − β^n cancels at small n.
+/// Inverse effective numbers (1 − β) / (1 − β^{n_k}), scaled to sum k. Computed in f64, since 1 − β^n cancels at small
+/// n.
 pub(crate) fn effective_number_weights(beta: f64, class_counts: &Tensor) -> Tensor {
     let kind = class_counts.kind();
     let powers = (class_counts.to_kind(tch::Kind::Double) * beta.ln()).exp();
@@ -85,7 +86,7 @@ pub(crate) fn effective_number_weights(beta: f64, class_counts: &Tensor) -> Tens
     scaled_to_class_count(&weights).to_kind(kind)
 }
 
-/// Weights `[k]` times what makes them sum to k.
+/// Weights `[k]` scaled to sum k.
 fn scaled_to_class_count(weights: &Tensor) -> Tensor {
     weights * (weights.numel() as f64 / weights.sum(weights.kind()))
 }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_counts_weigh_one_and_weights_sum_to_the_class_count() {
+    fn equal_counts_have_weight_one_and_weights_sum_to_the_class_count() {
         let weights = effective_number_weights(0.9999, &Tensor::from_slice(&[50.0_f32, 50.0, 50.0]));
         assert!(weights.allclose(&Tensor::ones([3], (Kind::Float, weights.device())), 1e-6, 1e-6, false));
         let weights = effective_number_weights(0.9999, &Tensor::from_slice(&[5000.0_f32, 500.0, 50.0]));
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_counts_weigh_one_in_every_re_weighting() {
+    fn equal_counts_have_weight_one_in_every_re_weighting() {
         let counts = Tensor::full([4], 30.0, (Kind::Double, tch::Device::Cpu));
         let (beta, power, start_epoch) = (0.999, 1.2, 0);
         for reweight in [

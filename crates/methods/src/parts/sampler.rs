@@ -1,4 +1,4 @@
-//! Samplers: which samples an epoch draws, and in which order.
+//! Samplers: the samples that an epoch draws, and their order.
 
 mod class_aware;
 
@@ -12,22 +12,23 @@ use crate::range::{OutOfRange, require, share};
 use crate::words::count;
 use class_aware::class_aware_order;
 
-/// The closed set of samplers. Every epoch draws as many samples as the split has, all but the first two of them one by
-/// one and with replacement: class k with probability p_k, then any of its samples alike.
+/// A sampler. Every epoch draws as many samples as the split has. All samplers but the first two draw one by one with
+/// replacement: class k with probability p_k, then one of its samples uniformly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampler {
     /// Every sample once, shuffled: p_k = n_k / n.
     #[default]
     InstanceBalanced,
-    /// Classes take turns, in a shuffled order, each with its next samples in a shuffled order of its own (the
-    /// class-aware sampler of Kang et al. 2020's code; 4 samples a turn there). Deviation: an epoch has n draws, not
-    /// k · max n_k, and both orders begin anew with it, so that a resumed run has none to restore.
+    /// Classes take turns in a shuffled order; each gives its next samples in its own shuffled order (the class-aware
+    /// sampler of Kang et al. 2020's code; 4 samples per turn there). Deviation: an epoch has n draws, not k · max n_k,
+    /// and both orders are drawn anew in each epoch, so that a resumed run has no order to restore.
     ClassAware {
         /// Above 0.
         samples_per_turn: i64,
     },
-    /// Every class alike, p_k = 1 / k (Kang et al. 2020, §4.1, by sample weights as in Liu et al. 2023's code).
+    /// Every class with equal probability, p_k = 1 / k (Kang et al. 2020, §4.1, by sample weights as in Liu et al.
+    /// 2023's code).
     ClassBalanced,
     /// p_k ∝ √n_k (Kang et al. 2020, §4.1).
     SquareRoot,
@@ -39,7 +40,7 @@ pub enum Sampler {
         /// β in \[0, 1).
         beta: f64,
     },
-    /// Rare classes most, p_k ∝ 1 / n_k (the second branch's sampler in BBN, Zhou et al. 2020).
+    /// Rare classes most often, p_k ∝ 1 / n_k (the second branch's sampler in BBN, Zhou et al. 2020).
     Reverse,
 }
 
@@ -73,8 +74,8 @@ impl Sampler {
         }
     }
 
-    /// Indices of an epoch, `[n]` i64, from labels `[n]` and class counts `[k]`. `progress` is 0 in a training's first
-    /// epoch and 1 in its last. Draws from libtorch's generator.
+    /// Indices of an epoch, `[n]` i64, from labels `[n]` and class counts `[k]`. `progress` is 0 in the first epoch of
+    /// a training and 1 in its last. Draws from libtorch's generator.
     pub fn epoch_order(self, labels: &Tensor, class_counts: &Tensor, progress: f64) -> Tensor {
         let (samples, classes) = (labels.size()[0], class_counts.size()[0]);
         // A class's samples share its probability: the weight of each is p_k / n_k.
@@ -104,7 +105,7 @@ impl Resample {
 }
 
 /// Seed of an epoch's generator: every draw follows from (seed, epoch), so a resumed run has no generator state to
-/// restore. `SplitMix64`, so that neighbouring seeds and epochs share nothing.
+/// restore. `SplitMix64` makes neighbouring seeds and epochs independent.
 pub fn epoch_seed(seed: i64, epoch: i64) -> i64 {
     let mut mixed = split_mix(seed as u64) ^ (epoch as u64);
     mixed = split_mix(mixed);
@@ -183,12 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn class_balanced_draws_every_class_alike() {
+    fn class_balanced_draws_every_class_equally_often() {
         assert!((share_of_class_1(Sampler::ClassBalanced) - 0.5).abs() < 0.05);
     }
 
     #[test]
-    fn shares_of_the_rare_class_are_those_of_the_formulas() {
+    fn shares_of_the_rare_class_match_the_formulas() {
         for (sampler, progress, share) in [
             (Sampler::ClassAware { samples_per_turn: 4 }, 0.0, 0.5),
             (Sampler::SquareRoot, 0.0, 10.0 / (30.0 + 10.0)),

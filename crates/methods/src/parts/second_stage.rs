@@ -1,4 +1,4 @@
-//! Second stages: what is retrained or adjusted after the first stage.
+//! Second stages, which retrain or adjust a finished first stage.
 
 mod expert_assignment;
 mod settings;
@@ -15,15 +15,15 @@ use crate::parts::sampler::Sampler;
 use crate::range::{OutOfRange, is_not_negative, not_negative, require};
 use crate::recipe::{LearningRate, RecipeError, check_epochs, check_weight_decay};
 
-/// The closed set of second stages. Some train a part of the network for some epochs, the backbone frozen; the others
-/// compute a classifier and need no epoch.
+/// A second stage. Some train a part of the network for some epochs with a frozen backbone; the others compute a
+/// classifier and need no epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SecondStage {
-    /// Classifier re-training (Kang et al. 2020, §4.1). With another `loss`, its decoupled version.
+    /// Classifier re-training (Kang et al. 2020, §4.1). With another `loss`, that loss's decoupled version.
     Crt(Retraining),
-    /// Learnable weight scaling (Kang et al. 2020, §4.3): the classifier stays but for one learnt factor a class on its
-    /// logits.
+    /// Learnable weight scaling (Kang et al. 2020, §4.3): the classifier stays except for one learnt factor per class
+    /// on its logits.
     Lws(Retraining),
     /// Classifier and factors as in LWS learn together; `backbone = "train"` is the shifted batch norm (Zhong et al. 2021,
     /// §3.3 and 3.4).
@@ -39,14 +39,14 @@ pub enum SecondStage {
     LogitAdjustment(Sweep),
     /// Nearest-class-mean classification: see [`crate::ClassMeans`].
     NearestClassMean {
-        /// What is done to features.
+        /// Transform of the features.
         #[serde(default)]
         features: FeatureTransform,
-        /// How near a feature is to a mean.
+        /// Similarity of a feature and a mean.
         #[serde(default)]
         nearness: Nearness,
     },
-    /// As many experts as an image needs: see [`ExpertAssignment`]. Its gates learn on features alone.
+    /// As many experts as an image needs: see [`ExpertAssignment`]. Only its gates learn.
     ExpertAssignment(ExpertAssignment),
 }
 
@@ -58,9 +58,9 @@ pub struct Retraining {
     pub epochs: i64,
     /// Learning rate over these epochs, without warm-up.
     pub learning_rate: LearningRate,
-    /// L2 coefficient on what learns.
+    /// L2 coefficient on the trained parameters.
     pub weight_decay: f64,
-    /// Which samples an epoch draws.
+    /// The samples that an epoch draws.
     pub sampler: Sampler,
     /// What the classifier starts from.
     pub classifier: InitialClassifier,
@@ -68,16 +68,16 @@ pub struct Retraining {
     pub backbone: BackboneMode,
     /// `None`: the first stage's.
     pub loss: Option<Loss>,
-    /// Class weights; `None`: all classes weigh 1.
+    /// Class weights; `None`: all are 1.
     pub reweight: Option<Reweight>,
-    /// Factor on the classifier's learning rate, where another part learns beside it; `None`: 1.
+    /// Factor on the classifier's learning rate, if another part learns beside it; `None`: 1.
     pub classifier_rate: Option<f64>,
-    /// Threshold of the [`crate::MaxNorm`] projection of the classifier's rows; `None`: they are free.
+    /// Threshold of the [`crate::MaxNorm`] projection of the classifier's rows; `None`: no bound.
     pub max_norm: Option<f64>,
 }
 
 impl Retraining {
-    /// Refuses a length and a speed that no training has.
+    /// Refuses a length or a learning rate out of range.
     ///
     /// # Errors
     /// The first thing that is wrong, and its remedy.
@@ -132,14 +132,14 @@ pub enum InitialClassifier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneMode {
-    /// Running statistics, which stay.
+    /// Running statistics, which do not change.
     Eval,
     /// Batch statistics; the running ones drift towards the second stage's sampling.
     Train,
 }
 
-/// The strengths τ of an adjustment. A single one is used directly; of several the one with the highest accuracy on the validation
-/// split.
+/// The strengths τ of an adjustment. A single one is used; of several, the one with the highest accuracy on the
+/// validation split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
@@ -179,7 +179,7 @@ impl SecondStage {
         self.retraining().map_or(0, |retraining| retraining.epochs)
     }
 
-    /// The strengths to choose among on a validation split; `None` if there is nothing to choose.
+    /// The strengths to choose from on a validation split; `None` if there is nothing to choose.
     pub fn choices(&self) -> Option<&[f64]> {
         match self {
             SecondStage::TauNormalization(Sweep { taus }) | SecondStage::LogitAdjustment(Sweep { taus }) => {
@@ -189,8 +189,8 @@ impl SecondStage {
         }
     }
 
-    /// Whether it can follow a first stage with `head`. Class means need features alone and re-training anything that
-    /// learns; the others act on a linear classifier's weights or on logits that are log-probabilities.
+    /// Whether it can follow a first stage with `head`. Class means need only features, and re-training needs a head
+    /// that learns; the others act on a linear classifier's weights or on logits that are log-probabilities.
     pub fn fits(&self, head: Head) -> bool {
         match self {
             SecondStage::NearestClassMean { .. } | SecondStage::ExpertAssignment(_) => true,
@@ -200,12 +200,12 @@ impl SecondStage {
     }
 }
 
-/// What nearest-class-mean classification does to features, those it is fitted to and those it is asked about (the three
-/// feature types of Kang et al. 2020's public code).
+/// Transform of features in nearest-class-mean classification, both in fitting and in prediction (the three feature
+/// types of Kang et al. 2020's public code).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FeatureTransform {
-    /// Nothing.
+    /// No transform.
     None,
     /// Divided by their length.
     Normalized,
@@ -214,14 +214,14 @@ pub enum FeatureTransform {
     CentredNormalized,
 }
 
-/// How near a feature is to a class mean.
+/// Similarity of a feature and a class mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Nearness {
     /// Negative squared Euclidean distance.
     #[default]
     Euclidean,
-    /// Inner product over the dimension d. The means, whose lengths are not one, are not normalised again, as in the
-    /// public code, which calls this `cos`.
+    /// Inner product divided by the dimension d. The means, which are not unit vectors, are not normalised again, as in
+    /// the public code, which calls this `cos`.
     Cosine,
 }

@@ -16,13 +16,13 @@ use crate::parts::second_stage::{SecondStage, Sweep};
 pub struct Adjusted {
     /// Its strength, where it has one.
     pub tau: Option<f64>,
-    /// What takes the place of the first stage's.
+    /// The classifier that replaces the first stage's.
     pub classifier: Classifier,
 }
 
 impl SecondStage {
-    /// The classifiers that it computes from the first stage's `model`, training images and `augmentation`, one for each
-    /// strength; none if it trains. Expert assignment draws from libtorch's generator.
+    /// The classifiers that it computes from the first stage's `model`, training images and `augmentation`: one for
+    /// each strength, none if it trains. Expert assignment draws from libtorch's generator.
     pub fn adjusted(&self, model: &Model, train: &Images, augmentation: &Augmentation) -> Vec<Adjusted> {
         let (weight, bias) = model.classifier();
         let bias = bias.unwrap_or_else(|| Tensor::zeros([model.classes()], (Kind::Float, model.device())));

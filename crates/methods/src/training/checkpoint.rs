@@ -1,4 +1,4 @@
-//! Checkpoints: everything a run needs to resume, in one file that is replaced atomically.
+//! Checkpoint: everything that a run needs to resume, in one file, written whole or not at all.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -8,7 +8,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::files::remedy::{remedy_for_reading, remedy_for_writing};
 use crate::files::safetensors::{Safetensors, SafetensorsError};
 
-/// A checkpoint whose header has been read; its arrays are read when they are restored.
+/// A checkpoint whose header has been read; its arrays are read on restoring.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
@@ -20,7 +20,7 @@ pub struct Checkpoint {
 /// Why a checkpoint could not be written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The file system said no.
+    /// It could not be written.
     #[error(
         "cannot write checkpoint {path}: {source}; the one before it is unharmed: {}, then run the same command again",
         remedy_for_writing(source)
@@ -28,15 +28,15 @@ pub enum CheckpointError {
     Write {
         /// The checkpoint.
         path: PathBuf,
-        /// What the system or libtorch said.
+        /// The error of the operating system or libtorch.
         source: io::Error,
     },
-    /// It may not be read; there is nothing wrong with it.
+    /// It could not be opened; the file itself may be fine.
     #[error("cannot read checkpoint {path}: {source}; {}", remedy_for_reading(source))]
     Open {
         /// The checkpoint.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Not a checkpoint, or a damaged one.
@@ -62,11 +62,11 @@ pub enum CheckpointError {
 const NEXT_EPOCH: &str = "next_epoch";
 
 impl Checkpoint {
-    /// Writes `state`, tensors by their names, and the next epoch to `path`: first a sibling temporary file, flushed to the
-    /// disk, then a rename, and that flushed too.
+    /// Writes `state`, tensors by their names, and the next epoch to `path`: first to a temporary file beside it, which
+    /// is flushed to the disk, then by a rename, which is flushed too.
     ///
     /// # Errors
-    /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then the previous one.
+    /// [`CheckpointError::Write`], for instance on a full disk; the file at `path` is then unchanged.
     pub fn save(
         path: &Path,
         next_epoch: i64,
@@ -84,7 +84,7 @@ impl Checkpoint {
             .and_then(|()| fs::rename(&temporary, path))
             .and_then(|()| flush_folder_of(path))
             .map_err(|source| {
-                let _ = fs::remove_file(&temporary); // a partial file is useless and takes space on a full disk
+                let _ = fs::remove_file(&temporary); // half a file is useless, and the disk may be full
                 CheckpointError::Write {
                     path: path.into(),
                     source,
@@ -95,7 +95,7 @@ impl Checkpoint {
     /// Opens a checkpoint; `None` if there is no file at `path`.
     ///
     /// # Errors
-    /// [`CheckpointError::Open`] if it may not be read, [`CheckpointError::Read`] if it is damaged.
+    /// [`CheckpointError::Open`] if it cannot be opened, [`CheckpointError::Read`] if it is damaged.
     pub fn load(path: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
         let file = match Safetensors::open(path) {
             Ok(file) => file,
@@ -125,11 +125,11 @@ impl Checkpoint {
         }))
     }
 
-    /// Overwrites each tensor of `state` in place with the one that the file has under its name.
+    /// Overwrites each tensor of `state` in place with the file's tensor of that name.
     ///
     /// # Errors
-    /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape, [`CheckpointError::Read`]
-    /// a damaged one.
+    /// [`CheckpointError::Mismatch`] names the first tensor that is missing or has another shape,
+    /// [`CheckpointError::Read`] a damaged one.
     pub fn restore(&self, state: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
         for (name, tensor) in state {
             self.copy(&name, &tensor)?;
@@ -159,7 +159,7 @@ impl Checkpoint {
     }
 }
 
-/// A file that was renamed has its new name after a loss of power only if its folder has been flushed.
+/// A rename survives a loss of power only if the folder has been flushed.
 fn flush_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
@@ -182,7 +182,7 @@ fn io_error(error: TchError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::safetensors::tests::file_of;
+    use crate::files::safetensors::tests::file_with;
 
     #[test]
     fn a_damaged_checkpoint_is_named_with_what_is_wrong() {
@@ -212,7 +212,7 @@ mod tests {
             ),
             ("{}", 0, none),
         ] {
-            fs::write(&path, file_of(header, zeros)).unwrap();
+            fs::write(&path, file_with(header, zeros)).unwrap();
             let message = Checkpoint::load(&path).unwrap_err().to_string();
             let expected = format!(
                 "cannot read checkpoint {}: {reason}; delete this file to train the run again from the start",
@@ -221,7 +221,7 @@ mod tests {
             assert_eq!(message, expected);
         }
         let scalar = r#"{"next_epoch":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}"#;
-        fs::write(&path, file_of(scalar, 8)).unwrap();
+        fs::write(&path, file_with(scalar, 8)).unwrap();
         assert_eq!(Checkpoint::load(&path).unwrap().unwrap().next_epoch, 0);
     }
 }

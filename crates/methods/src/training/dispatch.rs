@@ -1,4 +1,4 @@
-//! Dispatch: how a step's kernels reach the device.
+//! Dispatch: kernels one by one, or as a CUDA graph.
 
 use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
@@ -7,21 +7,21 @@ use torch_shim::{CudaGraph, GraphError};
 use crate::images::Batch;
 use crate::training::step::Seen;
 
-/// Kernel by kernel, or recorded once and launched as a whole.
+/// How a step's kernels reach the device: one by one, or recorded once and launched as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dispatch {
-    /// Each kernel by a call of its own.
+    /// Launches each kernel by itself.
     #[default]
     Eager,
-    /// The first full step of an epoch runs eagerly, the second is recorded as a CUDA graph, the others replay it: for networks so
-    /// small that the GPU would wait for the next launch. Recorded anew in each epoch, in the memory of the one
-    /// before, since learning rate, class weights and augmentation may change between epochs but not within one.
+    /// Runs the first full step of an epoch eagerly, records the second as a CUDA graph and replays it for the others:
+    /// for networks so small that the GPU would wait for launches. Each epoch records a new graph, in the memory of the
+    /// previous one, since learning rate, class weights and augmentation may change between epochs but not within one.
     Graph,
 }
 
 impl Dispatch {
-    /// As it is typed.
+    /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Dispatch::Eager => "eager",
@@ -29,11 +29,11 @@ impl Dispatch {
         }
     }
 
-    /// Prepares this thread for steps on `device`: on a GPU, cuDNN tries its algorithms on the first batch of each shape and
-    /// keeps the fastest, and f32 is f32. Once, before anything is computed there.
+    /// Prepares this thread for steps on `device`: on a GPU, cuDNN tries its algorithms on the first batch of each
+    /// shape and keeps the fastest, and f32 has full precision. Call it once, before anything is computed there.
     ///
     /// # Errors
-    /// Of [`Dispatch::Graph`], if `device` is not a GPU that libtorch reaches.
+    /// For [`Dispatch::Graph`], if `device` is not a GPU that libtorch can use.
     pub fn prepare(self, device: Device) -> Result<(), GraphError> {
         if device.is_cuda() {
             Cuda::cudnn_set_benchmark(true);
@@ -47,18 +47,18 @@ impl Dispatch {
     }
 }
 
-/// Steps on their way to the device.
+/// Runs an epoch's steps, eagerly or as a graph.
 #[derive(Debug)]
 pub(crate) struct Steps {
     launch: Dispatch,
-    /// The epoch before's graph, for its memory.
+    /// The previous epoch's graph, for its memory.
     previous: Option<CudaGraph>,
-    /// Shape of the images that can be replayed: that of the first batch.
+    /// Image shape of a full batch, that of the epoch's first one; only full batches are replayed.
     shape: Option<Vec<i64>>,
     recorded: Option<Recorded>,
 }
 
-/// A step that has been recorded, between its input and its output, which lie at the same place in every replay.
+/// A recorded step with its input and output, which have the same memory in every replay.
 #[derive(Debug)]
 struct Recorded {
     graph: CudaGraph,
@@ -76,14 +76,14 @@ impl Steps {
         }
     }
 
-    /// From now on steps differ from those before.
+    /// Call it before the first step of an epoch: its steps differ from those before.
     pub(crate) fn begin_epoch(&mut self) {
         self.previous = self.recorded.take().map(|recorded| recorded.graph);
         self.shape = None;
     }
 
-    /// Runs `work` on `batch`, eagerly or by replaying the recorded step. `work` must be the same at every call, and must
-    /// change tensors only in place. After a replay its output lies where every other replay writes its own.
+    /// Runs `work` on `batch`, directly or as a replay. `work` must be the same at every call, and must change tensors
+    /// only in place. Every replay overwrites the output of the one before.
     ///
     /// # Errors
     /// If the step cannot be recorded or replayed.
@@ -92,7 +92,7 @@ impl Steps {
             (Dispatch::Eager, ..) => Ok(work(batch)),
             (Dispatch::Graph, _, None) => {
                 self.shape = Some(batch.images.size());
-                Ok(work(batch)) // libraries are set up, convolutions chosen, gradients exist
+                Ok(work(batch)) // initialises libraries, chooses convolutions, creates gradients
             }
             (Dispatch::Graph, _, Some(shape)) if *shape != batch.images.size() => Ok(work(batch)), // an epoch's last, smaller batch
             (Dispatch::Graph, Some(recorded), _) => recorded.replay(batch),
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_full_batch_is_the_one_that_is_recorded() {
+    fn the_second_full_batch_is_recorded() {
         let device = Device::cuda_if_available();
         if device.is_cuda() {
             Dispatch::Graph.prepare(device).expect("a GPU");

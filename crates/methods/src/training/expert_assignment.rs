@@ -14,8 +14,7 @@ use crate::training::optimizer::Sgd;
 const MOMENTUM: f64 = 0.9;
 
 impl ExpertAssignment {
-    /// Gates that have learnt on the training images, augmented anew in each epoch but unmixed. Draws from libtorch's
-    /// generator.
+    /// Trains gates on the training images, augmented anew in each epoch but unmixed. Draws from libtorch's generator.
     pub(super) fn gates(self, model: &Model, train: &Images, augmentation: &Augmentation) -> Gates {
         let class_counts = Tensor::from_slice(&train.class_counts()).to_device(model.device());
         let class_counts = class_counts.to_kind(Kind::Float);

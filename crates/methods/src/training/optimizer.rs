@@ -2,26 +2,26 @@
 
 use tch::Tensor;
 
-/// SGD with momentum, as PyTorch's: `buffer ← momentum · buffer + gradient + decay · parameter`, `parameter ← parameter −
-/// rate · buffer` (no dampening; Nesterov's where asked for).
+/// SGD with momentum, as in PyTorch: `buffer ← momentum · buffer + gradient + decay · parameter`,
+/// `parameter ← parameter − rate · buffer` (no dampening; Nesterov's variant on request).
 ///
-/// All parameters become views of one flat tensor and all gradients views of another, so that a step is a handful of
+/// All parameters become views of one flat tensor and all gradients views of another, so that a step takes a handful of
 /// kernels whatever the network, and the momentum is one tensor of a checkpoint (tch's own optimizers hide theirs).
-/// Convolution weights are laid out channels-last inside it, which is how the kernels want them.
+/// Convolution weights are channels-last in it, the layout that the kernels need.
 #[derive(Debug)]
 pub struct Sgd {
     parameters: Tensor,
     gradients: Tensor,
     momentum_buffer: Tensor,
-    rates: Option<Tensor>, // factors on the learning rate, one a parameter; `None`: all 1
+    rates: Option<Tensor>, // factors on the learning rate, one per entry; `None`: all 1
     momentum: f64,
     weight_decay: f64,
     nesterov: bool,
 }
 
 impl Sgd {
-    /// Takes over variables, each with the factor on its learning rate: their values stay, their storage becomes a part of
-    /// one flat tensor.
+    /// Takes over variables, each with the factor on its learning rate: they keep their values and become views of one
+    /// flat tensor.
     pub fn new(variables: &[(Tensor, f64)], momentum: f64, weight_decay: f64) -> Sgd {
         let _no_grad = tch::no_grad_guard();
         let (variables, rates): (Vec<&Tensor>, Vec<f64>) =
@@ -59,7 +59,7 @@ impl Sgd {
         Sgd { nesterov: true, ..self }
     }
 
-    /// One update from the gradients that `backward` has added up; clears them.
+    /// Updates the variables by the accumulated gradients, and clears them.
     pub fn step(&mut self, learning_rate: f64) {
         let _no_grad = tch::no_grad_guard();
         self.gradients += &self.parameters * self.weight_decay;
@@ -77,13 +77,13 @@ impl Sgd {
         let _ = self.gradients.zero_();
     }
 
-    /// The state that a checkpoint stores, by name: the momentum buffer, one flat tensor.
+    /// What a checkpoint stores, by name: the momentum buffer, one flat tensor.
     pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         std::iter::once(("optimizer.momentum".to_owned(), self.momentum_buffer.shallow_clone()))
     }
 }
 
-/// Variables of four dimensions with their channels moved last, `[out, h, w, in]`; others as they are.
+/// Variables of four dimensions with channels moved last, `[out, h, w, in]`; others unchanged.
 fn channels_last(variable: &Tensor) -> Tensor {
     if variable.dim() == 4 {
         variable.permute([0, 2, 3, 1])
@@ -92,7 +92,7 @@ fn channels_last(variable: &Tensor) -> Tensor {
     }
 }
 
-/// The part of `flat` from `offset` on, in the shape of `variable`.
+/// A view of `flat` from `offset` on, in the shape of `variable`.
 fn view_like(variable: &Tensor, flat: &Tensor, offset: i64) -> Tensor {
     let part = flat.narrow(0, offset, variable.numel() as i64);
     match variable.size()[..] {
@@ -101,7 +101,7 @@ fn view_like(variable: &Tensor, flat: &Tensor, offset: i64) -> Tensor {
     }
 }
 
-/// A variable's rate for each of its entries, laid out as `parameters`; `None` if all are 1, which saves a kernel.
+/// Each entry's rate, laid out as `parameters`; `None` if all are 1, which saves a kernel.
 fn flat_rates(variables: &[&Tensor], rates: &[f64], parameters: &Tensor) -> Option<Tensor> {
     let parts = variables.iter().zip(rates).map(|(variable, &rate)| {
         Tensor::full(
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// The recursion by hand, two parameters of which one is a convolution weight, on a quadratic.
+    /// The recursion by hand, for two parameters, one of them a convolution weight, on a quadratic.
     #[test]
     fn step_is_the_textbook_recursion_and_the_variables_see_it() {
         tch::manual_seed(0);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_on_the_rate_is_a_shorter_step_of_that_variable_alone() {
+    fn a_factor_on_the_rate_scales_the_steps_of_that_variable_alone() {
         let variables = [1.0, 0.2].map(|rate| {
             let variable = Tensor::ones([3], (Kind::Double, Device::Cpu)).set_requires_grad(true);
             (variable, rate)

@@ -1,4 +1,4 @@
-//! One training step, from a batch of images to the updated weights.
+//! A training step, from top to bottom.
 
 use tch::Tensor;
 
@@ -10,35 +10,35 @@ use crate::parts::experts::mean_feature;
 use crate::parts::loss::LossInput;
 use crate::training::optimizer::Sgd;
 
-/// What the steps of an epoch have in common. Nothing in it changes from one step to the next, so a step can be replayed.
+/// What all steps of an epoch share. Nothing in it changes between steps, so a step can be replayed.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// What is trained.
+    /// The method to train.
     pub method: &'a Method,
     /// The epoch's augmentation.
     pub augmenter: Augmenter<'a>,
     /// Samples of each class in the training split, `[k]` in the kind of the logits.
     pub class_counts: &'a Tensor,
-    /// Weights of the epoch, `[k]`; `None` while all classes weigh 1.
+    /// Class weights of the epoch, `[k]`; `None` if all are 1.
     pub class_weights: Option<Tensor>,
     /// The finished network that [`Method::distillation`] learns from.
     pub teacher: Option<&'a Model>,
     /// 0-based.
     pub epoch: i64,
-    /// Of the epoch, warm-up included.
+    /// Learning rate of the epoch, including warm-up.
     pub learning_rate: f64,
 }
 
-/// What a step leaves behind, without gradients: the batch as the network saw it before it learnt from it.
+/// The output of a step, without gradients: the batch as the network saw it before the update.
 #[derive(Debug)]
 pub struct Seen {
-    /// Loss of the batch, regularizer included: a scalar.
+    /// Loss of the batch, including the regularizer: a scalar.
     pub loss: Tensor,
-    /// Of the augmented images, `[b, d]`; of experts `[b, e, d]`.
+    /// Features of the augmented images, `[b, d]`; with experts `[b, e, d]`.
     pub features: Tensor,
-    /// Of those features, `[b, k]`; of experts `[b, e, k]`.
+    /// Logits of those features, `[b, k]`; with experts `[b, e, k]`.
     pub logits: Tensor,
-    /// Labels of the images, of mixed ones the first, `[b]`.
+    /// Labels of the images, `[b]`; of mixed images the first.
     pub labels: Tensor,
 }
 
@@ -46,21 +46,21 @@ impl Step<'_> {
     /// Trains `model` on one batch: augmentation, forward pass, loss, backward pass, update. Draws from libtorch's generator
     /// and never waits for the device.
     ///
-    /// A second pass over the same images at other weights (SAM) would go from `features` to `backward` twice, and an average of
-    /// the weights (EMA) would be a line after the update.
+    /// A second pass over the same images at other weights (SAM) would run from `features` to `backward` twice; an
+    /// average of the weights (EMA) would be a line after the update.
     ///
     /// # Panics
-    /// If the method distils and there is no teacher: a bug of the caller.
+    /// If the method distils and there is no teacher, a bug in the caller.
     pub fn take(&self, batch: &Batch, model: &mut Model, optimizer: &mut Sgd) -> Seen {
         let Step { method, augmenter, .. } = self;
-        let (images, target) = augmenter.apply(batch); // [b, 3, h, w] f32; of two branches [2b, …], likewise below
-        let (images, target) = method.pose(images, target); // a pretext task's, where there is one
+        let (images, target) = augmenter.apply(batch); // [b, 3, h, w] f32; with two branches [2b, …], likewise below
+        let (images, target) = method.pose(images, target); // a pretext task's, if there is one
         let views = method
             .contrast
             .map(|contrast| augmenter.views(&batch.images, contrast.more_views())); // [vb, 3, h, w]
-        let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; of experts [b, e, d]
+        let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; with experts [b, e, d]
         let (features, target) = augmenter.mix_features(features, target); // manifold mixup
-        let logits = model.training_logits(&features); // [b, k]; of experts [b, e, k]
+        let logits = model.training_logits(&features); // [b, k]; with experts [b, e, k]
         model.training.count_labels(target.first());
 
         let loss_input = LossInput {
@@ -111,7 +111,7 @@ impl Seen {
     }
 }
 
-/// The regularizer's share of a batch's loss, a scalar.
+/// The regularizer's term of a batch's loss, a scalar.
 fn regularization(nc: &nc::Regularizer, epoch: i64, features: &Tensor, target: &Target) -> Tensor {
     match target {
         Target::Labels(labels) => nc.forward(epoch, features, labels),

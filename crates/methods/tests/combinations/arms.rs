@@ -1,4 +1,4 @@
-//! Which arm of each part a method has, as a file spells it, and which there are.
+//! The arm of each part that a method has, as written in a file, and all arms that exist.
 
 use methods::{
     Augmentation, ContrastiveTerm, Experts, FeatureTerm, Head, Initial, Loss, Method, Policy, Reweight, Sampler,
@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The name of a part, and that of its arm or, where there is but one, `stated`.
+/// The name of a part and of its arm, `present` if it has only one.
 pub(crate) type Arm = (&'static str, String);
 
-const STATED: &str = "stated";
+const PRESENT: &str = "present";
 const NOT_MIXES: [&str; 3] = ["crop_and_flip", "policy", "cutout"];
 
 /// The parts that `method` has.
@@ -28,16 +28,16 @@ pub(crate) fn of(method: &Method) -> Vec<Arm> {
         experts,
         distillation,
         initial,
-        pretext: _,      // that of pre-training, which `initial` asks for
-        second_stage: _, // has a test of its own
+        pretext: _,      // that of pre-training, part of `initial`
+        second_stage: _, // has its own test
     } = method;
-    let stated = |is_stated: bool| is_stated.then(|| STATED.to_owned());
+    let present = |is_on: bool| is_on.then(|| PRESENT.to_owned());
     let arms = [
         ("sampler", arm(sampler)),
         ("resample", resample.and_then(|resample| arm(&resample.sampler))),
-        ("crop_and_flip", stated(augmentation.crop_and_flip)),
+        ("crop_and_flip", present(augmentation.crop_and_flip)),
         ("policy", arm(&augmentation.policy)),
-        ("cutout", stated(augmentation.cutout.is_some())),
+        ("cutout", present(augmentation.cutout.is_some())),
         ("mix", mix(augmentation)),
         ("loss", arm(loss)),
         ("reweight", arm(reweight)),
@@ -45,7 +45,7 @@ pub(crate) fn of(method: &Method) -> Vec<Arm> {
         ("contrast", arm(contrast)),
         ("head", arm(head)),
         ("experts", arm(experts)),
-        ("distillation", stated(distillation.is_some())),
+        ("distillation", present(distillation.is_some())),
         ("initial", arm(initial)),
     ];
     arms.into_iter().filter_map(|(part, arm)| Some((part, arm?))).collect()
@@ -57,13 +57,13 @@ pub(crate) fn all() -> Vec<Arm> {
         let keys = names::<Augmentation>(r#"{ "?": 0 }"#).into_iter();
         keys.filter(|key| !NOT_MIXES.contains(&key.as_str())).collect()
     };
-    let stated = || vec![STATED.to_owned()];
+    let present = || vec![PRESENT.to_owned()];
     let parts = [
         ("sampler", variants::<Sampler>()),
         ("resample", variants::<Sampler>()),
-        ("crop_and_flip", stated()),
+        ("crop_and_flip", present()),
         ("policy", variants::<Policy>()),
-        ("cutout", stated()),
+        ("cutout", present()),
         ("mix", mixes()),
         ("loss", variants::<Loss>()),
         ("reweight", variants::<Reweight>()),
@@ -71,7 +71,7 @@ pub(crate) fn all() -> Vec<Arm> {
         ("contrast", variants::<ContrastiveTerm>()),
         ("head", variants::<Head>()),
         ("experts", variants::<Experts>()),
-        ("distillation", stated()),
+        ("distillation", present()),
         ("initial", variants::<Initial>()),
     ];
     parts
@@ -85,7 +85,7 @@ pub(crate) fn second_stages() -> Vec<String> {
     variants::<SecondStage>()
 }
 
-/// Which one `second_stage` is.
+/// The name of `second_stage`.
 pub(crate) fn second_stage(second_stage: &SecondStage) -> String {
     arm(second_stage).expect("an arm")
 }
@@ -110,7 +110,7 @@ fn variants<T: DeserializeOwned>() -> Vec<String> {
     names::<T>(r#""?""#)
 }
 
-/// What the refusal of `text` says that it could have been: so a new arm is not forgotten here.
+/// The names listed in serde's refusal of `text`, so that a new arm cannot be forgotten here.
 fn names<T: DeserializeOwned>(text: &str) -> Vec<String> {
     let Err(refusal) = serde_json::from_str::<T>(text) else {
         panic!("nothing is called `?`")

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::parts;
 
-/// Trainings have two epochs, and what is deferred starts with the second.
+/// Trainings have two epochs; deferred parts start with the second.
 pub(crate) const EPOCHS: i64 = 2;
 const START: i64 = 1;
 
@@ -25,10 +25,10 @@ const SAMPLERS: [Sampler; 7] = [
     Sampler::Reverse,
 ];
 
-/// In the last epoch they are the same.
+/// In the last epoch these are equal.
 const BALANCED_AT_LAST: [Sampler; 2] = [Sampler::ClassBalanced, Sampler::ProgressivelyBalanced];
 
-/// Method number `draw`, sound or not. What others cannot go without comes more often than they do.
+/// Method number `draw`, valid or not. Parts that others depend on are drawn more often than those.
 pub(crate) fn method(draw: i64) -> Method {
     tch::manual_seed(draw);
     let head = any(&[
@@ -58,7 +58,7 @@ pub(crate) fn method(draw: i64) -> Method {
         experts: sometimes(any(&parts::ensembles(EPOCHS))),
         distillation: sometimes(any(&distillations())),
         initial: any(&[None, None, None, None, Some(any(&initials()))]),
-        pretext: None, // that of pre-training, which `initial` asks for
+        pretext: None, // that of pre-training, part of `initial`
         second_stage: None,
     }
 }
@@ -76,14 +76,14 @@ fn sometimes<T: Clone>(part: T) -> Option<T> {
 fn losses_of(head: Head) -> Vec<Loss> {
     let losses = parts::losses(START).into_iter();
     match head {
-        Head::Cosine | Head::FixedEtf => losses.filter(|&loss| parts::head_of(loss) == head).collect(),
+        Head::Cosine | Head::FixedEtf => losses.filter(|&loss| parts::head_for(loss) == head).collect(),
         Head::Linear | Head::ScaledCosine { .. } => losses.collect(),
     }
 }
 
-/// Half of them leave images alone but for their mix, so that what others draw can be told from what they do.
+/// Half of them do nothing but mix, so that the effect of other parts can be distinguished from that of their draws.
 fn augmentation() -> Augmentation {
-    let (alpha, probability) = (4.0, 1.0); // boxes and shares that are neither all nor nothing
+    let (alpha, probability) = (4.0, 1.0); // boxes and shares well between 0 and 1
     let mixup = Mixup { alpha };
     let remix = Remix {
         alpha,
@@ -129,7 +129,7 @@ fn reweight() -> Reweight {
     ])
 }
 
-/// Every choice that the regularizer has, at least once.
+/// Every choice of the regularizer, at least once.
 fn regularizers() -> [nc::Config; 5] {
     let config = nc::Config::default();
     [
@@ -186,7 +186,7 @@ fn contrasts() -> [ContrastiveTerm; 5] {
             ..ProbabilisticContrast::default()
         }),
         parametric,
-        parametric, // goes with one loss alone
+        parametric, // goes with only one loss
     ]
 }
 
@@ -211,7 +211,7 @@ fn initials() -> [Initial; 3] {
     ]
 }
 
-/// Second stage number `draw`, sound after a method or not.
+/// Second stage number `draw`, valid after a method or not.
 pub(crate) fn second_stage(draw: i64) -> SecondStage {
     tch::manual_seed(draw);
     let retraining = Retraining {
@@ -226,7 +226,7 @@ pub(crate) fn second_stage(draw: i64) -> SecondStage {
         classifier_rate: sometimes(0.5),
         max_norm: sometimes(0.1),
     };
-    let of_frozen_classifier = Retraining {
+    let frozen_classifier = Retraining {
         classifier: InitialClassifier::FirstStage,
         classifier_rate: None,
         max_norm: None,
@@ -239,8 +239,8 @@ pub(crate) fn second_stage(draw: i64) -> SecondStage {
     };
     any(&[
         SecondStage::Crt(retraining.clone()),
-        SecondStage::Lws(of_frozen_classifier.clone()),
-        SecondStage::DisAlign(of_frozen_classifier),
+        SecondStage::Lws(frozen_classifier.clone()),
+        SecondStage::DisAlign(frozen_classifier),
         SecondStage::Mislas(retraining.clone()),
         SecondStage::WeightBalancing(retraining),
         SecondStage::TauNormalization(sweep.clone()),

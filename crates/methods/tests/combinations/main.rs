@@ -1,4 +1,4 @@
-//! Random sums of parts, trained by the real loop: finite, and no part is without effect.
+//! Random combinations of parts, trained by the real loop: numbers stay finite, and every part has an effect.
 
 mod arms;
 mod draw;
@@ -20,7 +20,7 @@ use arms::Arm;
 use training::{Bench, assert_finite, differ};
 use without::{moves_draws, without};
 
-/// At least so many methods, and more until every arm of every part was among them.
+/// At least this many methods, and more until they include every arm of every part.
 const METHODS: usize = 200;
 const DRAWS: i64 = 10_000;
 const TIMES: usize = 3;
@@ -45,7 +45,7 @@ impl Seen {
         }
     }
 
-    /// What has come too rarely so far.
+    /// What was drawn too rarely so far.
     fn missing(&self) -> Vec<String> {
         let times = |arms: &BTreeMap<Arm, usize>, arm: &Arm| arms.get(arm).copied().unwrap_or_default();
         let may_stay = |arm: &Arm| {
@@ -63,8 +63,8 @@ impl Seen {
     }
 }
 
-/// A method without one of its parts ends in other parameters, bit for bit: every epoch is seeded anew, and networks begin
-/// alike.
+/// A method without one of its parts ends in different parameters, compared bit for bit: every epoch is seeded, and
+/// networks start with equal weights.
 #[test]
 fn every_method_learns_and_no_part_is_ignored() {
     tch::set_num_threads(1);

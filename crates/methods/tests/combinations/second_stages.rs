@@ -10,11 +10,11 @@ use crate::training::{Bench, assert_finite, differ};
 use crate::without::moves_draws;
 use crate::{arms, draw};
 
-/// At least so many methods, and more until every second stage and every setting was among them.
+/// At least this many methods, and more until they include every second stage and every setting.
 const METHODS: usize = 50;
 const DRAWS: i64 = 10_000;
 
-/// As [`crate::every_method_learns_and_no_part_is_ignored`], of second stages and the settings of those that train.
+/// As [`crate::every_method_learns_and_no_part_is_ignored`], for second stages and the settings of those that train.
 #[test]
 fn every_second_stage_changes_its_first_and_no_setting_is_ignored() {
     tch::set_num_threads(1);
@@ -41,8 +41,8 @@ fn every_second_stage_changes_its_first_and_no_setting_is_ignored() {
     }
 }
 
-/// Runs the second stage of `method` and, where it trains, as often again without one of its settings; its name and those
-/// of the settings.
+/// Runs the second stage of `method` and, if it trains, once more without each of its settings; returns its name and
+/// those of the settings.
 fn look_at(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<String> {
     let second_stage = method.second_stage.as_ref().expect("it was drawn");
     let mut seen = vec![arms::second_stage(second_stage)];
@@ -68,7 +68,7 @@ fn look_at(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<String> {
     seen
 }
 
-/// Everything that the second stage of `method` has come to.
+/// The final state of the second stage of `method`.
 fn retrained(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<(String, Tensor)> {
     let second_stage = method.second_stage.as_ref().expect("it was drawn");
     let (recipe, stage) = second_stage.as_training(&bench.recipe, method);
@@ -78,7 +78,7 @@ fn retrained(bench: &Bench, method: &Method, first_stage: &Path) -> Vec<(String,
     Tensor::read_safetensors(&checkpoint).expect("a checkpoint")
 }
 
-/// Each of its classifiers gives logits, and others than the first stage's.
+/// Asserts that each of its classifiers gives finite logits that differ from the first stage's.
 fn assert_adjusts(bench: &Bench, method: &Method, first_stage: &Path) {
     let second_stage = method.second_stage.as_ref().expect("it was drawn");
     let (recipe, stage) = second_stage.as_training(&bench.recipe, method);
@@ -92,7 +92,7 @@ fn assert_adjusts(bench: &Bench, method: &Method, first_stage: &Path) {
         model.replace_classifier(adjusted.classifier);
         let after = model.logits(&features);
         assert_finite(&[("logits".into(), after.shallow_clone())], method);
-        let routed = matches!(second_stage, SecondStage::ExpertAssignment(_)); // to all experts, it may be
+        let routed = matches!(second_stage, SecondStage::ExpertAssignment(_)); // perhaps to all experts
         assert!(routed || !after.equal(&before), "{method:?}");
     }
 }
@@ -121,7 +121,7 @@ const SETTINGS: [&str; 8] = [
     "max_norm",
 ];
 
-/// Each setting at its default or, where it has none, at another value.
+/// Each setting at its default or, if it has none, at another value.
 fn others(retraining: &Retraining, method: &Method, stage: &Method) -> [Retraining; 8] {
     let same = || retraining.clone();
     let sampler = if moves_draws("sampler", stage) {

@@ -1,4 +1,4 @@
-//! A drawn method, trained as it is.
+//! Training of drawn methods.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::draw::EPOCHS;
 use crate::tiny;
 
-/// What is learnt from, how long, and where it is kept: an epoch is one step.
+/// Data, recipe and folder of the trainings: an epoch is one step.
 pub(crate) struct Bench {
     pub(crate) images: Images,
     pub(crate) recipe: Recipe,
@@ -19,7 +19,7 @@ impl Bench {
     pub(crate) fn new() -> Bench {
         Bench {
             images: tiny::images([9, 5, 2]),
-            recipe: tiny::recipe(EPOCHS, 16, 0.0), // without weight decay nothing moves that has no gradient
+            recipe: tiny::recipe(EPOCHS, 16, 0.0), // without weight decay, parameters without a gradient do not change
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
@@ -28,20 +28,20 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Whether a plan with `method` is sound.
+    /// Whether `method` is valid in a plan.
     pub(crate) fn accepts(&self, method: &Method) -> bool {
         let counts = self.images.class_counts();
         method.check().is_ok() && method.check_class_counts(&counts).is_ok()
     }
 
-    /// Everything that training `method` has come to, by name: parameters, statistics, momentum, centres.
+    /// The final state of training `method`, by name: parameters, statistics, momentum, centres.
     pub(crate) fn trained(&self, method: &Method) -> Vec<(String, Tensor)> {
         let checkpoint = self.checkpoint("trained");
         self.train_first_stage(method, &checkpoint);
         Tensor::read_safetensors(&checkpoint).expect("a checkpoint")
     }
 
-    /// Trains `method` to `checkpoint`, after what it begins with.
+    /// Trains `method` to `checkpoint`, after the network that it starts from.
     pub(crate) fn train_first_stage(&self, method: &Method, checkpoint: &Path) {
         let mut model = network(method);
         let before = match method.initial {
@@ -61,9 +61,9 @@ impl Bench {
         self.train(&mut model, method, &self.recipe, checkpoint);
     }
 
-    /// Trains from the beginning, and looks whether everything that learns has learnt.
+    /// Trains from the beginning, and asserts that every learnable parameter has changed.
     pub(crate) fn train(&self, model: &mut Model, method: &Method, recipe: &Recipe, checkpoint: &Path) {
-        let _ = std::fs::remove_file(checkpoint); // it would be resumed
+        let _ = std::fs::remove_file(checkpoint); // or it would be resumed
         let before = learning(model);
         let trained = tiny::train(model, method, recipe, &self.images, checkpoint, None);
         trained.unwrap_or_else(|error| panic!("{method:?}: {error}"));
@@ -76,13 +76,13 @@ impl Bench {
     }
 }
 
-/// A batch norm takes out the bias before it, and the confidence of `DisAlign` is a sigmoid, as good as 1 on the large
-/// features of a network that has hardly learnt.
+/// Batch norm cancels the bias before it, and the confidence of `DisAlign` is a sigmoid, which saturates on the large
+/// features of a barely trained network.
 fn may_have_no_gradient(name: &str) -> bool {
     (name.starts_with("contrast.") && name.ends_with(".0.bias")) || name.starts_with("linear.alignment.confidence")
 }
 
-/// A copy of what learns, by name.
+/// A copy of the learnable parameters, by name.
 fn learning(model: &Model) -> Vec<(String, Tensor)> {
     let learning = model
         .named_tensors()
@@ -91,7 +91,7 @@ fn learning(model: &Model) -> Vec<(String, Tensor)> {
     learning.map(|(name, tensor)| (name, tensor.detach().copy())).collect()
 }
 
-/// A network whose centres do not depend on how much its other parts have drawn.
+/// A network whose centres do not depend on the draws of its other parts.
 fn network(method: &Method) -> Model {
     let mut model = tiny::network(method, 2);
     if let Some(regularizer) = &mut model.training.regularizer {
@@ -111,10 +111,10 @@ pub(crate) fn assert_finite(trained: &[(String, Tensor)], method: &Method) {
     }
 }
 
-/// Whether any tensor that both networks have is another one.
+/// Whether any tensor that both networks have differs.
 pub(crate) fn differ(left: &[(String, Tensor)], right: &[(String, Tensor)]) -> bool {
-    let of_model = left.iter().filter(|(name, _)| name.starts_with("model."));
-    of_model.into_iter().any(|(name, left)| {
+    let in_model = left.iter().filter(|(name, _)| name.starts_with("model."));
+    in_model.into_iter().any(|(name, left)| {
         let right = right
             .iter()
             .find(|(other, right)| other == name && right.size() == left.size());

@@ -1,11 +1,11 @@
-//! A method without one of its parts, and when the two can be compared.
+//! A method without one of its parts, and whether the two can be compared.
 
 use methods::{Bilateral, ContrastiveTerm, Experts, Head, Loss, Method, Mix, Ncl, Ride, Sade, Sampler};
 
 use crate::arms::Arm;
 
-/// `method` without the part of `arm`, or the same where it has the default. Experts stay, without what makes them differ:
-/// one network has no tensor to compare with theirs.
+/// `method` without the part of `arm`, or unchanged if that has the default. Experts stay, but without the terms that
+/// make them differ: a single network has no tensors to compare with theirs.
 pub(crate) fn without((part, _): &Arm, method: &Method) -> Method {
     let mut other = method.clone();
     match *part {
@@ -26,7 +26,7 @@ pub(crate) fn without((part, _): &Arm, method: &Method) -> Method {
         "experts" => other.experts = method.experts.map(plain),
         "distillation" => other.distillation = None,
         "initial" => other.initial = None,
-        part => panic!("nobody says what a method without `{part}` is"),
+        part => panic!("a method without `{part}` is not defined"),
     }
     other
 }
@@ -45,8 +45,8 @@ fn plain(experts: Experts) -> Experts {
     }
 }
 
-/// Whether leaving `part` out changes what other parts of `method` draw: then it would seem to do something where nothing
-/// comes of its own draws. A part that draws nothing, as one that is ignored altogether, changes none.
+/// Whether leaving `part` out changes the draws of other parts of `method`: it would then seem to have an effect even
+/// if its own draws were ignored. A part that draws nothing, such as one that is ignored altogether, changes no draws.
 pub(crate) fn moves_draws(part: &str, method: &Method) -> bool {
     let augmentation = &method.augmentation;
     let moves_images = augmentation.crop_and_flip || augmentation.policy.is_some() || augmentation.cutout.is_some();
@@ -58,7 +58,7 @@ pub(crate) fn moves_draws(part: &str, method: &Method) -> bool {
         ("policy", augmentation.policy.is_some()),
         ("cutout", augmentation.cutout.is_some()),
         ("mix", augmentation.mix.is_some() && !mixes_features),
-        ("contrast", method.contrast.is_some() && moves_images), // of more views
+        ("contrast", method.contrast.is_some() && moves_images), // it draws more views
         ("mix", mixes_features),
         ("loss", matches!(method.loss, Loss::Equalization { .. })),
         (

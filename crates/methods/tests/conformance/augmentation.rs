@@ -1,4 +1,4 @@
-//! What is mixed with what, where, and towards which labels.
+//! Which images are mixed, where, and with which labels.
 
 use datasets::{Normalization, Split};
 use methods::{Augmentation, Augmenter, Batch, Cmo, Images, Loss, LossInput, Mix, Target};
@@ -8,11 +8,11 @@ use crate::fixture::Fixture;
 use crate::{check_with_gradients, compare, leaf};
 
 const BATCHES: i64 = 3000;
-const BACKGROUND: i64 = 200; // a level that is no class
-const OFTEN: [f64; 2] = [0.045, 0.025]; // four standard deviations of a share, of pixels and of classes, or more
+const BACKGROUND: i64 = 200; // a level that belongs to no class
+const OFTEN: [f64; 2] = [0.045, 0.025]; // at least four standard deviations of a share, of pixels and of classes
 
-/// A split whose images are all of the level of their class, and its class counts `[k]` f32.
-fn split_of(fixture: &Fixture) -> (Images, Tensor) {
+/// A split of images filled with the level of their class, and its class counts `[k]` f32.
+fn uniform_split(fixture: &Fixture) -> (Images, Tensor) {
     let [height, width] = fixture.get("coverage").size()[..] else {
         panic!("a map")
     };
@@ -38,7 +38,7 @@ fn split_of(fixture: &Fixture) -> (Images, Tensor) {
 fn cmo_conforms_in_its_boxes_its_classes_and_the_loss_of_a_mixed_batch() {
     compare("cmo", |comparison| {
         let fixture = comparison.fixture;
-        let (train, counts) = split_of(fixture);
+        let (train, counts) = uniform_split(fixture);
         let settings = Augmentation {
             crop_and_flip: false,
             mix: Some(Mix::Cmo(Cmo {
@@ -69,13 +69,13 @@ fn cmo_conforms_in_its_boxes_its_classes_and_the_loss_of_a_mixed_batch() {
             let share = inside.get(0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
             let lambda = lambda.double_value(&[]);
             assert!((1.0 - share - lambda).abs() < 1e-6, "λ is what is left");
-            let of_foreground = images
+            let from_foreground = images
                 .select(1, 2)
                 .round()
                 .to_kind(Kind::Int64)
                 .eq_tensor(&second.view([4, 1, 1]));
             assert!(
-                of_foreground.equal(&inside),
+                from_foreground.equal(&inside),
                 "a box shows the foreground of its own label"
             );
             pasted += inside.get(0).to_kind(Kind::Double) / BATCHES as f64;

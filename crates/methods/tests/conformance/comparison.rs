@@ -1,5 +1,4 @@
-//! What a conformance test compares: a value and its gradients with those of a fixture. The crate's own tests of what is not
-//! public read it too.
+//! Comparison of a value and its gradients with those of a fixture. The crate's own tests of private items use it too.
 
 #[path = "../../../nc/tests/golden/fixture.rs"]
 #[expect(dead_code, reason = "shared with the golden tests, which need more of it")]
@@ -11,10 +10,10 @@ use tch::{Kind, Tensor};
 
 use fixture::{Comparison, Fixture};
 
-/// Both sides compute in f64: they differ by the order of their sums alone. Relative and absolute.
+/// Relative and absolute tolerance. Both sides compute in f64 and differ only in the order of their sums.
 const TOLERANCE: [f64; 2] = [1e-9, 1e-12];
 
-/// Runs `checks` on every fixture of a method and asserts that all that is expected was compared and met.
+/// Runs `checks` on every fixture of a method and asserts that every expected value was compared and matched.
 pub(crate) fn compare(method: &str, checks: impl Fn(&mut Comparison<'_>)) {
     compare_within(method, TOLERANCE, checks);
 }
@@ -41,7 +40,7 @@ pub(crate) fn compare_within(method: &str, tolerance: [f64; 2], checks: impl Fn(
     }
 }
 
-/// An input that gets a gradient.
+/// An input with a gradient.
 pub(crate) fn leaf(fixture: &Fixture, name: &str) -> Tensor {
     fixture.input(name).to_kind(Kind::Double).set_requires_grad(true)
 }
@@ -55,7 +54,7 @@ pub(crate) fn check_with_gradients(
 ) {
     comparison.check(&format!("{prefix}value"), value);
     let inputs: Vec<&Tensor> = leaves.iter().map(|(_, leaf)| *leaf).collect();
-    // Times 0, so that a leaf that the value does not depend on has a gradient, of 0.
+    // Times 0, so that a leaf on which the value does not depend has a gradient of 0.
     let reached: Tensor = inputs.iter().map(|leaf| leaf.sum(Kind::Double) * 0.0).sum();
     let gradients = Tensor::run_backward(&[value + reached], &inputs, false, false);
     for ((name, _), gradient) in leaves.iter().zip(&gradients) {

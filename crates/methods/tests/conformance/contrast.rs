@@ -1,4 +1,4 @@
-//! Contrastive terms, from the features of a batch and its views on: projection, prototypes and classifier included.
+//! Contrastive terms from the features of a batch and its views on, including projection, prototypes and classifier.
 
 use methods::{
     BalancedContrast, ContrastiveTerm, Head, KPositiveContrast, LossInput, Method, Model, ParametricContrast,
@@ -95,7 +95,7 @@ fn classifier_weight(model: &Model) -> Tensor {
         .expect("both heads have a weight")
 }
 
-/// The term of images and their further views, by their features.
+/// The term from the features of images and their further views.
 fn contrastive_loss(fixture: &Fixture, model: &Model, features: &Tensor, views: &Tensor) -> Tensor {
     let logits = model.training_logits(features);
     let input = LossInput {

@@ -11,7 +11,7 @@ fn sade_conforms_with_classes_of_equal_and_of_distinct_size() {
     compare("sade", |comparison| {
         let tau = comparison.fixture.hyper("tau");
         let counts = comparison.fixture.input("counts");
-        of_experts(comparison, Experts::Sade(Sade { tau }), counts, 0, "");
+        compare_experts(comparison, Experts::Sade(Sade { tau }), counts, 0, "");
     });
 }
 
@@ -33,7 +33,7 @@ fn bilateral_branches_conform_from_the_first_epoch_to_beyond_the_last() {
         });
         let no_counts = fixture.input("logits").select(0, 0).select(0, 0).ones_like();
         for epoch in Vec::<i64>::try_from(fixture.input("epochs")).expect("epochs are i64") {
-            of_experts(comparison, experts, &no_counts, epoch, &format!("epoch-{epoch}."));
+            compare_experts(comparison, experts, &no_counts, epoch, &format!("epoch-{epoch}."));
         }
     });
 }
@@ -47,12 +47,12 @@ fn nested_collaborative_learning_conforms_with_two_and_three_networks() {
             hard_share: fixture.hyper("hard_share"),
             collaboration: fixture.hyper("collaboration"),
         });
-        of_experts(comparison, experts, fixture.input("counts"), 0, "");
+        compare_experts(comparison, experts, fixture.input("counts"), 0, "");
     });
 }
 
 /// Compares experts that learn by cross-entropy.
-fn of_experts(comparison: &mut Comparison<'_>, experts: Experts, counts: &Tensor, epoch: i64, prefix: &str) {
+fn compare_experts(comparison: &mut Comparison<'_>, experts: Experts, counts: &Tensor, epoch: i64, prefix: &str) {
     let logits = leaf(comparison.fixture, "logits");
     let input = LossInput {
         epoch,

@@ -40,7 +40,7 @@ fn lade_conforms_with_and_without_absent_classes() {
             alpha: fixture.hyper("alpha"),
             lambda: fixture.hyper("lambda"),
         };
-        of_logits(comparison, loss, fixture.input("counts"));
+        compare_on_logits(comparison, loss, fixture.input("counts"));
     });
 }
 
@@ -49,12 +49,12 @@ fn attraction_repulsion_balanced_loss_conforms_with_and_without_absent_classes()
     compare("attraction-repulsion", |comparison| {
         let classes = comparison.fixture.input("logits").size()[1];
         let other_counts = Tensor::arange(classes, (Kind::Double, Device::Cpu)) + 1.0; // the batch's own count, not these
-        of_logits(comparison, Loss::AttractionRepulsion, &other_counts);
+        compare_on_logits(comparison, Loss::AttractionRepulsion, &other_counts);
     });
 }
 
-/// Compares a loss that asks for neither features nor epoch.
-fn of_logits(comparison: &mut Comparison<'_>, loss: Loss, class_counts: &Tensor) {
+/// Compares a loss that needs neither features nor epoch.
+fn compare_on_logits(comparison: &mut Comparison<'_>, loss: Loss, class_counts: &Tensor) {
     let fixture = comparison.fixture;
     let logits = leaf(fixture, "logits");
     let value = loss.forward(&batch(&logits, fixture.input("labels"), class_counts));

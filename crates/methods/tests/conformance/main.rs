@@ -15,7 +15,7 @@ use tch::Tensor;
 
 use comparison::{check_with_gradients, compare, fixture, leaf};
 
-/// A batch without class weights in epoch 0, for what asks for no features.
+/// A batch without class weights in epoch 0, for losses that need no features.
 fn batch<'a>(logits: &'a Tensor, labels: &'a Tensor, class_counts: &'a Tensor) -> LossInput<'a> {
     LossInput {
         logits,

@@ -1,4 +1,4 @@
-//! Second stages: what they learn by, and how they step.
+//! Second stages: their losses and their steps.
 
 use methods::{
     Classifier, LearningRate, Loss, LossInput, MaxNorm, Reweight, Sgd, SmoothingShape, label_aware_smoothing,

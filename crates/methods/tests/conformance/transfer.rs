@@ -1,4 +1,4 @@
-//! What a network learns from another one, or before its own task.
+//! What a network learns from another network, or before its own task.
 
 use methods::{Distillation, Loss, LossInput, Pretext};
 
@@ -9,7 +9,7 @@ fn dive_conforms_with_a_teacher_that_gets_no_gradient() {
     compare("dive", |comparison| {
         let fixture = comparison.fixture;
         let (student, teacher) = (leaf(fixture, "student"), leaf(fixture, "teacher"));
-        let of_labels = Loss::BalancedSoftmax.forward(&LossInput {
+        let label_loss = Loss::BalancedSoftmax.forward(&LossInput {
             logits: &student,
             labels: fixture.input("labels"),
             features: &student,
@@ -25,7 +25,7 @@ fn dive_conforms_with_a_teacher_that_gets_no_gradient() {
             labels_weight: None,
             power: fixture.hyper("power"),
         };
-        let value = distillation.blend(&of_labels, &student, &teacher);
+        let value = distillation.blend(&label_loss, &student, &teacher);
         check_with_gradients(comparison, "", &value, &[("student", &student), ("teacher", &teacher)]);
     });
 }

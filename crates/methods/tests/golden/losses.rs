@@ -1,4 +1,4 @@
-//! Supervised losses, what they are made of, class weights, and the blend of a mixed batch.
+//! Supervised losses, their components, class weights, and the blend of a mixed batch.
 
 use methods::{
     Experts, Loss, Reweight, Ride, SmoothingShape, Target, class_temperatures, cosine_logits, diversity_temperatures,
@@ -13,7 +13,7 @@ use crate::fixture::{Comparison, Fixture, own_directory};
 fn golden_losses_and_class_weights() {
     for fixture in Fixture::all("losses_") {
         let mut comparison = Comparison::new(&fixture);
-        of_class_counts(&mut comparison);
+        check_class_counts(&mut comparison);
         cosine_classifier(&mut comparison);
         for labels in ["full", "absent"] {
             losses(&mut comparison, labels);
@@ -30,7 +30,7 @@ fn golden_losses_and_class_weights() {
     }
 }
 
-/// Whether `coverage.txt` leaves the key to this crate.
+/// Whether `coverage.txt` assigns the key to this crate.
 fn is_ours(key: &str) -> bool {
     let coverage =
         std::fs::read_to_string(own_directory().join("coverage.txt")).expect("coverage.txt is beside the files");
@@ -41,8 +41,8 @@ fn is_ours(key: &str) -> bool {
     })
 }
 
-/// What follows from the class counts alone.
-fn of_class_counts(comparison: &mut Comparison<'_>) {
+/// Quantities that follow from the class counts alone.
+fn check_class_counts(comparison: &mut Comparison<'_>) {
     let fixture = comparison.fixture;
     let counts = fixture.input("counts").to_kind(Kind::Double);
     let hyper = |name| fixture.hyper(name);
@@ -212,8 +212,8 @@ fn mixup(comparison: &mut Comparison<'_>, labels: &str) {
     );
 }
 
-/// RIDE's loss and its gradient at the experts' logits `[e, b, k]`, which have their scale there already; re-weighting
-/// there is by effective numbers with β 0.9999 always.
+/// RIDE's loss and its gradient at the experts' logits `[e, b, k]`, which are already scaled in the fixture; its
+/// re-weighting is always by effective numbers with β 0.9999.
 fn experts(comparison: &mut Comparison<'_>, labels: &str) {
     let fixture = comparison.fixture;
     let counts = fixture.input("counts").to_kind(Kind::Double);

@@ -31,7 +31,7 @@ fn network(fixture: &Fixture, prefix: &str, method: &Method, classes: i64, kind:
     model
 }
 
-/// A batch for losses that ask for neither features nor epoch; the labels seen so far are the class counts.
+/// A batch for losses that need neither features nor epoch; the labels seen so far are the class counts.
 fn batch<'a>(
     logits: &'a Tensor,
     labels: &'a Tensor,
@@ -49,7 +49,7 @@ fn batch<'a>(
     }
 }
 
-/// The head that a state's classifier belongs to, and its number of classes: `[k, d]` is linear, `[d, k]` cosine.
+/// The head of a state's classifier, and its number of classes: `[k, d]` is linear, `[d, k]` cosine.
 fn head(fixture: &Fixture, prefix: &str) -> (Head, i64) {
     let (_, suffix) = fixture.name.split_once("_s").expect("names end in _s<seed>_…");
     let state = Fixture::named(&format!("{prefix}_s{suffix}"));

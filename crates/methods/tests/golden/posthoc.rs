@@ -17,7 +17,7 @@ fn golden_posthoc_adjustments_and_their_accuracies() {
     }
 }
 
-/// A copy of a fixture whose groups have other thresholds and which has a wrong value under a key of each role.
+/// A copy of a fixture, with other thresholds of the groups and a wrong value under a key of each role.
 #[test]
 fn golden_thresholds_and_roles_are_those_of_the_file() {
     const FILE: &str = "metrics_s1_c10_d64_b32.safetensors";

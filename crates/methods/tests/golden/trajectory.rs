@@ -93,12 +93,12 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
     comparison.check_numbers(&format!("{prefix}official.avg_loss"), &[average]);
     let means = class_means(&seen, classes);
     comparison.check(&format!("{prefix}official.train_means"), &means);
-    // Of the f32 run's end most keys have the role `info`: the rest of it is chaos.
+    // Most keys of the f32 run's end have the role `info`: the f32 trajectory is chaotic by then.
     let prefix = format!("{prefix}final.");
     check_state(comparison, &prefix, &model);
 }
 
-/// Whose batches reach the network as they are: neither cropped nor shifted nor scaled.
+/// Images whose batches reach the network unchanged: neither cropped nor shifted nor scaled.
 fn unchanged_images(classes: i64) -> Images {
     let split = Split {
         images: Tensor::zeros([0, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
@@ -121,7 +121,7 @@ fn centres(model: &Model) -> &Tensor {
         .centres()
 }
 
-/// Mean of each class over the features that the steps saw; zero for a class that none of them saw.
+/// Mean of each class over the features that the steps saw; zero for a class that no step saw.
 fn class_means(seen: &[(Tensor, Tensor)], classes: i64) -> Tensor {
     let (features, labels): (Vec<&Tensor>, Vec<&Tensor>) =
         seen.iter().map(|(features, labels)| (features, labels)).unzip();

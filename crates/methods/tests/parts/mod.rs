@@ -1,4 +1,4 @@
-//! One of every arm, for the tests that go through all of them.
+//! One of every arm, for tests that iterate over all of them.
 
 use methods::{Bilateral, Experts, Head, Loss, Ncl, Ride, Sade, SmoothingShape};
 
@@ -53,8 +53,8 @@ pub(crate) fn losses(start_epoch: i64) -> [Loss; 21] {
     ]
 }
 
-/// A head that `loss` goes with.
-pub(crate) fn head_of(loss: Loss) -> Head {
+/// A head that fits `loss`.
+pub(crate) fn head_for(loss: Loss) -> Head {
     match loss {
         Loss::Ldam { .. } => Head::Cosine,
         Loss::DotRegression { .. } => Head::FixedEtf,
@@ -62,7 +62,7 @@ pub(crate) fn head_of(loss: Loss) -> Head {
     }
 }
 
-/// Every ensemble; the one whose branches change places over the training does so over `epochs`.
+/// Every ensemble; cumulative learning takes `epochs`.
 pub(crate) fn ensembles(epochs: i64) -> [Experts; 4] {
     [
         Experts::Ride(Ride {

@@ -1,4 +1,4 @@
-//! A finished first stage as its second stage finds it.
+//! A finished first stage, prepared for its second stage.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use methods::{Checkpoint, Method, Model, SecondStage};
 
 use crate::tiny;
 
-/// A network for `stage`, what `second_stage` trains, with everything that the checkpoint `first_stage` holds.
+/// A network for `stage`, the training of `second_stage`, with the state in the checkpoint `first_stage`.
 pub(crate) fn prepared(second_stage: &SecondStage, stage: &Method, first_stage: &Path) -> Model {
     let mut model = tiny::network(stage, 6);
     let checkpoint = Checkpoint::load(first_stage).expect("a sound one");

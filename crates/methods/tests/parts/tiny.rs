@@ -1,4 +1,4 @@
-//! Real training on next to nothing: a few images of 8 × 8 pixels and the smallest network.
+//! Real training on tiny data: a few images of 8 × 8 pixels and the smallest network.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use methods::{Dispatch, Images, LearningRate, Method, Model, Progress, Recipe, S
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
-/// So many images of each of three classes, drawn alike.
+/// Random images of three classes, as many of each as `class_counts` says.
 pub(crate) fn images(class_counts: [i64; 3]) -> Images {
     tch::manual_seed(1);
     let labels: Vec<i64> = (0..)
@@ -35,7 +35,7 @@ pub(crate) fn recipe(epochs: i64, batch_size: i64, weight_decay: f64) -> Recipe 
     }
 }
 
-/// A network for `method` that has learnt nothing yet.
+/// An untrained network for `method`.
 pub(crate) fn network(method: &Method, seed: i64) -> Model {
     tch::manual_seed(seed);
     Model::new(Backbone::Resnet8, method, method.classes(3), Kind::Float, Device::Cpu)

@@ -22,9 +22,9 @@ pub(crate) enum Residual {
     /// 1×1 to fewer channels, 3×3, and 1×1 to four times the stage's width (He et al. 2016, Fig. 5, right). The stride is
     /// in the 3×3 convolution, as in torchvision and in the public code of Xie et al. 2017; He et al. have it in the first.
     Bottleneck {
-        /// Parts of the channels of the 3×3 convolution: 1 is a ResNet, more a ResNeXt (Xie et al. 2017, Fig. 3c).
+        /// Groups of the 3×3 convolution: 1 in a ResNet, more in a ResNeXt (Xie et al. 2017, Fig. 3c).
         groups: i64,
-        /// Channels of a group in the stage of width 64; in later stages as many more as the stage is wider.
+        /// Channels of a group in the stage of width 64; in later stages they grow with the width.
         group_width: i64,
     },
 }
@@ -65,14 +65,14 @@ impl Residual {
     }
 }
 
-/// Shortcut of a block that changes the shape of its maps (He et al. 2016, §3.3); of others it is the identity.
+/// Shortcut of a block that changes the shape of its maps (He et al. 2016, §3.3); in other blocks it is the identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shortcut {
     /// Option A, without parameters: every second pixel in both axes, zero channels before and after.
     Padding,
     /// Option B: a 1×1 convolution with batch norm.
     Projection {
-        /// Of the parameters: `<name>.0` is the convolution, `<name>.1` its batch norm.
+        /// Name of the parameters: `<name>.0` is the convolution, `<name>.1` its batch norm.
         name: &'static str,
     },
 }

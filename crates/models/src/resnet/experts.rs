@@ -1,4 +1,4 @@
-//! Experts: several copies of a network's later stages, side by side on one shared beginning.
+//! Experts: several copies of a network's later stages on top of its shared first ones.
 
 use tch::Tensor;
 use tch::nn::{ModuleT, Path};
@@ -7,8 +7,8 @@ use super::block::Stage;
 use super::{CIFAR_BLOCKS, CIFAR_WIDTHS, Stem, StemLayer};
 use crate::layers::pooled;
 
-/// The first stage is everybody's; the later ones are three quarters as wide as in one network alone, so that experts
-/// cost less (`reduce_dimension` in the public code of Wang et al. 2021).
+/// The first stage is shared; the later ones are three quarters as wide as in a single network, so that experts cost
+/// less (`reduce_dimension` in the public code of Wang et al. 2021).
 pub(crate) const EXPERT_WIDTHS: [i64; 3] = [16, 24, 48];
 
 /// `experts` networks of 6·`blocks`+2 layers without their classifiers: images `[b, 3, h, w]` → features
@@ -29,10 +29,10 @@ pub(crate) fn experts(path: &Path, blocks: i64, experts: i64) -> ResnetExperts {
     }
 }
 
-/// `branches` networks of 6·`blocks`+2 layers as wide as one alone, which share all but the last block of the last stage
-/// (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, 64]`. In training, images come in as many parts of
-/// equal size, one after the other; each passes the network on its own and ends in its own branch, whose features stand
-/// for those of the other branches.
+/// `branches` networks of 6·`blocks`+2 layers, each as wide as a single network, which share all but the last block of
+/// the last stage (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, 64]`. In training, images come in
+/// `branches` parts of equal size, one after the other; each part passes through the network on its own and through its
+/// own branch, whose features are repeated for the other branches.
 pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts {
     let [first, second, third] = CIFAR_WIDTHS;
     let (inputs, stride) = if blocks == 1 { (second, 2) } else { (third, 1) }; // of the last block
@@ -66,7 +66,7 @@ pub(crate) struct ResnetExperts {
     learn_on: LearnOn,
 }
 
-/// What of a training batch an expert sees.
+/// Which part of a training batch an expert sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LearnOn {
     AllImages,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_are_one_network_but_for_a_second_last_block() {
+    fn branches_add_only_a_last_block_of_their_own() {
         for (blocks, network, last_block) in [(1, 74_640, 18_432 + 36_864 + 256), (5, 463_504, 2 * 36_864 + 256)] {
             let store = nn::VarStore::new(Device::Cpu);
             let branches = branches(&store.root(), blocks, 2);

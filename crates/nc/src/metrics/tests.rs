@@ -9,7 +9,7 @@ fn labels(samples: i64, classes: i64) -> Tensor {
     Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(classes)
 }
 
-/// Long-tailed features of `classes` classes about random means, class k with `k + 1` samples, and a classifier.
+/// Long-tailed features of `classes` classes around random means, class k with `k + 1` samples, and a classifier.
 fn example(classes: i64, dimension: i64) -> (Tensor, Tensor, LinearClassifier) {
     tch::manual_seed(7);
     let counts: Vec<i64> = (0..classes).map(|class| class + 1).collect();
@@ -106,7 +106,7 @@ fn a_collapsed_network_has_every_metric_at_its_limit() {
 }
 
 #[test]
-fn turning_and_scaling_space_changes_no_ratio_and_no_angle() {
+fn rotating_and_scaling_space_changes_no_ratio_and_no_angle() {
     let (features, labels, classifier) = example(6, 9);
     let base = measure(&features, &labels, 6, Some(&classifier)).expect("six classes");
     let (turn, _) = Tensor::linalg_qr(&Tensor::randn([9, 9], OPTIONS), "reduced");
@@ -140,7 +140,7 @@ fn empty_dimensions_change_nothing_whichever_side_is_smaller() {
 }
 
 #[test]
-fn batches_in_any_order_and_size_are_one_pass() {
+fn batches_in_any_order_and_size_give_the_same_report() {
     let (features, labels, classifier) = example(9, 4);
     let whole = measure(&features, &labels, 9, Some(&classifier)).expect("nine classes");
     for size in [1, 7] {
@@ -249,7 +249,7 @@ fn two_coinciding_class_means_have_no_distance_variance_but_all_else() {
     assert!(numbers(&metrics).into_iter().all(|(_, number)| number.is_finite()));
 }
 
-/// Whether measuring is refused with a message that has `words` in it.
+/// Whether measuring fails with a message that contains `words`.
 fn refused(features: &Tensor, labels: &Tensor, classifier: Option<&LinearClassifier>, words: &str) -> bool {
     let error = measure(features, labels, 3, classifier).expect_err("bad input");
     error.to_string().contains(words)
@@ -337,7 +337,7 @@ fn features_that_differ_within_but_not_between_classes_are_refused() {
 }
 
 #[test]
-fn decisions_count_the_bias_where_they_say_so() {
+fn decisions_include_the_bias_except_where_named_otherwise() {
     // Means at -1 and 1; the bias sends everything to class 0.
     let features = Tensor::from_slice2(&[[-1.0_f64], [-1.0], [1.0], [1.0]]);
     let labels = Tensor::from_slice(&[0_i64, 0, 1, 1]);
@@ -358,7 +358,7 @@ fn decisions_count_the_bias_where_they_say_so() {
 }
 
 #[test]
-fn a_classifier_of_zeros_has_no_ratios_but_a_report() {
+fn a_zero_classifier_has_a_report_without_ratios() {
     let (features, labels, _) = example(4, 3);
     let zero = LinearClassifier {
         weight: Tensor::zeros([4, 3], OPTIONS),

@@ -19,7 +19,7 @@ fn largest_difference(one: &Tensor, other: &Tensor) -> f64 {
 }
 
 #[test]
-fn without_weights_it_is_zero_and_the_loss_keeps_its_gradient() {
+fn without_weights_the_term_is_zero_and_the_loss_keeps_its_gradient() {
     let mut nc = regularizer(Config {
         lambda_1: 0.0,
         lambda_2: 0.0,
@@ -35,7 +35,7 @@ fn without_weights_it_is_zero_and_the_loss_keeps_its_gradient() {
 }
 
 #[test]
-fn before_its_start_it_is_off() {
+fn before_its_start_the_term_is_off() {
     let nc = regularizer(Config {
         start_epoch: 5,
         ..Config::default()
@@ -48,7 +48,7 @@ fn before_its_start_it_is_off() {
 }
 
 #[test]
-fn before_its_start_the_codes_variant_draws_features_to_centres_that_stay() {
+fn before_its_start_the_codes_variant_pulls_features_to_frozen_centres() {
     let before_start = BeforeStart::WithinClassToFrozenCentres;
     let mut nc = regularizer(Config {
         start_epoch: 5,
@@ -64,7 +64,7 @@ fn before_its_start_the_codes_variant_draws_features_to_centres_that_stay() {
 }
 
 #[test]
-fn centres_move_to_their_batch_means_at_a_pace_that_lambda_1_does_not_change() {
+fn centres_move_to_their_batch_means_at_a_rate_independent_of_lambda_1() {
     for lambda_1 in [0.01, 0.3] {
         let mut nc = regularizer(Config {
             lambda_1,
@@ -87,7 +87,7 @@ fn centres_move_to_their_batch_means_at_a_pace_that_lambda_1_does_not_change() {
 }
 
 #[test]
-fn without_the_rescale_lambda_1_sets_the_pace() {
+fn without_rescale_lambda_1_sets_the_rate() {
     let step = |rescale| {
         let mut nc = regularizer(Config {
             lambda_1: 0.25,
@@ -104,7 +104,7 @@ fn without_the_rescale_lambda_1_sets_the_pace() {
 }
 
 #[test]
-fn without_the_within_class_term_the_centres_follow_the_between_class_gradient_as_it_is() {
+fn without_the_within_class_term_the_centres_follow_the_unscaled_between_class_gradient() {
     let mut nc = regularizer(Config {
         lambda_1: 0.0,
         lambda_2: 0.5,
@@ -150,11 +150,11 @@ fn mixed_batches_use_the_first_labels_or_blend_the_within_class_term_alone() {
             .double_value(&[]);
         (mixed, plain(&first), plain(&second))
     };
-    let (mixed, of_first, _) = blended(MixedLabels::First);
-    assert!((mixed - of_first).abs() < f64::MIN_POSITIVE);
-    let (mixed, of_first, of_second) = blended(MixedLabels::Weighted);
-    assert!((mixed - 0.3 * of_first - 0.7 * of_second).abs() < 1e-12);
-    assert!((of_first - of_second).abs() > 1e-6);
+    let (mixed, first, _) = blended(MixedLabels::First);
+    assert!((mixed - first).abs() < f64::MIN_POSITIVE);
+    let (mixed, first, second) = blended(MixedLabels::Weighted);
+    assert!((mixed - 0.3 * first - 0.7 * second).abs() < 1e-12);
+    assert!((first - second).abs() > 1e-6);
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! No key of a fixture goes unchecked without a reason: `coverage.txt` names for each the crate that checks it.
+//! No fixture key goes unchecked without a reason: `coverage.txt` names the crate that checks it.
 
 use std::collections::BTreeSet;
 
 use crate::fixture::{Comparison, Fixture, own_directory};
 use crate::{losses, metrics};
 
-/// One line of `coverage.txt`: a pattern with `*` for any text, and who checks the keys that match, or why nobody.
+/// One line of `coverage.txt`: a pattern with `*` for any text, and the crate that checks the keys that match, or why
+/// none does.
 struct Line {
     pattern: String,
     owner: String,

@@ -42,7 +42,7 @@ impl Fixture {
         fixtures
     }
 
-    /// As [`Fixture::all`], of any directory, and none if it has none.
+    /// As [`Fixture::all`], from any directory, which may have none.
     pub(crate) fn all_in(directory: &Path, prefix: &str) -> Vec<Fixture> {
         let notes: Value = match std::fs::read_to_string(directory.join("manifest.json")) {
             Ok(text) => serde_json::from_str(&text).expect("manifest.json is JSON"),
@@ -107,7 +107,7 @@ impl Fixture {
         self.tensors.keys().filter(|key| self.is_expected(key))
     }
 
-    /// Whether a key is to be compared: by its role in the manifest, of a key that no manifest mentions by its name.
+    /// Whether a key is to be compared: the manifest gives it a role; if no manifest mentions it, its name decides.
     fn is_expected(&self, key: &str) -> bool {
         match self.notes[key]["role"].as_str() {
             Some(role) => !["input", "hp", "info"].contains(&role),
@@ -121,7 +121,7 @@ impl Fixture {
             .unwrap_or_else(|| panic!("{} has no {key}", self.name))
     }
 
-    /// None if `got` is what the file expects under `key`, else by how much it is not.
+    /// None if `got` is what the file expects under `key`, else by how much it differs.
     fn mismatch(&self, key: &str, want: &Tensor, got: &Tensor) -> Option<String> {
         if want.kind() == Kind::Int64 {
             return (want != got).then(|| format!("{}: {key} differs", self.name));
@@ -135,7 +135,7 @@ impl Fixture {
         (!close).then(|| format!("{}: {key} is {excess:e} beyond its tolerance", self.name))
     }
 
-    /// Relative tolerance of a key: a number, or one an entry where an f32 trajectory drifts apart step by step.
+    /// Relative tolerance of a key: one number, or one per entry where an f32 trajectory drifts apart step by step.
     fn relative(&self, key: &str) -> Tensor {
         match &self.notes[key]["rtol"] {
             Value::Array(steps) => {

@@ -139,7 +139,7 @@ fn leaf(tensor: &Tensor) -> Tensor {
     tensor.copy().set_requires_grad(true)
 }
 
-/// The gradient of a leaf, zeros if nothing depended on it.
+/// The gradient of a leaf, zeros if nothing depends on it.
 fn gradient(leaf: &Tensor) -> Tensor {
     let gradient = leaf.grad();
     if gradient.defined() {

@@ -67,7 +67,7 @@ mod tests {
         let word = |path| {
             Safetensors::open(path)
                 .expect("a header")
-                .word("precision")
+                .metadata("precision")
                 .map(str::to_owned)
         };
         assert_eq!((word(&worded), word(&plain)), (Some("bf16".to_owned()), None));

@@ -1,4 +1,4 @@
-//! Combinations of parts that are valid alone but contradict each other: a method must do what its name says.
+//! Parts that are valid alone but make no sense together: a method must do what its name says.
 
 use nc::NormPenalty;
 
@@ -88,7 +88,7 @@ impl Method {
         }
     }
 
-    /// Refuses a loss for rare classes where `class_counts`, the training images of each class, has none.
+    /// Refuses a loss for rare classes if `class_counts`, the training images of each class, has no rare class.
     ///
     /// # Errors
     /// [`MethodError::NoRareClass`].

@@ -8,108 +8,108 @@ pub enum MethodError {
     /// A number out of its range.
     #[error(transparent)]
     Setting(#[from] OutOfRange),
-    /// Margins of cosines on logits that are none.
+    /// Margins for cosines on logits that are not cosines.
     #[error(
         "loss `ldam` subtracts its margins from cosines, but the head is `{0}`; set head = \"cosine\" or \
          choose another loss"
     )]
     MarginsWithoutCosines(&'static str),
-    /// Regression to the vectors of a fixed ETF without them.
+    /// Regression to the rows of a fixed ETF with another head.
     #[error(
         "loss `dot-regression` needs the targets of a fixed ETF, but the head is `{0}`; set head = \"fixed-etf\" or choose \
          another loss"
     )]
     RegressionWithoutEtf(&'static str),
-    /// A second stage that changes a linear classifier, after a head that is none.
+    /// A second stage that changes a linear classifier, after another head.
     #[error(
         "this second stage changes a linear classifier's weights or logits, but the head is `{0}`; leave out `head`, or \
          choose nearest-class-mean (after the cosine head also crt)"
     )]
     StageWithoutLinearHead(&'static str),
-    /// Experts on a classifier that is given.
+    /// Experts on a fixed classifier.
     #[error(
         "experts learn a classifier each, but head `fixed-etf` learns none; set head = \"linear\" or, with loss `ldam`, \"cosine\", or leave \
          out `experts`"
     )]
     ExpertsOnFixedEtf,
-    /// Views that are compared by several features each.
+    /// Contrast between views with several features each.
     #[error(
         "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
     )]
     ContrastOfExperts,
-    /// A pre-training of one network before several.
+    /// Pre-training of one network for several experts.
     #[error(
         "pre-training by rotation leaves one network behind, with which experts cannot begin; leave out `initial` or `experts`"
     )]
     RotationOfExperts,
-    /// A loss that nothing learns by.
+    /// A loss from which nothing learns.
     #[error(
         "contrast `k-positive` alone teaches the features, and the classifier of head `fixed-etf` learns nothing, so the loss would do \
          nothing; leave out `head`, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastAloneOnFixedEtf,
-    /// Images of two samplings, mixed.
+    /// Mixing images of two samplers.
     #[error(
         "experts `bilateral` tell two samplings of images apart, but `augmentation` mixes them; set augmentation = {{ \
          crop_and_flip = true }}, or choose other experts"
     )]
     MixedBranches,
-    /// Two branches on one sampling.
+    /// Two branches on one sampler.
     #[error(
         "experts `bilateral` draw the second branch's images by sampler `reverse`, and the first branch would too; leave out \
          `sampler` and `resample`, or choose other experts"
     )]
     SameSamplerInBranches,
-    /// A mixed batch as a view of its images.
+    /// A mixed batch used as a view of its images.
     #[error(
         "this contrast takes the batch for a view of its images, but `augmentation` mixes them; set augmentation = \
          {{ crop_and_flip = true }}, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastOfMixedImages,
-    /// A loss beside the contrast that takes its place.
+    /// A loss that the contrastive term replaces.
     #[error(
         "contrast `parametric` takes the place of the loss and adjusts for the class sizes itself, so `{0}` would do \
          nothing; leave it out, or choose contrast `balanced` or `probabilistic`"
     )]
     LossOfParametricContrast(&'static str),
-    /// A second stage, which changes one classifier, after several.
+    /// A second stage for one classifier, after experts with several.
     #[error(
         "this second stage changes one classifier, but experts have several; choose `expert-assignment`, or leave out \
          `second_stage` or `experts`"
     )]
     StageAfterExperts,
-    /// Gates between experts that are not there.
+    /// Gates without experts that can answer alone.
     #[error(
         "second stage `expert-assignment` chooses among several experts of which each could answer alone; set experts = {{ ride = \
          {{}} }}, or leave out `second_stage`"
     )]
     AssignmentWithoutExperts,
-    /// Answers to other images than the teacher's.
+    /// A teacher that sees other images.
     #[error(
         "distillation compares a batch's logits with the teacher's, but each branch of experts `bilateral` sees images of its \
          own; leave out `distillation` or `experts`"
     )]
     DistillationOfBranches,
-    /// Answers that are no probabilities.
+    /// Distillation of logits that are not log-probabilities.
     #[error(
         "distillation compares probabilities, but a fixed ETF's logits are cosines that no loss scales; set head = {{ scaled-cosine = \
          {{ scale = 30 }} }}, or leave out `head` or `distillation`"
     )]
     DistillationOfCosines,
-    /// Mixed features beside a teacher that sees no mixed images.
+    /// Mixed features with a teacher that sees unmixed images.
     #[error(
         "manifold mixup mixes the student's features, but the teacher sees unmixed images; choose mixup of images, or \
          leave out `distillation`"
     )]
     DistillationOfMixedFeatures,
-    /// Cosines as they are, where a loss expects logits of any size.
+    /// Unscaled cosines for a loss that needs logits of any size.
     #[error(
         "logits of head `{0}` are cosines, at most 1, and the loss does not scale them, so no probability could come near 1; \
          after head = \"cosine\" choose loss `ldam`, after \"fixed-etf\" `dot-regression`, or set head = {{ scaled-cosine = {{ scale = \
          30 }} }}, or leave it out"
     )]
     CosinesWithoutScale(&'static str),
-    /// A later sampler that is the first one.
+    /// A later sampler that equals the first one.
     #[error("`resample` names the sampler that draws from the beginning on; choose another or leave it out")]
     SameSampler,
     /// A regularizer whose terms have no gradient to the network.
@@ -119,51 +119,51 @@ pub enum MethodError {
          the regularizer out"
     )]
     CentresAlone,
-    /// A regularizer of no weight.
+    /// A regularizer with no weight.
     #[error(
         "`lambda_1` and `lambda_2` are 0, so the regularizer does nothing; set one above 0, or leave the regularizer out"
     )]
     IdleRegularizer,
-    /// A prior that is taken out twice.
+    /// Logit adjustment in training and again afterwards.
     #[error(
         "the loss, or the contrast in its place, adjusts logits for the class sizes while it trains, and second stage \
          `logit-adjustment` would do so again; choose loss \"cross-entropy\" alone, or leave out the second stage"
     )]
     PriorTwice,
-    /// The same, while it trains.
+    /// Logit adjustment twice in training, by the loss and by the experts.
     #[error(
         "these experts adjust logits for the class sizes, and the loss would do so again; choose loss \"cross-entropy\" or \
          other experts"
     )]
     PriorTwiceInExperts,
-    /// Log-priors taken off logits that are no log-probabilities.
+    /// Logit adjustment of logits that are not log-probabilities.
     #[error(
         "second stage `logit-adjustment` takes log-priors off a softmax's logits, but this loss trains no softmax; choose \
          loss \"cross-entropy\" or another second stage"
     )]
     NoSoftmax,
-    /// The same, in a second stage.
+    /// Logit adjustment twice in a second stage, by the loss and by the sampler.
     #[error(
         "the second stage's loss, or the first's where it states none, adjusts logits for the class sizes, and its sampler evens them \
          out already; set its loss = \"cross-entropy\" or its sampler = \"instance-balanced\""
     )]
     PriorTwiceInStage,
-    /// A bound on rows that factors then stretch.
+    /// A bound on rows that learnt factors then rescale.
     #[error(
         "`max_norm` bounds the lengths of a classifier's rows, which the factors of second stage `mislas` change again; leave it \
          out, or choose `weight-balancing`"
     )]
     NormsOfScaledClassifier,
-    /// A setting of a classifier that the second stage does not change.
+    /// A setting of a classifier that the second stage freezes.
     #[error("this second stage freezes the first stage's classifier, which `{0}` would change; leave `{0}` out")]
     FrozenClassifier(&'static str),
-    /// A loss that spares rare classes where there are none.
+    /// A loss for rare classes without a rare class.
     #[error(
         "no class is rare for loss `{loss}`: the smallest has {smallest}, and rare is below {limit}; set `{key}` higher, \
          choose a higher imbalance, or leave the method out with `--methods`"
     )]
     NoRareClass {
-        /// As a grid spells it.
+        /// As written in a grid.
         loss: &'static str,
         /// Its setting.
         key: &'static str,
@@ -172,7 +172,7 @@ pub enum MethodError {
         /// That setting.
         limit: f64,
     },
-    /// Counts that only the first stage could have begun.
+    /// Label counts that the first stage did not keep.
     #[error(
         "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
          as the method's own loss too, or choose another"
@@ -181,7 +181,7 @@ pub enum MethodError {
 }
 
 impl MethodError {
-    /// The key that is wrong, without its part.
+    /// The wrong key, without its part.
     pub fn key(&self) -> &'static str {
         match self {
             MethodError::Setting(setting) => setting.key(),

@@ -8,7 +8,7 @@ const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 #[test]
 fn another_expert_is_needed_where_the_first_are_wrong_and_later_ones_right() {
-    // Mean decisions of three experts for label 0: right, or wrong by 1.
+    // Mean decisions of three experts for label 0: 0 is correct, 1 is wrong.
     let decided = |decisions: [i64; 3]| {
         let one_hot = Tensor::from_slice(&decisions).one_hot(2).to_kind(Kind::Double);
         let needs = needs_another(&one_hot.unsqueeze(0), &Tensor::from_slice(&[0_i64]));
@@ -21,7 +21,7 @@ fn another_expert_is_needed_where_the_first_are_wrong_and_later_ones_right() {
 }
 
 #[test]
-fn an_image_is_answered_by_the_experts_before_the_first_gate_that_says_no() {
+fn an_image_uses_the_experts_before_the_first_gate_that_says_no() {
     let mut counts = Vec::new();
     for seed in 0..8 {
         tch::manual_seed(seed);
@@ -30,7 +30,7 @@ fn an_image_is_answered_by_the_experts_before_the_first_gate_that_says_no() {
     assert!((1..=3).all(|count| counts.contains(&count)), "{counts:?}");
 }
 
-/// Checks 40 images against the definition, and says how many experts each has.
+/// Checks 40 images against the definition; returns how many experts each has.
 fn counts_of_random_gates() -> Vec<i64> {
     let (features, logits) = (Tensor::randn([40, 3, 5], DOUBLE), Tensor::randn([40, 3, 4], DOUBLE));
     let gates = Gates::new(&features, 4, 1.0);
@@ -48,7 +48,7 @@ fn counts_of_random_gates() -> Vec<i64> {
 }
 
 #[test]
-fn gates_conform_in_their_loss_and_in_whom_they_ask() {
+fn gates_conform_in_their_loss_and_in_the_experts_they_use() {
     compare("expert-assignment", |comparison| {
         let fixture = comparison.fixture;
         let names = ["hidden", "hidden_bias", "output", "output_bias"];

@@ -1,4 +1,4 @@
-//! What second stages change in a finished model.
+//! Changes that second stages make to a finished model.
 
 use models::linear_bias;
 use tch::Tensor;
@@ -18,7 +18,7 @@ impl Model {
         self.stop_learning(|name| !name.starts_with(CLASSIFIER));
     }
 
-    /// Freezes the current classifier; parts added to it later still learn.
+    /// From now on the present classifier does not learn; what is added to it later does.
     pub fn freeze_classifier(&mut self) {
         self.stop_learning(|name| name.starts_with(CLASSIFIER));
     }
@@ -32,8 +32,8 @@ impl Model {
     }
 
     /// Gives the linear classifier fresh weights N(0, 0.01²) and zero bias (Kang et al. 2020's code); a cosine
-    /// classifier its own initialisation, in columns of length 1: its answers do not depend on their length, but the longer they are
-    /// the less a step turns them. Others have none of their own.
+    /// classifier its own initialisation, with columns of length 1: cosines do not depend on their length, but the
+    /// longer they are, the less a step rotates them. Other classifiers stay.
     pub fn reset_classifier(&mut self) {
         let _no_grad = tch::no_grad_guard();
         match &mut self.classifier {
@@ -54,13 +54,13 @@ impl Model {
         }
     }
 
-    /// Adds a learnable factor, at first 1, to each class's logit: [`Classifier::Scaled`].
+    /// Adds a learnable factor, initially 1, to each class's logit: [`Classifier::Scaled`].
     pub fn scale_classes(&mut self) {
         let scale = (self.store.root() / CLASSIFIER).ones("scale", &[self.classes]);
         self.wrap_classifier(|base| Classifier::Scaled { base, scale });
     }
 
-    /// Adds learnable factors, at first 1, summands, at first 0, and their confidence, with weights 0.1:
+    /// Adds learnable factors, initially 1, summands, initially 0, and their confidence, with weights 0.1:
     /// [`Classifier::Aligned`].
     pub fn align_classes(&mut self) {
         let path = self.store.root() / CLASSIFIER / "alignment";
@@ -86,12 +86,12 @@ impl Model {
         self.classifier = wrap(Box::new(base));
     }
 
-    /// Puts another classifier in place of the trained one.
+    /// Replaces the trained classifier.
     pub fn replace_classifier(&mut self, classifier: Classifier) {
         self.classifier = classifier;
     }
 
-    /// The experts' classifier, with gates that say how many of them answer.
+    /// The experts' classifier, with gates that decide how many of them are used.
     ///
     /// # Panics
     /// If there are no experts.
@@ -105,7 +105,7 @@ impl Model {
         }
     }
 
-    /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball that `threshold` means for
+    /// From now on [`Model::keep_norms`] keeps the linear classifier's rows within the ball given by `threshold` and
     /// their present lengths: [`MaxNorm::new`].
     pub fn limit_norms(&mut self, threshold: f64) {
         self.training.max_norm = Some(MaxNorm::new(&self.classifier.rows().detach(), threshold));
@@ -113,7 +113,7 @@ impl Model {
 }
 
 impl SecondStage {
-    /// Freezes `model`, the finished first stage, but for what this stage trains. Draws from libtorch's generator.
+    /// Freezes `model`, the finished first stage, except for what this stage trains. Draws from libtorch's generator.
     pub fn prepare(&self, model: &mut Model) {
         let Some(retraining) = self.retraining() else {
             return;

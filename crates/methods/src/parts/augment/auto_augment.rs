@@ -38,8 +38,8 @@ const SUB_POLICIES: [[(f64, Operation, u8); 2]; 25] = [
     [(0.7, TranslateY, 9), (0.9, AutoContrast, 1)],
 ];
 
-/// Magnitude of an operation at a level: its centre, and how far a random sign leads away from it. Ranges of
-/// `autoaug.py` in the code of PaCo (Cui et al. 2021).
+/// Magnitude of an operation at a level: its centre, and the distance from it in the direction of a random sign. Ranges
+/// of `autoaug.py` in the code of PaCo (Cui et al. 2021).
 ///
 /// Deviation: that code rotates counter-clockwise only; the sign of a rotation is drawn here, as in the original.
 fn magnitude(operation: Operation, level: u8) -> (f64, f64) {
@@ -79,7 +79,7 @@ impl AutoAugment {
         }
     }
 
-    /// A sub-policy for each of `batch` images, as its two steps.
+    /// Draws a sub-policy for each of `batch` images: its two steps.
     pub(super) fn draw(&self, batch: i64) -> Vec<Drawn> {
         let device = self.operation.device();
         let sub_policy = Tensor::randint(SUB_POLICIES.len() as i64, [batch], (Kind::Int64, device));
@@ -118,16 +118,16 @@ mod tests {
     ];
 
     #[test]
-    fn the_policy_is_that_of_torchvision() {
+    fn the_policy_matches_torchvision() {
         // Its levels are f32.
         compare_within("auto-augment", [1e-6, 1e-6], |comparison| {
             let policy = AutoAugment::new(Device::Cpu);
             let numbers = OPERATIONS.map(|operation| operation as i64);
             let operations = comparison.fixture.get("operation");
-            let of_ours = Tensor::from_slice(&numbers)
+            let expected_operation = Tensor::from_slice(&numbers)
                 .index_select(0, &operations.view([-1]))
                 .view([25, 2]);
-            assert_eq!(policy.operation, of_ours);
+            assert_eq!(policy.operation, expected_operation);
             comparison.checked.insert("operation".to_owned());
             comparison.check("probability", &policy.probability);
             comparison.check("centre", &policy.centre);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_span_the_ranges_of_the_reference() {
+    fn levels_span_the_reference_ranges() {
         let close = |(centre, spread): (f64, f64), expected: (f64, f64)| {
             (centre - expected.0).abs() < 1e-12 && (spread - expected.1).abs() < 1e-12
         };

@@ -1,4 +1,4 @@
-//! Boxes at random places: what Cutout blanks and CutMix pastes.
+//! Boxes at random positions, which Cutout blanks and CutMix pastes.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use tch::{Kind, Tensor};
 
 use crate::range::{OutOfRange, require};
 
-/// Cutout (DeVries and Taylor 2017): a square of every image, around a pixel of its own, is blanked.
+/// Cutout (DeVries and Taylor 2017): blanks a square in every image, around a pixel drawn for each.
 ///
 /// The square is clipped at the border and set to 0 before normalisation, as in `paco_cifar.py` of the code of PaCo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cutout {
-    /// Side of the square in pixels; an odd one counts as the even one below it, as in that code.
+    /// Side of the square in pixels; an odd one counts as one less, as in that code.
     pub side: i64,
 }
 
@@ -29,7 +29,7 @@ impl Cutout {
         require("cutout.side", self.side as f64, self.side >= 2, "2 pixels or more")
     }
 
-    /// Raw images `[b, c, h, w]` → the same, each without its square.
+    /// Raw images `[b, c, h, w]` → the same shape, each with its square blanked.
     pub(super) fn apply(self, images: &Tensor) -> Tensor {
         let half = Tensor::from(self.side / 2);
         images.masked_fill(&random_boxes(images, images.size()[0], [&half, &half]), 0)
@@ -44,7 +44,7 @@ impl fmt::Display for Cutout {
 }
 
 /// `boxes` boxes around uniformly drawn pixels of `images [b, c, h, w]`, clipped at the border: masks
-/// `[boxes, 1, h, w]`, true inside. `halves`, i64 scalars, are half the height and half the width.
+/// `[boxes, 1, h, w]`, true inside. `halves` are half the height and half the width, i64 scalars.
 pub(super) fn random_boxes(images: &Tensor, boxes: i64, halves: [&Tensor; 2]) -> Tensor {
     let [.., height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())

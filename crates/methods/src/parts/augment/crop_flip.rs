@@ -2,8 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-/// Zero-pads by `padding`, crops each image back at its own offset, mirrors half of them: `[b, c, h, w]` → the same
-/// shape, channels-last in memory. Offsets are uniform over all 2 · `padding` + 1 positions of both axes.
+/// Zero-pads by `padding`, crops each image back at its own random offset, mirrors half of them: `[b, c, h, w]` → the
+/// same shape, channels-last in memory. Offsets are uniform over all 2 · `padding` + 1 positions of both axes.
 pub(crate) fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
     let [batch, channels, height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())
@@ -18,7 +18,7 @@ pub(crate) fn crop_and_flip(images: &Tensor, padding: i64) -> Tensor {
     let columns = offset() + &columns + &mirrored * (width - 1 - columns * 2); // [b, w], descending where mirrored
     let first_rows = Tensor::arange(batch, options).view([batch, 1]) * padded_height;
     let pixels = (first_rows + rows).unsqueeze(2) * padded_width + columns.unsqueeze(1); // [b, h, w]
-    // Whole pixels by one flat index: with an index per axis each channel would be copied by itself.
+    // One flat index copies whole pixels; an index per axis would copy each channel by itself.
     let crops = padded.view([-1, channels]).index_select(0, &pixels.view([-1]));
     crops.view([batch, height, width, channels]).permute([0, 3, 1, 2])
 }

@@ -1,4 +1,4 @@
-//! Boxes of one image on another: CutMix and CMO.
+//! Boxes of one image pasted onto another: CutMix and CMO.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -8,14 +8,14 @@ use super::draws::{beta_draw, random_partners};
 use super::target::Target;
 use crate::range::{OutOfRange, is_not_negative, positive, require, zero_to_one};
 
-/// CutMix (Yun et al. 2019): a box of area 1 − λ, λ ~ Beta(α, α), one box a batch. It is clipped at the border, and λ is
-/// then the share of the image that is left.
+/// CutMix (Yun et al. 2019): a box of area 1 − λ, λ ~ Beta(α, α), one box per batch. It is clipped at the border, and λ
+/// becomes the share of the image that remains.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CutMix {
     /// Both parameters of the Beta distribution.
     pub alpha: f64,
-    /// How often a batch is mixed at all.
+    /// Probability that a batch is mixed.
     pub probability: f64,
 }
 
@@ -28,20 +28,20 @@ impl Default for CutMix {
     }
 }
 
-/// CMO (Park et al. 2022): boxes as in [`CutMix`], cut out of foregrounds that are drawn from the whole split, with
+/// CMO (Park et al. 2022): boxes as in [`CutMix`], taken from foregrounds that are drawn from the whole split, with
 /// replacement and weight n_y^−q, and augmented like the batch. Defaults: `opts.py` of its code.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cmo {
     /// Both parameters of the Beta distribution.
     pub alpha: f64,
-    /// How often a batch is mixed at all.
+    /// Probability that a batch is mixed.
     pub probability: f64,
-    /// q: 0 draws foregrounds like the split, 1 every class alike.
+    /// q: 0 draws foregrounds like the split, 1 every class with equal probability.
     pub power: f64,
     /// First epoch that mixes.
     pub start_epoch: i64,
-    /// Epochs at the end that do not.
+    /// Epochs at the end that do not mix.
     pub last_plain_epochs: i64,
 }
 
@@ -58,7 +58,7 @@ impl Default for Cmo {
 }
 
 impl CutMix {
-    /// Images `[b, c, h, w]` and labels `[b]`, with boxes of others of the batch.
+    /// Pastes boxes of other images of the batch onto images `[b, c, h, w]` with labels `[b]`.
     pub(super) fn apply(self, images: &Tensor, labels: Tensor) -> (Tensor, Target) {
         let partners = random_partners(images);
         let foregrounds = images.index_select(0, &partners);
@@ -103,13 +103,13 @@ impl Cmo {
         Ok(())
     }
 
-    /// Indices `[count]` of foregrounds, from the split's labels `[n]` and class counts `[k]`.
+    /// Draws indices `[count]` of foregrounds, from the split's labels `[n]` and class counts `[k]`.
     pub(super) fn foregrounds(self, count: i64, labels: &Tensor, class_counts: &Tensor) -> Tensor {
         let class_weights = class_counts.pow_tensor_scalar(-self.power);
         class_weights.index_select(0, labels).multinomial(count, true)
     }
 
-    /// Images `[b, c, h, w]` and labels `[b]` as backgrounds of the boxes of as many foregrounds.
+    /// Pastes boxes of as many foregrounds onto images `[b, c, h, w]` with labels `[b]`.
     pub(super) fn apply(
         self,
         images: &Tensor,

@@ -1,4 +1,4 @@
-//! Random draws that the mixing augmentations share.
+//! Random draws of mixes.
 
 use tch::{Device, Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! How an augmentation is written in a file.
+//! An augmentation as written in a file.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ fn enabled() -> bool {
     Augmentation::default().crop_and_flip
 }
 
-/// A batch is mixed once: its target has two labels an image, not more.
+/// A batch is mixed once: its target has at most two labels per image.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` and `{1}` would both mix the batch; state one of them")]
 pub(super) struct MixedTwice(&'static str, &'static str);
@@ -32,7 +32,7 @@ impl TryFrom<Keys> for Augmentation {
     type Error = MixedTwice;
 
     fn try_from(keys: Keys) -> Result<Augmentation, MixedTwice> {
-        let mut stated = [
+        let mut mixes = [
             ("mixup", keys.mixup.map(Mix::Mixup)),
             ("remix", keys.remix.map(Mix::Remix)),
             ("manifold_mixup", keys.manifold_mixup.map(Mix::ManifoldMixup)),
@@ -41,8 +41,8 @@ impl TryFrom<Keys> for Augmentation {
         ]
         .into_iter()
         .filter_map(|(key, mix)| Some((key, mix?)));
-        let first = stated.next();
-        if let (Some((first, _)), Some((second, _))) = (first, stated.next()) {
+        let first = mixes.next();
+        if let (Some((first, _)), Some((second, _))) = (first, mixes.next()) {
             return Err(MixedTwice(first, second));
         }
         Ok(Augmentation {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mix_is_a_key_that_comes_back_as_it_was_stated() {
+    fn each_mix_is_a_key_that_survives_a_round_trip() {
         let mixes = [
             (r#"{ "mixup": { "alpha": 0.2 } }"#, Mix::Mixup(Mixup { alpha: 0.2 })),
             (r#"{ "remix": {} }"#, Mix::Remix(Remix::default())),

@@ -1,4 +1,4 @@
-//! Mixing augmentations: two images, or their features, are blended and trained towards both targets.
+//! Mixing: two images, or their features, become one with both targets.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use super::target::Target;
 use crate::range::{OutOfRange, positive, require, zero_to_one};
 use crate::recipe::scale_epoch;
 
-/// The closed set of mixings: which images meet, how, and what becomes of their labels.
+/// A mix: which images are mixed, how, and what happens to their labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mix {
     /// Blends images of the batch in pairs.
     Mixup(Mixup),
-    /// As mixup, but where a frequent class meets a rare one the rare one may take the whole label.
+    /// As mixup, but when a frequent class is mixed with a rare one, the rare one may take the whole label.
     Remix(Remix),
-    /// mixup of pooled features (Verma et al. 2019, at the layer that `combiner.py` of the code of Zhang et al. 2021
-    /// calls "pool").
+    /// Mixes pooled features (Verma et al. 2019, at the layer that `combiner.py` of the code of Zhang et al. 2021 calls
+    /// "pool").
     ManifoldMixup(Mixup),
     /// Pastes a box of each image onto another one of the batch.
     CutMix(CutMix),
@@ -27,7 +27,7 @@ pub enum Mix {
     Cmo(Cmo),
 }
 
-/// mixup (Zhang et al. 2018): x = λ x_i + (1 − λ) x_j, one λ ~ Beta(α, α) a batch.
+/// mixup (Zhang et al. 2018): x = λ x_i + (1 − λ) x_j, one λ ~ Beta(α, α) per batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mixup {
@@ -44,9 +44,9 @@ pub struct Mixup {
 pub struct Remix {
     /// Both parameters of the Beta distribution.
     pub alpha: f64,
-    /// κ, 1 or more: from which ratio of class sizes on the rare class takes the label.
+    /// κ, 1 or more: the ratio of class sizes from which on the rare class takes the label.
     pub kappa: f64,
-    /// τ in 0..=1: below which share of the image the frequent class loses its label; 0 is mixup.
+    /// τ in 0..=1: the share of the image below which the frequent class loses its label; 0 is mixup.
     pub tau: f64,
 }
 
@@ -79,7 +79,7 @@ impl Mix {
         }
     }
 
-    /// Refuses a mixing that none of `epochs` epochs has room for.
+    /// Refuses a mix that is active in none of `epochs` epochs.
     ///
     /// # Errors
     /// [`OutOfRange`].
@@ -99,7 +99,7 @@ impl Mix {
         }
     }
 
-    /// The same in a training of `factor` times the length.
+    /// Scales it to a training of `factor` times the length.
     pub(crate) fn scale(&mut self, factor: f64) {
         match self {
             Mix::Mixup(_) | Mix::Remix(_) | Mix::ManifoldMixup(_) | Mix::CutMix(_) => {}
@@ -120,7 +120,7 @@ impl Mix {
 }
 
 impl Mixup {
-    /// Images or features `[b, …]` and their labels `[b]`, blended with others of the batch.
+    /// Blends images or features `[b, …]` and their labels `[b]` with others of the batch.
     pub(super) fn apply(self, inputs: &Tensor, labels: Tensor) -> (Tensor, Target) {
         let partners = random_partners(inputs);
         let lambda = beta_draw(self.alpha, inputs.device());
@@ -138,14 +138,14 @@ impl Mixup {
 }
 
 impl Remix {
-    /// Images `[b, …]` and labels `[b]`, blended with others of the batch; class counts `[k]`.
+    /// Blends images `[b, …]` and labels `[b]` with others of the batch; class counts `[k]`.
     pub(super) fn apply(self, images: &Tensor, labels: Tensor, class_counts: &Tensor) -> (Tensor, Target) {
         let (images, target) = Mixup { alpha: self.alpha }.apply(images, labels);
         (images, self.relabel(target, class_counts))
     }
 
     /// Gives samples with λ_y = 0 their second label twice and those with λ_y = 1 their first one. Blended with the
-    /// batch's λ they then weigh as λ_y says, and no loss needs to know a λ per sample.
+    /// batch's λ, they have the weights of λ_y, and no loss needs a λ per sample.
     fn relabel(self, target: Target, class_counts: &Tensor) -> Target {
         let Target::Mixed { first, second, lambda } = target else {
             return target;
@@ -155,7 +155,7 @@ impl Remix {
         let all_first = ratio
             .le(1.0 / self.kappa)
             .logical_and(&(1.0_f64 - &lambda).lt(self.tau))
-            .logical_and(&all_second.logical_not()); // κ = 1 and τ > 0.5 would allow both: the rule that is written first holds
+            .logical_and(&all_second.logical_not()); // κ = 1 and τ > 0.5 would allow both: the first case of Eq. 7 wins
         Target::Mixed {
             first: second.where_self(&all_second, &first),
             second: first.where_self(&all_first, &second),

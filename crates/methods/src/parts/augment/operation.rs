@@ -1,4 +1,4 @@
-//! The image operations of augmentation policies, on u8 levels, with Pillow's results.
+//! Image operations of the policies, on u8 levels, with the results of Pillow.
 
 mod blend;
 mod geometry;
@@ -6,14 +6,14 @@ mod tone;
 
 use tch::{Device, Kind, Tensor};
 
-/// The closed set of operations of the policies, with the unit of their magnitude. Each gives exactly the pixels of
-/// Pillow (13.0) with nearest resampling; pixels from outside the image are 128.
+/// An operation of a policy; each states the unit of its magnitude. Pixels equal those of Pillow (13.0) with nearest
+/// resampling; pixels from outside the image are 128.
 ///
 /// Deviation: `autoaug.py` of the code of PaCo shears with bicubic resampling, timm's RandAugment draws between bilinear
 /// and bicubic and fills with the data's mean colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// Nothing.
+    /// No change.
     Identity,
     /// x_in = x + magnitude · y.
     ShearX,
@@ -25,17 +25,17 @@ pub(super) enum Operation {
     TranslateY,
     /// Degrees, counter-clockwise about the centre.
     Rotate,
-    /// Levels v become 255 − v.
+    /// Level v becomes 255 − v.
     Invert,
-    /// Each channel's levels are stretched to 0..=255.
+    /// Stretches each channel's levels to 0..=255.
     AutoContrast,
-    /// Each channel's histogram is flattened.
+    /// Flattens each channel's histogram.
     Equalize,
-    /// Bits that are kept, a whole number in 0..=8.
+    /// Number of bits kept, a whole number in 0..=8.
     Posterize,
-    /// Levels of this threshold or more are inverted.
+    /// Inverts levels of at least this threshold.
     Solarize,
-    /// A whole number that is added to levels below 128.
+    /// A whole number, added to levels below 128.
     SolarizeAdd,
     /// Factor: 0 is grey, 1 the image.
     Color,
@@ -43,36 +43,36 @@ pub(super) enum Operation {
     Contrast,
     /// Factor: 0 is black, 1 the image.
     Brightness,
-    /// Factor: 0 is smoothed, 1 the image.
+    /// Factor: 0 is the smoothed image, 1 the image.
     Sharpness,
 }
 
-/// What is to be done to each image of a batch.
+/// The operation drawn for each image of a batch.
 #[derive(Debug)]
 pub(super) struct Drawn {
     /// [`Operation`] as a number, `[b]` i64.
     pub(super) operation: Tensor,
-    /// In the unit of the operation, `[b]` f64.
+    /// Magnitude in the unit of the operation, `[b]` f64.
     pub(super) magnitude: Tensor,
 }
 
 impl Drawn {
-    /// Raw images `[b, 3, h, w]` u8, each after its own operation, contiguous.
+    /// Applies each image's operation: raw images `[b, 3, h, w]` u8 → the same shape, contiguous.
     ///
-    /// Every image passes through the three families of operations, with the neutral magnitude where it is not meant:
-    /// to pick out some images for an operation, their number would have to be known to the host.
+    /// Every image passes through the three families of operations, with the neutral magnitude where it has another
+    /// operation: selecting images for an operation would tell the host their number, and wait for the device.
     pub(super) fn apply(&self, images: &Tensor) -> Tensor {
         let images = geometry::warp(images, self);
         let images = tone::map(&images, self);
         blend::enhance(&images, self)
     }
 
-    /// The images the operation applies to, `[b]` bool.
+    /// Which images have the operation, `[b]` bool.
     fn is(&self, operation: Operation) -> Tensor {
         self.operation.eq(operation as i64)
     }
 
-    /// The magnitude where the operation applies, elsewhere `neutral`: `[b]` f64.
+    /// The magnitude of images with the operation, `neutral` for others: `[b]` f64.
     fn magnitude_or(&self, operation: Operation, neutral: f64) -> Tensor {
         self.magnitude.where_scalarother(&self.is(operation), neutral)
     }
@@ -86,7 +86,7 @@ fn grey(images: &Tensor) -> Tensor {
     weighted.bitwise_right_shift_tensor_scalar(16)
 }
 
-/// `operation [b]`, but nothing where a draw for the image misses `probability` (`[b]` or a scalar).
+/// `operation [b]` with `probability` (`[b]` or a scalar), else the identity, drawn for each image.
 pub(super) fn with_probability(operation: &Tensor, probability: &Tensor) -> Tensor {
     let draw = Tensor::rand(operation.size(), (Kind::Float, operation.device()));
     operation.masked_fill(&draw.ge_tensor(probability), Operation::Identity as i64)

@@ -1,4 +1,4 @@
-//! Policies: which operations an image goes through.
+//! Policies: which operations change an image.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 use super::auto_augment::AutoAugment;
 use super::rand_augment::{RandAugment, Ranges};
 
-/// The closed set of policies. Every image draws its own operations, magnitudes and signs.
+/// An augmentation policy. Every image draws its own operations, magnitudes and signs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Policy {
@@ -26,7 +26,7 @@ pub(super) enum PolicyTables {
 }
 
 impl Policy {
-    /// Copies the policy's tables to `device`: once, as a copy would hold up every batch.
+    /// Copies the policy's tables to `device`: once, since a copy in every batch would wait for the device.
     pub(super) fn on(self, device: Device) -> PolicyTables {
         match self {
             Policy::AutoAugment => PolicyTables::AutoAugment(AutoAugment::new(device)),
@@ -36,7 +36,7 @@ impl Policy {
 }
 
 impl PolicyTables {
-    /// Raw images `[b, 3, h, w]` u8 → the same, channels-last in memory. Draws from libtorch's generator.
+    /// Raw images `[b, 3, h, w]` u8 → the same shape, channels-last in memory. Draws from libtorch's generator.
     pub(super) fn apply(&self, images: &Tensor) -> Tensor {
         let batch = images.size()[0];
         let steps = match self {

@@ -1,4 +1,4 @@
-//! RandAugment: operations drawn alike, at one magnitude for all.
+//! RandAugment: operations drawn uniformly, at one magnitude.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use super::operation::{Drawn, Operation, random_signs, with_probability};
 use crate::range::{OutOfRange, is_not_negative, require, zero_to_one};
 use crate::words::count;
 
-/// RandAugment (Cubuk et al. 2020) as in timm and the long-tail codes that use it: each of several times one of 15
-/// operations, which then happens or does not.
+/// RandAugment (Cubuk et al. 2020) as in timm and the long-tail code that uses it: draws one of 15 operations several
+/// times, and applies each with a probability.
 ///
-/// Deviation: geometric operations take the nearest pixel, as AutoAugment's do here, where timm draws bilinear or bicubic.
+/// Deviation: geometric operations take the nearest pixel, as for AutoAugment here; timm draws bilinear or bicubic.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandAugment {
-    /// Operations an image draws.
+    /// Operations drawn per image.
     pub operations: i64,
     /// Mean magnitude, 0 to 10.
     pub magnitude: f64,
-    /// Standard deviation of the magnitude, which is normal and clipped to 0 to 10.
+    /// Standard deviation of the magnitude, which is normal and clipped to 0..=10.
     pub deviation: f64,
-    /// How often a drawn operation happens.
+    /// Probability that a drawn operation is applied.
     pub probability: f64,
 }
 
@@ -51,18 +51,18 @@ impl fmt::Display for RandAugment {
     }
 }
 
-/// How the magnitude of an operation follows from a share of 0 to 1.
+/// How the magnitude of an operation follows from a share in 0..=1.
 enum Range {
     /// From the first number to the second.
     Linear(f64, f64),
-    /// As linear, cut to a whole number.
+    /// As linear, truncated to a whole number.
     Whole(f64, f64),
-    /// From 0 to a number, either sign.
+    /// From 0 to a number, with either sign.
     Signed(f64),
 }
 
-/// The operations that are drawn, and their ranges in timm. Colours fade at low magnitudes and glow at high ones;
-/// posterize and solarize are weakest at the highest.
+/// The operations and their ranges in timm. Enhancements weaken the image at low magnitudes and exaggerate it at high
+/// ones; posterize and solarize are weakest at the highest.
 const OPERATIONS: [(Operation, Range); 15] = [
     (Operation::AutoContrast, Range::Linear(0.0, 0.0)),
     (Operation::Equalize, Range::Linear(0.0, 0.0)),
@@ -142,7 +142,7 @@ impl RandAugment {
         zero_to_one("rand-augment.probability", probability)
     }
 
-    /// The operations of each of `batch` images.
+    /// Draws the operations of each of `batch` images.
     pub(super) fn draw(self, batch: i64, ranges: &Ranges) -> Vec<Drawn> {
         (0..self.operations).map(|_| self.draw_once(batch, ranges)).collect()
     }
@@ -173,14 +173,14 @@ mod tests {
         settings.draw_once(15_000, &Ranges::new(Device::Cpu))
     }
 
-    /// Lowest and highest magnitude of those that drew an operation.
+    /// Lowest and highest magnitude of the images that drew an operation.
     fn extent(drawn: &Drawn, operation: Operation) -> (f64, f64) {
         let magnitudes = drawn.magnitude.masked_select(&drawn.operation.eq(operation as i64));
         (magnitudes.min().double_value(&[]), magnitudes.max().double_value(&[]))
     }
 
     #[test]
-    fn all_operations_are_drawn_alike_and_happen_with_their_probability() {
+    fn operations_are_drawn_uniformly_and_applied_with_their_probability() {
         let drawn = draw(RandAugment::default());
         let share = |operation: Operation| {
             let meant = drawn.operation.eq(operation as i64).to_kind(Kind::Double);

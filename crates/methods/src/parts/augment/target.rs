@@ -1,15 +1,15 @@
-//! The targets of a batch.
+//! The target of a batch.
 
 use tch::Tensor;
 
-/// What a batch is trained towards. Losses and regularizers see plain labels; mixing is handled here, once.
+/// The target of a batch. Losses and regularizers see plain labels; mixing is handled here, once.
 #[derive(Debug)]
 pub enum Target {
     /// Labels `[b]`.
     Labels(Tensor),
     /// Two label sets `[b]` and the share `lambda` (a scalar tensor on the device) of the first.
     Mixed {
-        /// Labels of the images as they were drawn ([`Remix`](crate::Remix): those that it leaves them).
+        /// Labels of the images themselves ([`Remix`](crate::Remix): those that it leaves them).
         first: Tensor,
         /// Labels of their partners.
         second: Tensor,
@@ -27,7 +27,7 @@ impl Target {
         }
     }
 
-    /// The labels of the images before mixing, `[b]`, which have weight λ.
+    /// The images' own labels `[b]`, whose weight is λ.
     pub fn first(&self) -> &Tensor {
         match self {
             Target::Labels(first) | Target::Mixed { first, .. } => first,

@@ -1,4 +1,4 @@
-//! BCL: contrast in which every class counts alike.
+//! BCL: contrast in which every class has the same weight.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
 
-/// Balanced contrastive learning (Zhu et al. 2022): `weight` · `balanced_contrast`, beside a logit-adjusted loss on a
-/// scaled cosine head there.
+/// Balanced contrastive learning (Zhu et al. 2022): `weight` · `balanced_contrast`. The authors add it to a
+/// logit-adjusted loss on a scaled cosine head.
 ///
 /// Defaults: the authors' code on ImageNet-LT (their CIFAR script is not public), whose features have 2048 dimensions.
-/// Deviation: the views are augmented like the batch; there the batch alone passes `RandAugment`.
+/// Deviation: the views are augmented like the batch; their code applies `RandAugment` to the batch alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BalancedContrast {
-    /// Factor on the term, above 0.
+    /// Weight of the term, above 0.
     pub weight: f64,
     /// τ > 0.
     pub temperature: f64,
@@ -44,10 +44,10 @@ impl fmt::Display for BalancedContrast {
     }
 }
 
-/// −mean_i mean_{p ∈ P(i)} ln( exp(s_ip / τ) / Σ_c mean_{a of class c, a ≠ i} exp(s_ia / τ) ), s the inner products of
-/// unit views `[n, p]` with labels `[n]` i64 with all views and unit prototypes `[k, p]`, one a class, and P(i) what else
-/// is of i's class. So a class weighs alike whatever its share of the batch, and none is missing (Zhu et al. 2022
-/// and their code). → scalar.
+/// −mean_i mean_{p ∈ P(i)} ln( exp(s_ip / τ) / Σ_c mean_{a of class c, a ≠ i} exp(s_ia / τ) ), where s are the inner
+/// products of unit views `[n, p]`, with labels `[n]` i64, with all views and unit prototypes `[k, p]`, one per class,
+/// and P(i) are the others of i's class. So each class has the same weight whatever its share of the batch, and none is
+/// missing (Zhu et al. 2022 and their code). → scalar.
 pub(super) fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Tensor, temperature: f64) -> Tensor {
     let (samples, classes) = (labels.size()[0], prototypes.size()[0]);
     let keys = Tensor::cat(&[views, prototypes], 0); // [n + k, p]
@@ -59,7 +59,7 @@ pub(super) fn balanced_contrast(views: &Tensor, prototypes: &Tensor, labels: &Te
 
     let similarity = views.matmul(&keys.tr()) / temperature;
     let class_sizes = nc::batch_counts(&key_labels, classes).index_select(0, &key_labels); // [n + k]
-    let averaged_over = class_sizes - &positive; // among its own class an anchor is not a key
+    let averaged_over = class_sizes - &positive; // an anchor is not a key of its own class
     let denominator = (&similarity - averaged_over.log())
         .masked_fill(&itself, f64::NEG_INFINITY)
         .logsumexp([1_i64].as_slice(), true);
@@ -84,7 +84,7 @@ mod tests {
                 .collect()
         };
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-        let of_anchor = |anchor: usize| {
+        let anchor_loss = |anchor: usize| {
             let exponentials = |class| {
                 in_class(anchor, class)
                     .iter()
@@ -100,11 +100,11 @@ mod tests {
                     .collect(),
             )
         };
-        mean((0..n).map(of_anchor).collect())
+        mean((0..n).map(anchor_loss).collect())
     }
 
     #[test]
-    fn it_is_the_formula_with_absent_and_single_classes() {
+    fn the_term_is_the_formula_with_absent_and_single_classes() {
         tch::manual_seed(6);
         let unit = |rows| {
             let rows = Tensor::randn([rows, 3], (Kind::Double, Device::Cpu));

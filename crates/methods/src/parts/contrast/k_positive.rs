@@ -1,4 +1,4 @@
-//! KCL: contrast in which every anchor has as many positives.
+//! KCL: contrast in which every anchor has the same number of positives.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use tch::{Kind, Tensor};
 use super::negative_log_likelihood;
 use crate::words::count;
 
-/// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone teaches the features. The classifier
-/// learns by the loss, whose gradient ends at the features; a second stage `crt` then trains it anew.
+/// K-positive contrastive learning (Kang et al. 2021): `k_positive_contrast` alone trains the features. The loss trains
+/// the classifier, and its gradient stops at the features; a second stage `crt` then retrains the classifier.
 ///
-/// Defaults: the authors' code on ImageNet-LT. Deviations: keys are the batch and a second view of it, all with gradient,
-/// where that code has a queue of 65,536 from a slowly moving second encoder, which batches of 128 cannot make up for; the
-/// projection has a hidden layer; views are augmented like any batch.
+/// Defaults: the authors' code on ImageNet-LT. Deviations: keys are the batch and a second view of it, all with
+/// gradient; that code has a queue of 65,536 keys from a momentum encoder, for which batches of 128 are no substitute.
+/// The projection has a hidden layer. Views are augmented like any batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KPositiveContrast {
-    /// k ≥ 0 positives of an anchor beside its own other view; 0 is contrast without labels.
+    /// k ≥ 0: positives of an anchor beside its own other view; 0 is contrast without labels.
     pub positives: i64,
     /// τ > 0.
     pub temperature: f64,
@@ -48,17 +48,18 @@ impl fmt::Display for KPositiveContrast {
     }
 }
 
-/// −mean_i mean_{p ∈ P(i)} ln( exp(s_ip / τ) / Σ_{a ≠ i} exp(s_ia / τ) ), s the inner products of unit views `[2b, p]`, all
-/// first ones before all second ones, with labels `[2b]` i64, and P(i) the other view of i's image beside `positives`
-/// views of other images of its class, drawn without replacement, or all where there are no more (Kang et al. 2021; drawn as
-/// in the code of Li et al. 2022). So frequent and rare classes pull alike. Draws from libtorch's generator. → scalar.
+/// −mean_i mean_{p ∈ P(i)} ln( exp(s_ip / τ) / Σ_{a ≠ i} exp(s_ia / τ) ), where s are the inner products of unit views
+/// `[2b, p]`, all first views before all second ones, with labels `[2b]` i64, and P(i) are the other view of i's image
+/// and `positives` views of other images of its class, drawn without replacement, or all if there are no more (Kang et
+/// al. 2021; drawn as in the code of Li et al. 2022). So frequent and rare classes pull equally. Draws from libtorch's
+/// generator. → scalar.
 pub(super) fn k_positive_contrast(views: &Tensor, labels: &Tensor, positives: i64, temperature: f64) -> Tensor {
     let samples = views.size()[0];
     let itself = Tensor::eye_m(samples, samples, (Kind::Bool, views.device()));
     let other_view = itself.roll([samples / 2], [1]);
     let same_class = labels.unsqueeze(1).eq_tensor(labels);
     let same_class = same_class.logical_and(&itself.logical_or(&other_view).logical_not());
-    // Largest of uniform numbers: a draw without replacement. What may not be drawn comes last and below 0.
+    // The largest of uniform numbers are a draw without replacement. Views that may not be drawn come last, below 0.
     let tickets =
         Tensor::rand([samples, samples], (views.kind(), views.device())).masked_fill(&same_class.logical_not(), -1.0);
     let (tickets, drawn) = tickets.topk(positives.min(samples), 1, true, true);
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn with_no_positive_of_its_class_an_image_is_told_from_all_others() {
+    fn without_positives_an_image_is_contrasted_with_all_others() {
         let (views, labels, shares) = views_and_labels();
         let surprises = (0..10_i64).map(|view| -shares.double_value(&[view, (view + 5) % 10]).ln());
         let expected: f64 = surprises.sum::<f64>() / 10.0;
@@ -102,21 +103,21 @@ mod tests {
     }
 
     #[test]
-    fn with_as_many_positives_as_there_are_it_is_supervised_contrast() {
+    fn with_all_positives_the_term_is_supervised_contrast() {
         let (views, labels, shares) = views_and_labels();
-        let of_view = |view: i64| {
+        let view_loss = |view: i64| {
             let same_class = |key: &i64| labels.int64_value(&[*key]) == labels.int64_value(&[view]);
             let positives: Vec<i64> = (0..10).filter(|&key| key != view).filter(same_class).collect();
             let surprises = positives.iter().map(|&key| -shares.double_value(&[view, key]).ln());
             surprises.sum::<f64>() / positives.len() as f64
         };
-        let expected = (0..10).map(of_view).sum::<f64>() / 10.0;
+        let expected = (0..10).map(view_loss).sum::<f64>() / 10.0;
         assert!((value(&views, &labels, 4) - expected).abs() < 1e-12);
         assert!((value(&views, &labels, 100) - expected).abs() < 1e-12);
     }
 
     #[test]
-    fn other_draws_choose_other_positives_in_large_classes_alone() {
+    fn draws_choose_different_positives_only_in_large_classes() {
         let (views, labels, _) = views_and_labels();
         let draws: Vec<f64> = (0..8).map(|_| value(&views, &labels, 2)).collect();
         assert!(draws.iter().any(|&draw| (draw - draws[0]).abs() > 1e-6), "{draws:?}");

@@ -1,4 +1,4 @@
-//! `PaCo`: contrast among views and classes at once.
+//! `PaCo`: contrast between views and class centres at once.
 
 use std::fmt;
 
@@ -8,15 +8,16 @@ use tch::{Kind, Tensor};
 
 use super::negative_log_likelihood;
 
-/// Parametric contrastive learning (Cui et al. 2021): `parametric_contrast` of logits z + ln π, in place of the loss.
+/// Parametric contrastive learning (Cui et al. 2021): `parametric_contrast` of logits z + ln π, which replaces the
+/// loss.
 ///
-/// Defaults: the settings on CIFAR-100-LT. Deviations: keys are the batch and a second view of it, all with gradient, where
-/// the public code has a queue of 1024 from a slowly moving second encoder; views are augmented alike; the classifier sees
-/// features as they are, there (but for CIFAR) of unit length.
+/// Defaults: the settings on CIFAR-100-LT. Deviations: keys are the batch and a second view of it, all with gradient;
+/// the public code has a queue of 1024 keys from a momentum encoder. Both views are augmented in the same way. The
+/// classifier sees unnormalised features; in that code (except on CIFAR) they have unit length.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ParametricContrast {
-    /// Weight of a view of the same class, above 0, where the class itself weighs 1 (ImageNet-LT 0.05).
+    /// Weight of a view of the same class, above 0, relative to 1 for the class itself (ImageNet-LT 0.05).
     pub alpha: f64,
     /// τ > 0.
     pub temperature: f64,
@@ -45,9 +46,10 @@ impl fmt::Display for ParametricContrast {
     }
 }
 
-/// −mean_i Σ_j w_ij ln softmax_j \[z_i, s_i / τ\] / Σ_j w_ij over the classes, by logits `[b, k]`, and all views but i
-/// itself, by s, the inner products of unit views `[2b, p]` with labels `[2b]` i64, of which the first b are the anchors.
-/// w is 1 for i's class, `alpha` for views of it, else 0 (Cui et al. 2021, Eq. 4, and their code). → scalar.
+/// −mean_i Σ_j w_ij ln softmax_j \[z_i, s_i / τ\] / Σ_j w_ij where j are the classes, with logits z `[b, k]`, and all
+/// views but i itself, with s, the inner products of unit views `[2b, p]` with labels `[2b]` i64; the first b views are
+/// the anchors. w is 1 for i's class, `alpha` for views of it, else 0 (Cui et al. 2021, Eq. 4, and their code). →
+/// scalar.
 pub(super) fn parametric_contrast(
     logits: &Tensor,
     views: &Tensor,
@@ -78,28 +80,28 @@ mod tests {
     fn by_the_formula(logits: &Tensor, views: &Tensor, labels: &[i64], alpha: f64, temperature: f64) -> f64 {
         let (anchors, classes) = logits.size2().unwrap();
         let similarity = views.matmul(&views.tr()) / temperature;
-        let of_anchor = |anchor: i64| {
+        let anchor_loss = |anchor: i64| {
             let label = labels[anchor as usize];
             let others = (0..labels.len() as i64).filter(|&key| key != anchor);
-            let of_classes = (0..classes).map(|class| {
+            let class_scores = (0..classes).map(|class| {
                 let weight = if class == label { 1.0 } else { 0.0 };
                 (logits.double_value(&[anchor, class]), weight)
             });
-            let of_views = others.map(|key| {
+            let view_scores = others.map(|key| {
                 let weight = if labels[key as usize] == label { alpha } else { 0.0 };
                 (similarity.double_value(&[anchor, key]), weight)
             });
-            let scores: Vec<(f64, f64)> = of_classes.chain(of_views).collect();
+            let scores: Vec<(f64, f64)> = class_scores.chain(view_scores).collect();
             let denominator: f64 = scores.iter().map(|(score, _)| score.exp()).sum();
             let total: f64 = scores.iter().map(|(_, weight)| weight).sum();
             let surprises = scores.iter().map(|(score, weight)| weight * (denominator.ln() - score));
             surprises.sum::<f64>() / total
         };
-        (0..anchors).map(of_anchor).sum::<f64>() / anchors as f64
+        (0..anchors).map(anchor_loss).sum::<f64>() / anchors as f64
     }
 
     #[test]
-    fn it_is_the_formula_and_its_gradient_a_number() {
+    fn the_term_is_the_formula_and_its_gradient_is_finite() {
         tch::manual_seed(7);
         let double = (Kind::Double, Device::Cpu);
         let logits = Tensor::randn([4, 3], double).set_requires_grad(true);

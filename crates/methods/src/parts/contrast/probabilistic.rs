@@ -1,4 +1,4 @@
-//! `ProCo`: contrast with the distributions of the classes.
+//! `ProCo`: contrast with a distribution of each class's features.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use tch::{Kind, Tensor, no_grad};
 use crate::parts::loss::{one_hot, prior_adjustment};
 use crate::unit::normalized;
 
-/// Probabilistic contrastive learning (Du et al. 2024): `weight` · `probabilistic_contrast`, beside a logit-adjusted loss
-/// there. It is what contrast with ever more views of every class comes to, if those are drawn from von Mises-Fisher
-/// distributions.
+/// Probabilistic contrastive learning (Du et al. 2024): `weight` · `probabilistic_contrast`, which the authors add to a
+/// logit-adjusted loss. It is the limit of contrast with infinitely many views of every class, drawn from von
+/// Mises-Fisher distributions.
 ///
-/// Defaults: the authors' code on CIFAR. Deviations: directions of unseen classes are drawn once, there in each epoch; the
-/// projection's batch norm sees the views alone, there the batch too; views are augmented like the batch, there the batch
-/// passes `AutoAugment` and cutout, its views crops and colours.
+/// Defaults: the authors' code on CIFAR. Deviations: directions of unseen classes are drawn once; in that code, in each
+/// epoch. The projection's batch norm sees only the views; in that code, the batch as well. Views are augmented like
+/// the batch; in that code, the batch by `AutoAugment` and cutout, its views by crops and colour changes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProbabilisticContrast {
-    /// Factor on the term, above 0.
+    /// Weight of the term, above 0.
     pub weight: f64,
     /// τ > 0.
     pub temperature: f64,
@@ -28,7 +28,7 @@ pub struct ProbabilisticContrast {
 }
 
 impl ProbabilisticContrast {
-    /// Width of the projection between its layers, whatever that of its inputs.
+    /// Hidden width of the projection, whatever the width of its inputs.
     pub(super) const HIDDEN: i64 = 512;
 }
 
@@ -53,9 +53,9 @@ impl fmt::Display for ProbabilisticContrast {
     }
 }
 
-/// Mean over the two views of a batch of the cross-entropies of `log_ratios` + ln π, of unit rows `[2b, p]`, all first views
-/// before all second ones, with the labels `[b]` i64 of its images, by class counts `[k]`. Each view enters the distributions
-/// before it is compared with them, the first one before the second (Du et al. 2024 and their code). → scalar.
+/// Mean over the two views of a batch of the cross-entropy of `log_ratios` + ln π. Views are unit rows `[2b, p]`, all
+/// first views before all second ones, labels `[b]` i64, class counts `[k]`. Each view enters the distributions before
+/// it is compared with them, the first one before the second (Du et al. 2024 and their code). → scalar.
 pub(super) fn probabilistic_contrast(
     views: &Tensor,
     classes: &ClassDistributions,
@@ -63,20 +63,20 @@ pub(super) fn probabilistic_contrast(
     class_counts: &Tensor,
     temperature: f64,
 ) -> Tensor {
-    let of_view = |view: &Tensor| {
+    let view_loss = |view: &Tensor| {
         classes.add(view, labels);
         let logits = classes.log_ratios(view, temperature) + prior_adjustment(class_counts, 1.0);
         logits.cross_entropy_for_logits(labels)
     };
-    let losses: Tensor = views.chunk(2, 0).iter().map(of_view).sum();
+    let losses: Tensor = views.chunk(2, 0).iter().map(view_loss).sum();
     losses / 2.0
 }
 
-/// The unit views of each class as a von Mises-Fisher distribution, whose mean is that of all views in the last epoch and
-/// this one so far. All of it is in the checkpoint.
+/// A von Mises-Fisher distribution of each class's unit views; its mean is over all views of the last epoch and of this
+/// one so far. The checkpoint stores all of it.
 #[derive(Debug)]
 pub(crate) struct ClassDistributions {
-    /// Sums of views, in the last epoch and in this one, `[2, k, p]`.
+    /// Sums of views in the last epoch and in this one, `[2, k, p]`.
     sums: Tensor,
     /// Numbers of views, likewise, `[2, k, 1]`.
     counts: Tensor,
@@ -94,10 +94,10 @@ impl ClassDistributions {
         }
     }
 
-    /// Forgets the last epoch, and begins another after the one that it had begun.
+    /// Drops the last epoch's views and begins a new epoch.
     pub(super) fn begin_epoch(&self) {
-        for of_epochs in [&self.sums, &self.counts] {
-            let (mut last, mut this) = (of_epochs.get(0), of_epochs.get(1));
+        for by_epoch in [&self.sums, &self.counts] {
+            let (mut last, mut this) = (by_epoch.get(0), by_epoch.get(1));
             no_grad(|| last.copy_(&this));
             let _ = this.zero_();
         }
@@ -112,16 +112,16 @@ impl ClassDistributions {
                 labels,
             );
             let mut sums = self.sums.get(1);
-            sums += members.tr().matmul(views); // as a product its order of summation is always the same
+            sums += members.tr().matmul(views); // a matrix product always sums in the same order
             let mut counts = self.counts.get(1);
             counts += members.sum_dim_intlist(0_i64, false, None::<Kind>).unsqueeze(1);
         });
     }
 
-    /// Mean directions `[k, p]` and concentrations κ `[k]`: κ = p R / (1 − R²), at most 1e5, of means of length R (code of Du
-    /// et al. 2024; Sra 2012, whose estimate it is, has p − R² for p).
+    /// Mean directions `[k, p]` and concentrations κ `[k]`: κ = p R / (1 − R²), at most 1e5, where R is the length of
+    /// the mean (code of Du et al. 2024; the original estimate, Sra 2012, has p − R² instead of p).
     fn parameters(&self) -> (Tensor, Tensor) {
-        let total = |of_epochs: &Tensor| of_epochs.sum_dim_intlist(0_i64, false, None::<Kind>);
+        let total = |by_epoch: &Tensor| by_epoch.sum_dim_intlist(0_i64, false, None::<Kind>);
         let counts = total(&self.counts); // [k, 1]
         let means = (total(&self.sums) / counts.clamp_min(1.0)).where_self(&counts.gt(0.0), &self.unseen);
         let length = means.norm_scalaropt_dim(2.0, [1_i64], false); // [k]
@@ -130,12 +130,12 @@ impl ClassDistributions {
         (normalized(&means, 1), (length * dimension / spread).clamp_max(1e5))
     }
 
-    /// ln C(κ_k) − ln C(|κ_k μ_k + z / τ|) of unit views z `[n, p]` and every class k, `[n, k]`, where C(κ) ∝ κ^ν / I_ν(κ)
-    /// is the density's constant, ν = p / 2 − 1, and I_ν the modified Bessel function (Du et al. 2024).
+    /// ln C(κ_k) − ln C(|κ_k μ_k + z / τ|) for unit views z `[n, p]` and every class k, `[n, k]`, where C(κ) ∝ κ^ν /
+    /// I_ν(κ) normalises the density, ν = p / 2 − 1, and I_ν the modified Bessel function (Du et al. 2024).
     ///
-    /// Deviation: I_ν by its uniform expansion for large ν, to the third order (DLMF 10.41.3), where their code steps
-    /// through 2ν recurrences in f64: with it ln C(κ) is −s + ν ln (ν + s) + ½ ln s − ln (1 + …), s² = ν² + κ², of which the
-    /// difference between two κ needs no more than f32 and no tensor `[n, k, p]`.
+    /// Deviation: I_ν is computed by its uniform expansion for large ν, to the third order (DLMF 10.41.3); their code
+    /// takes 2ν steps of a recurrence in f64. The expansion gives ln C(κ) = −s + ν ln (ν + s) + ½ ln s − ln (1 + …), s²
+    /// = ν² + κ², whose difference between two κ needs only f32 and no tensor `[n, k, p]`.
     fn log_ratios(&self, views: &Tensor, temperature: f64) -> Tensor {
         let (directions, concentrations) = no_grad(|| self.parameters());
         let order = directions.size()[1] as f64 / 2.0 - 1.0; // ν
@@ -176,7 +176,7 @@ mod tests {
         distributions
     }
 
-    /// ln (I_ν(κ) / κ^ν) by the power series, but for a constant.
+    /// ln (I_ν(κ) / κ^ν) by the power series, up to a constant.
     fn by_the_series(order: f64, kappa: f64) -> f64 {
         let (mut log_term, mut log_sum) = (0.0_f64, 0.0_f64);
         for m in 1..60_000 {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expansion_is_the_bessel_function_from_no_concentration_to_much() {
+    fn the_expansion_matches_the_bessel_function_at_all_concentrations() {
         for (dimension, tolerance) in [(128, 1e-8), (16, 1e-6)] {
             let classes = distributions(3, dimension);
             tch::manual_seed(2);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_is_what_the_last_epoch_and_this_one_saw_of_it() {
+    fn a_class_has_the_views_of_the_last_epoch_and_of_this_one() {
         let classes = distributions(3, 16);
         let axis = |index: i64| Tensor::eye(16, DOUBLE).narrow(0, index, 1);
         let label = |class: i64| Tensor::from_slice(&[class]);
@@ -254,7 +254,7 @@ mod tests {
         classes.add(&axis(2), &label(1));
         assert!(is(mean(0), normalized(&(axis(0) + axis(1)), 1)));
         assert!(is(mean(1), axis(2)));
-        assert!(is(mean(2), classes.unseen.get(2) / 0.9), "nobody has seen it");
+        assert!(is(mean(2), classes.unseen.get(2) / 0.9), "no view of it was seen");
         classes.begin_epoch();
         classes.add(&axis(5), &label(0));
         assert!(
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_is_drawn_to_its_class_and_classes_stay_where_they_are() {
+    fn a_view_is_pulled_to_its_class_and_classes_get_no_gradient() {
         tch::manual_seed(4);
         let classes = distributions(3, 16);
         let views = normalized(&Tensor::randn([3, 16], DOUBLE), 1).set_requires_grad(true);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn it_conforms_over_epochs_view_by_view() {
+    fn the_term_conforms_over_epochs_view_by_view() {
         // The expansion of the Bessel function is of the third order: 1e-6 at 20 dimensions.
         compare_within("proco", [1e-5, 1e-6], |comparison| {
             let fixture = comparison.fixture;

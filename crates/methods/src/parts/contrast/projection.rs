@@ -1,4 +1,4 @@
-//! The projection head of contrastive learning.
+//! The projection of features that contrastive learning compares.
 
 use models::{batch_norm_from_one, linear_bias};
 use tch::Tensor;
@@ -6,8 +6,8 @@ use tch::nn::{BatchNorm, Init, ModuleT, Path};
 
 use crate::unit::normalized;
 
-/// A perceptron of two layers onto the unit sphere, `[n, d]` → `[n, p]`: linear, batch norm, ReLU, linear, unit rows;
-/// initialised as PyTorch does (public code of Zhu et al. 2022). It is in training mode always.
+/// A two-layer perceptron onto the unit sphere, `[n, d]` → `[n, p]`: linear, batch norm, ReLU, linear, unit rows;
+/// initialised as in PyTorch (public code of Zhu et al. 2022). It is always in training mode.
 #[derive(Debug)]
 pub(crate) struct Projection {
     layers: [Linear; 2],
@@ -21,12 +21,12 @@ struct Linear {
 }
 
 impl Projection {
-    /// Under `path`, of widths d, between the layers, and p.
+    /// Under `path`, with widths d, hidden, and p.
     pub(super) fn new(path: &Path, [inputs, hidden, outputs]: [i64; 3]) -> Projection {
         Projection {
             layers: [
                 Linear::new(&(path / 0), inputs, hidden),
-                Linear::new(&(path / 3), hidden, outputs), // numbered as in that code, where norm and ReLU count
+                Linear::new(&(path / 3), hidden, outputs), // numbered as in that code, which counts norm and ReLU
             ],
             norm: batch_norm_from_one(&(path / 1), hidden),
         }

@@ -5,7 +5,7 @@ use super::*;
 use crate::method::Method;
 use crate::network::model::Model;
 
-/// Gradients of the loss and of the contrastive term at the features of a batch, summed without sign.
+/// Gradients of the loss and of the contrastive term with respect to the features of a batch: sums of absolute values.
 fn gradients(contrast: ContrastiveTerm) -> (f64, f64) {
     tch::manual_seed(4);
     let method = Method {
@@ -30,30 +30,33 @@ fn gradients(contrast: ContrastiveTerm) -> (f64, f64) {
         value.backward();
         features.grad().abs().sum(Kind::Double).double_value(&[])
     };
-    let of_loss = reaching(&|batch, _| method.objective(batch));
-    let of_contrast = reaching(&|batch, more| model.contrastive_loss(batch, Some(more)).unwrap());
-    (of_loss, of_contrast)
+    let from_loss = reaching(&|batch, _| method.objective(batch));
+    let from_contrast = reaching(&|batch, more| model.contrastive_loss(batch, Some(more)).unwrap());
+    (from_loss, from_contrast)
 }
 
 #[test]
-fn features_learn_by_the_loss_or_by_the_contrast_or_by_both_of_their_views() {
+fn features_learn_from_the_loss_or_from_the_contrast_on_both_views() {
     for beside in [
         ContrastiveTerm::Balanced(BalancedContrast::default()),
         ContrastiveTerm::Probabilistic(ProbabilisticContrast::default()),
     ] {
-        let (of_loss, of_contrast) = gradients(beside);
+        let (from_loss, from_contrast) = gradients(beside);
         assert!(beside.is_beside_the_loss());
-        assert!(of_loss > 0.0 && of_contrast < 1e-12, "the batch is none of its views");
+        assert!(
+            from_loss > 0.0 && from_contrast < 1e-12,
+            "the batch is none of its views"
+        );
     }
     for alone in [
         ContrastiveTerm::KPositive(KPositiveContrast::default()),
         ContrastiveTerm::Parametric(ParametricContrast::default()),
     ] {
-        let (of_loss, of_contrast) = gradients(alone);
+        let (from_loss, from_contrast) = gradients(alone);
         assert!(!alone.is_beside_the_loss());
         assert!(
-            of_loss < 1e-12 && of_contrast > 1e-6,
-            "{alone:?}: {of_loss} {of_contrast}"
+            from_loss < 1e-12 && from_contrast > 1e-6,
+            "{alone:?}: {from_loss} {from_contrast}"
         );
     }
 }

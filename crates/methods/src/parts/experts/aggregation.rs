@@ -1,4 +1,4 @@
-//! Test-time aggregation: how much each expert counts, learnt from test images without their labels.
+//! Test-time aggregation: weights of the experts, learnt from test images without labels.
 
 use tch::{Device, Kind, Tensor};
 
@@ -7,16 +7,16 @@ const BATCH: i64 = 128;
 const LEARNING_RATE: f64 = 0.1;
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
-/// An expert that counts less than this ends the learning, before it is forgotten: 0.05 in the public code, which rounds
-/// the weights to hundredths first.
+/// Learning stops when a weight falls below this, before the expert is lost: 0.05 in the public code, which rounds the
+/// weights to hundredths first.
 const LEAST_WEIGHT: f64 = 0.045;
 
-/// Weights of the experts `[e]`, above 0 and 1 together, under which two views of an image are classified most alike:
-/// softmax of scores that maximise the cosine of softmax(Σ_e w_e z_e) and softmax(Σ_e w_e z'_e), averaged over images (Zhang
-/// et al. 2022, §4.2, and their code: 5 epochs of SGD with Nesterov momentum in batches of 128). Views are logits z and z'
-/// `[n, e, k]`, of the test images that are to be classified. Draws the order from libtorch's generator.
+/// Weights of the experts `[e]`, positive with sum 1, under which predictions for two views of an image agree most:
+/// softmax of scores that maximise the cosine of softmax(Σ_e w_e z_e) and softmax(Σ_e w_e z'_e), averaged over images
+/// (Zhang et al. 2022, §4.2, and their code: 5 epochs of SGD with Nesterov momentum in batches of 128). Views are
+/// logits z and z' `[n, e, k]` of the test images to classify. Draws the order from libtorch's generator.
 ///
-/// Deviation: views are drawn once, not in every epoch, by crop and flip without their changes of colour and blur.
+/// Deviation: views are drawn once, not in every epoch, by crop and flip without the authors' colour changes and blur.
 pub fn stable_weights(views: [&Tensor; 2]) -> Tensor {
     let (images, experts) = (views[0].size()[0], views[0].size()[1]);
     let options = (views[0].kind(), views[0].device());
@@ -55,11 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_expert_that_sees_both_views_alike_gets_the_largest_weight() {
+    fn the_expert_that_agrees_on_both_views_gets_the_largest_weight() {
         tch::manual_seed(8);
         let double = (Kind::Double, Device::Cpu);
         let logits = Tensor::randn([640, 3, 4], double) * 3.0;
-        let noise = Tensor::from_slice(&[2.0, 0.1, 2.0]).view([1, 3, 1]); // of the experts, between the views
+        let noise = Tensor::from_slice(&[2.0, 0.1, 2.0]).view([1, 3, 1]); // of each expert, between the views
         let other = &logits + Tensor::randn([640, 3, 4], double) * noise;
         let weights = Vec::<f64>::try_from(stable_weights([&logits, &other])).unwrap();
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn views_that_are_one_leave_the_experts_alike() {
+    fn identical_views_leave_equal_weights() {
         tch::manual_seed(9);
         let logits = Tensor::randn([200, 3, 4], (Kind::Double, Device::Cpu));
         let weights = stable_weights([&logits, &logits]);

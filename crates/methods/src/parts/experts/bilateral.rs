@@ -1,4 +1,4 @@
-//! BBN: one branch for images as they come, one for those of rare classes, and a slow shift of the weight between them.
+//! BBN: one branch for uniformly sampled images, one for rare classes, and a gradual shift of weight between them.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, require};
 use crate::words::count;
 
-/// The bilateral-branch network with cumulative learning (BBN, Zhou et al. 2020): two experts that share all but the last
-/// block. A batch has as many images again, drawn by [`Sampler::Reverse`](crate::Sampler::Reverse); the first expert learns
-/// on the former, x_c, the second on the latter, x_r, by the logits z = 2 (α z_1(x_c) + (1 − α) z_2(x_r)) and the loss α ·
-/// `loss`(z, y_c) + (1 − α) · `loss`(z, y_r) (Eq. 1 to 3), with α = 1 − (t / T)² in 0-based epoch t. A prediction is by
-/// α = ½, that is z_1 + z_2.
+/// The bilateral-branch network with cumulative learning (BBN, Zhou et al. 2020): two experts that share all but the
+/// last block. A batch has a second half, drawn by [`Sampler::Reverse`](crate::Sampler::Reverse): the first expert
+/// learns from the first half, x_c, the second from the second, x_r, by the logits z = 2 (α z_1(x_c) + (1 − α)
+/// z_2(x_r)) and the loss α · `loss`(z, y_c) + (1 − α) · `loss`(z, y_r) (Eq. 1 to 3), with α = 1 − (t / T)² in 0-based
+/// epoch t. Predictions use α = ½, which is z_1 + z_2.
 ///
-/// Default: T as in the authors' code. The two samplings pass the network one after the other, as there, so that the batch
-/// norms normalise each by its own statistics. Deviation: each expert has a bias of its own.
+/// Default: T as in the authors' code. As there, the two halves pass through the network one after the other, so that
+/// batch norm normalises each by its own statistics. Deviation: each expert has its own bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bilateral {
@@ -36,23 +36,23 @@ impl Bilateral {
         require("bilateral.epochs", self.epochs as f64, self.epochs >= 1, "1 or more")
     }
 
-    /// α of 0-based `epoch`: 1 at first, 0 from T on.
+    /// α of 0-based `epoch`: initially 1, 0 from T on.
     pub fn conventional_share(self, epoch: i64) -> f64 {
         1.0 - (epoch as f64 / self.epochs as f64).min(1.0).powi(2)
     }
 
-    /// Of logits `[2b, 2, k]`, features `[2b, 2, d]` and labels `[2b]`, images as they come first.
+    /// From logits `[2b, 2, k]`, features `[2b, 2, d]` and labels `[2b]`; uniformly sampled images come first.
     pub(super) fn forward(self, loss: Loss, batch: &LossInput<'_>) -> Tensor {
         let alpha = self.conventional_share(batch.epoch);
         let images = batch.labels.size()[0] / 2;
-        let of_branches = |values: &Tensor| {
+        let halves = |values: &Tensor| {
             let conventional = values.narrow(0, 0, images).select(1, 0);
             let rebalancing = values.narrow(0, images, images).select(1, 1);
             [conventional * (2.0 * alpha), rebalancing * (2.0 * (1.0 - alpha))]
         };
-        let [conventional, rebalancing] = of_branches(batch.logits);
+        let [conventional, rebalancing] = halves(batch.logits);
         let logits = conventional + rebalancing; // [b, k]
-        let features = Tensor::cat(&of_branches(batch.features), 1); // [b, 2d]
+        let features = Tensor::cat(&halves(batch.features), 1); // [b, 2d]
         let towards = |labels: Tensor| {
             loss.forward(&LossInput {
                 logits: &logits,

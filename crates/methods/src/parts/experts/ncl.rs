@@ -1,4 +1,4 @@
-//! NCL: networks that learn from each other, on all classes and on the hard ones.
+//! NCL: networks that learn from each other, on all classes and on hard classes.
 
 use std::fmt;
 
@@ -10,16 +10,17 @@ use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, not_negative, require};
 use crate::words::count;
 
-/// Nested collaborative learning (Li et al. 2022, §3): whole networks with logits z_e + ln n learn by Σ_e \[`loss`(z_e +
-/// ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[`mutual_divergence` of the former logits + of the latter\]. m keeps the
-/// `hard_classes` of a sample, by the first network's z, and makes the other logits 0.
+/// Nested collaborative learning (Li et al. 2022, §3): whole networks with logits z_e + ln n learn by Σ_e
+/// \[`loss`(z_e + ln n) + `loss`(m ⊙ (z_e + ln n))\] + λ · \[`mutual_divergence`(z + ln n) + `mutual_divergence`(m ⊙
+/// (z + ln n))\]. m keeps the `hard_classes` of a sample, chosen by the first network's z, and sets the other logits
+/// to 0.
 ///
 /// Defaults: the authors' on CIFAR-100-LT (30 hard classes of 100). Deviation: their self-supervised branch, which that
-/// configuration has switched off, is left out.
+/// configuration switches off, is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ncl {
-    /// How many networks, 2 or more.
+    /// Number of networks, 2 or more.
     pub experts: i64,
     /// Share of the classes that are hard for a sample, above 0 and below 1.
     pub hard_share: f64,
@@ -55,29 +56,29 @@ impl Ncl {
         let among_hard = &adjusted * hard;
         let objective = |logits: &Tensor| {
             let batch = LossInput { logits, ..*batch };
-            let alone = sum_over_experts(&batch, |_, of_expert| loss.forward(of_expert));
+            let alone = sum_over_experts(&batch, |_, expert_input| loss.forward(expert_input));
             alone + mutual_divergence(&(logits * scale)) * self.collaboration
         };
         objective(&adjusted) + objective(&among_hard)
     }
 }
 
-/// 1 at a sample's label and at the classes of the largest other logits, `count` together, else 0: logits `[b, k]`, labels
-/// `[b]` → `[b, k]`.
+/// 1 at a sample's label and at the classes of the largest other logits, `count` in total, else 0: logits `[b, k]`,
+/// labels `[b]` → `[b, k]`.
 fn hard_classes(logits: &Tensor, labels: &Tensor, count: i64) -> Tensor {
     let with_label_first = logits.detach().scatter_value(1, &labels.unsqueeze(1), f64::INFINITY);
     let (_, hardest) = with_label_first.topk(count, 1, true, false);
     logits.detach().zeros_like().scatter_value(1, &hardest, 1.0)
 }
 
-/// How far networks are from agreeing with each other: Σ_e Σ_f KL(softmax z_f ‖ softmax z_e) / (E − 1), averaged over the
-/// batch, with gradient on both sides. Logits `[b, e, k]` → scalar (Li et al. 2022, Eq. 8, and their code).
+/// Disagreement between the networks: Σ_e Σ_f KL(softmax z_f ‖ softmax z_e) / (E − 1), averaged over the batch, with
+/// gradient through both sides. Logits `[b, e, k]` → scalar (Li et al. 2022, Eq. 8, and their code).
 fn mutual_divergence(logits: &Tensor) -> Tensor {
     let (samples, networks) = (logits.size()[0], logits.size()[1]);
     let kind = logits.kind();
     let log_shares = logits.log_softmax(2, kind);
     let shares = log_shares.exp();
-    // Σ_e Σ_f p_f · (ln p_f − ln p_e), without the pairs.
+    // Σ_e Σ_f p_f · (ln p_f − ln p_e), without a loop over pairs.
     let own = (&shares * &log_shares).sum(kind) * networks as f64;
     let others =
         (shares.sum_dim_intlist(1_i64, false, kind) * log_shares.sum_dim_intlist(1_i64, false, kind)).sum(kind);
@@ -104,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hard_classes_are_the_label_and_what_it_is_mistaken_for() {
+    fn hard_classes_are_the_label_and_the_classes_it_is_confused_with() {
         let logits = Tensor::from_slice2(&[[3.0, 2.0, 1.0, 0.0], [3.0, 2.0, 1.0, 0.0]]);
         let hard = hard_classes(&logits, &Tensor::from_slice(&[3_i64, 0]), 2);
         assert_eq!(hard, Tensor::from_slice2(&[[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 0.0, 0.0]]));
     }
 
     #[test]
-    fn mutual_divergence_is_that_of_all_ordered_pairs() {
+    fn mutual_divergence_sums_over_all_ordered_pairs() {
         tch::manual_seed(5);
         let logits = Tensor::randn([4, 3, 5], (Kind::Double, Device::Cpu));
         let log_shares = logits.log_softmax(2, Kind::Double);

@@ -1,4 +1,4 @@
-//! RIDE: experts that are kept from agreeing.
+//! RIDE: experts with a reward for diversity.
 
 use std::fmt;
 
@@ -10,22 +10,23 @@ use crate::parts::loss::{Loss, LossInput};
 use crate::range::{OutOfRange, not_negative, positive, require};
 use crate::words::count;
 
-/// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · `diversity`\]. The temperatures of
-/// the classes differ from the epoch on in which classes are re-weighted, as in that code.
+/// RIDE, first stage (Wang et al. 2021, §3.2 and their code): Σ_e \[`loss`(z_e) − D · `diversity`\]. The classes'
+/// temperatures differ from the epoch on at which re-weighting starts, as in that code.
 ///
-/// Defaults: the code's on CIFAR-100-LT (on ImageNet-LT D 0.2 and f 0.02, on iNaturalist f 0.015). Deviations: with D = 0
-/// each expert still learns by its own logits, there by the mean ones; logits of a cosine head are averaged before their
-/// scale, which moves no decision. Distillation is [`crate::Distillation`], routing [`crate::ExpertAssignment`].
+/// Defaults: the code's on CIFAR-100-LT (on ImageNet-LT D 0.2 and f 0.02, on iNaturalist f 0.015). Deviations: with D =
+/// 0 each expert still learns by its own logits; in that code, by the mean logits. Logits of a cosine head are averaged
+/// before they are scaled, which changes no decision. Distillation is [`crate::Distillation`], routing
+/// [`crate::ExpertAssignment`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ride {
-    /// How many, 2 or more (2 to 4 there).
+    /// Number of experts, 2 or more (2 to 4 in that code).
     pub experts: i64,
     /// D ≥ 0.
     pub diversity: f64,
-    /// T > 0, of the rarest class the lowest.
+    /// T > 0; the rarest class has the lowest.
     pub temperature: f64,
-    /// f from 0 to 1: how far a class's share of the images moves its temperature. See [`diversity_temperatures`].
+    /// f in 0..=1: how much a class's share of the images changes its temperature. See [`diversity_temperatures`].
     pub frequency: f64,
 }
 
@@ -57,14 +58,14 @@ impl Ride {
             Some(_) => diversity_temperatures(batch.class_counts, self.frequency) * self.temperature,
         };
         let logits = batch.logits * loss.logit_scale();
-        sum_over_experts(batch, |_, of_expert| loss.forward(of_expert))
+        sum_over_experts(batch, |_, expert_input| loss.forward(expert_input))
             - diversity(&logits, &temperatures) * self.diversity
     }
 }
 
-/// How far experts are from agreeing: Σ_e T̄² KL(softmax(z̄ / T) ‖ softmax(z_e / T)), averaged over the batch, with z̄ the
-/// mean logits, which get no gradient, and T̄ the mean temperature. Logits `[b, e, k]`, temperatures `[k]` → scalar
-/// (Wang et al. 2021, Eq. 3 and their code, whose KL has the mean first).
+/// Disagreement of the experts: Σ_e T̄² KL(softmax(z̄ / T) ‖ softmax(z_e / T)), averaged over the batch, with z̄ the
+/// mean logits, without gradient, and T̄ the mean temperature. Logits `[b, e, k]`, temperatures `[k]` → scalar (Wang et
+/// al. 2021, Eq. 3 and their code, whose KL has the mean first).
 fn diversity(logits: &Tensor, temperatures: &Tensor) -> Tensor {
     let kind = logits.kind();
     let mean = logits.detach().mean_dim(1, true, kind);
@@ -74,7 +75,7 @@ fn diversity(logits: &Tensor, temperatures: &Tensor) -> Tensor {
     divergence * temperatures.mean(kind).square()
 }
 
-/// Temperatures u_k / max u, u_k = k π_k f + 1 − f: the largest class's is 1, rarer ones' are lower. Class counts `[k]` →
+/// Temperatures u_k / max u, u_k = k π_k f + 1 − f: 1 for the largest class, lower for rarer ones. Class counts `[k]` →
 /// `[k]` (public code of Wang et al. 2021).
 pub fn diversity_temperatures(class_counts: &Tensor, frequency: f64) -> Tensor {
     let relative = class_counts / class_counts.mean(None::<Kind>);

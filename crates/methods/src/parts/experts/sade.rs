@@ -1,4 +1,4 @@
-//! SADE: one expert for each distribution of classes that a test might have.
+//! SADE: one expert for each class distribution that a test set may have.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use super::sum_over_experts;
 use crate::parts::loss::{Loss, LossInput, prior_adjustment};
 use crate::range::{OutOfRange, not_negative};
 
-/// SADE (Zhang et al. 2022, §4.1): Σ_e `loss`(z_e + a_e) over three experts with a_1 = 0, a_2 = ln π and a_3 = ln π −
-/// τ ln π', π' the shares of the classes with their order by size reversed (`reversed_counts`). With cross-entropy
-/// these are its softmax, balanced softmax and inverse softmax losses.
+/// SADE (Zhang et al. 2022, §4.1): Σ_e `loss`(z_e + a_e) over three experts with a_1 = 0, a_2 = ln π and a_3 = ln π − τ
+/// ln π', where π' are the class shares in reversed order of size (`reversed_counts`). With cross-entropy these are its
+/// softmax, balanced softmax and inverse softmax losses.
 ///
 /// Default: the authors' on CIFAR-100-LT and ImageNet-LT (1 on iNaturalist and Places-LT); their head is the scaled
-/// cosine one. A prediction is by the plain mean; [`stable_weights`](super::stable_weights) are those learnt at test time.
+/// cosine one. Predictions use the plain mean; [`stable_weights`](super::stable_weights) are learnt at test time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sade {
-    /// τ ≥ 0; 0 makes the third expert another second one.
+    /// τ ≥ 0; 0 makes the third expert equal to the second.
     pub tau: f64,
 }
 
@@ -39,18 +39,18 @@ impl Sade {
         let reversed = prior_adjustment(&reversed_counts(batch.class_counts), self.tau);
         let adjustments = [prior.zeros_like(), prior.shallow_clone(), prior - reversed];
         let scale = loss.logit_scale();
-        sum_over_experts(batch, |expert, of_expert| {
-            let logits = of_expert.logits + &adjustments[expert as usize] / scale;
+        sum_over_experts(batch, |expert, expert_input| {
+            let logits = expert_input.logits + &adjustments[expert as usize] / scale;
             loss.forward(&LossInput {
                 logits: &logits,
-                ..*of_expert
+                ..*expert_input
             })
         })
     }
 }
 
-/// Counts `[k]` with the largest class's given to the rarest, the second largest's to the second rarest, and so on. Of classes
-/// of the same size the first one is the rarest.
+/// Counts `[k]` in reversed order: the rarest class gets the largest class's, the second rarest the second largest's,
+/// and so on. Among classes of the same size, the first counts as the rarest.
 fn reversed_counts(class_counts: &Tensor) -> Tensor {
     let (ascending, by_size) = class_counts.sort_stable(true, 0, false);
     class_counts.scatter(0, &by_size, &ascending.flip([0]))

@@ -4,9 +4,9 @@ use tch::{Kind, Tensor};
 
 use super::input::{LossInput, sample_weights};
 
-/// Dot regression (Yang et al. 2022, Eq. 6) for features of unit length, whose products with the rows of a fixed ETF are
-/// the logits: `½ mean ℓ_y² (z_y − 1)²`, ℓ the lengths that each class's row has in this batch — 1, or
-/// [`nc::balanced_lengths`]. The same as [`nc::dot_regression`] of the features, without asking for them.
+/// Dot regression (Yang et al. 2022, Eq. 6) for features of unit length, whose products with the rows of a fixed ETF
+/// are the logits: `½ mean ℓ_y² (z_y − 1)²`, with ℓ the lengths of the classes' rows in this batch: 1, or
+/// [`nc::balanced_lengths`]. Equals [`nc::dot_regression`] of the features, but needs only the logits.
 ///
 /// Class weights enter as a weighted mean. Scalar.
 pub(super) fn dot_regression(batch: &LossInput<'_>, balanced_lengths: bool) -> Tensor {
@@ -31,7 +31,7 @@ mod tests {
     use crate::unit::normalized;
 
     #[test]
-    fn dot_regression_of_cosines_is_that_of_the_features() {
+    fn dot_regression_of_cosines_equals_that_of_the_features() {
         let options = (Kind::Double, Device::Cpu);
         let etf = nc::simplex_etf(4, 6, Kind::Double, Device::Cpu).expect("4 is at most 7");
         let features = Tensor::randn([5, 6], options);

@@ -1,13 +1,13 @@
-//! Equalization losses: rare classes are not pushed down by the samples of others.
+//! Equalization losses: samples of other classes do not push rare classes down.
 
 use tch::{Kind, Tensor};
 
 use super::focal::mean_of_terms;
 use super::input::{LossInput, one_hot};
 
-/// Logits `[b, k]` whose cross-entropy is the softmax equalization loss: −∞, which leaves the denominator, for a class
-/// other than the label that has less than `rare_share` of the training samples and whose uniform draw of `draws`
-/// `[b, k]` is below `probability` (Tan et al. 2020).
+/// Logits `[b, k]` whose cross-entropy is the softmax equalization loss (Tan et al. 2020). A class is dropped from the
+/// denominator, with logit −∞, if it is not the label, has less than `rare_share` of the training samples and its
+/// uniform draw in `draws` `[b, k]` is below `probability`.
 pub fn equalized_logits(batch: &LossInput<'_>, rare_share: f64, probability: f64, draws: &Tensor) -> Tensor {
     let counts = batch.class_counts;
     let rare = (counts / counts.sum(None::<Kind>)).lt(rare_share); // [k]
@@ -24,7 +24,7 @@ pub(super) fn sigmoid_equalization(batch: &LossInput<'_>, rare_count: i64) -> Te
     mean_of_terms(batch, &(-evidence.log_sigmoid()).masked_fill(&left_out, 0.0))
 }
 
-/// Where a class is not the sample's label, `[b, k]` bool.
+/// Whether each class is not the sample's label, `[b, k]` bool.
 fn other_classes(batch: &LossInput<'_>) -> Tensor {
     one_hot(batch.logits, batch.labels).logical_not()
 }

@@ -1,10 +1,10 @@
-//! Focal losses: samples that are already right count less.
+//! Focal losses: samples that are already classified correctly count less.
 
 use tch::{Kind, Reduction, Tensor};
 
 use super::input::{LossInput, one_hot, sample_weights};
 
-/// How wrong a sample is counts as at least this: a power below 1 has no finite gradient at 0.
+/// Lower bound on a sample's error: a power below 1 has no finite gradient at 0.
 const LEAST_ERROR: f64 = 1e-12;
 
 /// [`crate::Loss::Focal`], a scalar.

@@ -1,4 +1,4 @@
-//! Tests of identities between losses: which losses are special cases of which.
+//! Losses that are special cases of other losses.
 
 use tch::{Device, Kind, Tensor};
 
@@ -7,7 +7,7 @@ use crate::parts::reweight::Reweight;
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-/// What a loss is computed from: 24 samples, 4 classes, 3 features.
+/// The input of a loss: 24 samples, 4 classes, 3 features.
 struct Batch {
     logits: Tensor,
     labels: Tensor,
@@ -119,7 +119,7 @@ fn poly_loss_adds_the_weighted_mean_of_one_minus_the_labels_probability() {
 }
 
 #[test]
-fn focal_loss_of_gamma_zero_is_cross_entropy_averaged_plainly() {
+fn focal_loss_with_gamma_zero_is_the_plain_mean_of_weighted_cross_entropy() {
     let batch = Batch::long_tailed();
     let weightless = |loss| batch.value_and_gradient(loss, None);
     let focal = weightless(Loss::Focal { gamma: 0.0 });
@@ -145,7 +145,7 @@ fn sigmoid_losses_without_modulation_are_the_sum_of_binary_cross_entropies() {
 }
 
 #[test]
-fn mean_squared_error_is_that_of_all_entries_and_equal_weights_scale_it() {
+fn mean_squared_error_is_over_all_entries_and_equal_weights_scale_it() {
     let batch = Batch::long_tailed();
     let weights = Tensor::full([4], 3.0, DOUBLE);
     let [plain, tripled] =
@@ -164,7 +164,7 @@ fn balanced_softmax_is_logit_adjustment_with_tau_one() {
 }
 
 #[test]
-fn vector_scaling_holds_logit_adjustment_and_class_dependent_temperatures() {
+fn vector_scaling_contains_logit_adjustment_and_class_dependent_temperatures() {
     let batch = Batch::long_tailed();
     let (gamma, tau) = (0.3, 1.2);
     batch.assert_same(Loss::VectorScaling { gamma: 0.0, tau }, Loss::LogitAdjustment { tau });
@@ -174,7 +174,7 @@ fn vector_scaling_holds_logit_adjustment_and_class_dependent_temperatures() {
 }
 
 #[test]
-fn label_aware_smoothing_of_equal_ends_is_label_smoothing() {
+fn label_aware_smoothing_with_equal_ends_is_label_smoothing() {
     let batch = Batch::long_tailed();
     let (head, tail) = (0.2, 0.2);
     for shape in [
@@ -208,7 +208,7 @@ fn attraction_repulsion_is_balanced_softmax_where_batch_and_split_have_the_same_
 }
 
 #[test]
-fn influence_balanced_loss_divides_by_the_gradient_s_length() {
+fn influence_balanced_loss_divides_by_the_gradients_length() {
     let batch = Batch::long_tailed();
     let started = Loss::InfluenceBalanced {
         alpha: 10.0,
@@ -247,7 +247,7 @@ fn lade_is_the_formula_of_its_source() {
 }
 
 #[test]
-fn equal_class_counts_make_every_prior_and_every_re_weighting_cross_entropy() {
+fn with_equal_class_counts_every_prior_and_every_re_weighting_is_cross_entropy() {
     let batch = Batch::drawn(&[50.0; 4]);
     let (gamma, tau) = (0.3, 1.0);
     for loss in [
@@ -284,7 +284,7 @@ fn equal_class_counts_make_every_prior_and_every_re_weighting_cross_entropy() {
 }
 
 #[test]
-fn samples_that_are_surely_right_leave_no_gradient_that_is_not_a_number() {
+fn samples_classified_with_certainty_leave_finite_gradients() {
     let logits = Tensor::from_slice2(&[[200.0_f32, -200.0, 0.0, 0.0]]);
     let batch = Batch {
         logits,

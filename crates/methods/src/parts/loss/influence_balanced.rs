@@ -1,4 +1,4 @@
-//! Influence-balanced loss: samples that shape the decision boundary most count less.
+//! Influence-balanced loss: samples with the most influence on the decision boundary count less.
 
 use tch::{Kind, Reduction, Tensor};
 

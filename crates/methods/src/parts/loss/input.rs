@@ -1,4 +1,4 @@
-//! The inputs of a loss.
+//! The input of a loss.
 
 use tch::Tensor;
 
@@ -9,26 +9,26 @@ pub struct LossInput<'a> {
     pub logits: &'a Tensor,
     /// `[b]` i64.
     pub labels: &'a Tensor,
-    /// What the logits were computed from, `[b, d]`; for [`crate::Experts`] `[b, e, d]`.
+    /// The features that the logits were computed from, `[b, d]`; for [`crate::Experts`] `[b, e, d]`.
     pub features: &'a Tensor,
     /// Samples of each class in the training split, `[k]` in the kind of the logits.
     pub class_counts: &'a Tensor,
-    /// Weights of the epoch, `[k]`; `None` while all classes weigh 1.
+    /// Class weights of the epoch, `[k]`; `None` if all are 1.
     pub class_weights: Option<&'a Tensor>,
-    /// How often each class was a label so far, this batch included, `[k]`; for losses that
-    /// [count labels](super::Loss::counts_labels).
+    /// How often each class was a label so far, including this batch, `[k]`; for losses that [count
+    /// labels](super::Loss::counts_labels).
     pub labels_seen: Option<&'a Tensor>,
     /// 0-based.
     pub epoch: i64,
 }
 
-/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and of the width of the logits. (libtorch's `one_hot`
-/// reads the largest label on the host first.)
+/// 1 at a sample's label, else 0: labels `[b]` → `[b, k]` in the kind and shape of the logits. (libtorch's `one_hot`
+/// first reads the largest label on the host.)
 pub(crate) fn one_hot(logits: &Tensor, labels: &Tensor) -> Tensor {
     logits.detach().zeros_like().scatter_value(1, &labels.unsqueeze(1), 1.0)
 }
 
-/// The weight w_y of each sample, `[b]`; `None` while all classes weigh 1.
+/// The weight w_y of each sample, `[b]`; `None` if all classes have weight 1.
 pub(super) fn sample_weights(batch: &LossInput<'_>) -> Option<Tensor> {
     batch.class_weights.map(|weights| weights.index_select(0, batch.labels))
 }

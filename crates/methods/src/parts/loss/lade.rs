@@ -5,8 +5,8 @@ use tch::{Kind, Tensor};
 use super::input::{LossInput, one_hot};
 use super::prior_adjustment;
 
-/// −Σ_k π_k (A_k − B_k − λ B_k²), a scalar (Hong et al. 2021): A_k is the mean logit z_k over the batch's samples of class k, 0 without any; B_k the logarithm of the mean
-/// over the batch of exp(z_k) (1/k) / π_k.
+/// −Σ_k π_k (A_k − B_k − λ B_k²), a scalar (Hong et al. 2021): A_k is the mean logit z_k over the batch's samples of
+/// class k, 0 if there are none; B_k is the logarithm of the mean over the batch of exp(z_k) (1/k) / π_k.
 pub(super) fn label_distribution_distance(batch: &LossInput<'_>, lambda: f64) -> Tensor {
     let [samples, classes] = batch.logits.size()[..] else {
         panic!("logits are [b, k]: {:?}", batch.logits.size())

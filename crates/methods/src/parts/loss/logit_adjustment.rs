@@ -1,9 +1,9 @@
-//! What the class counts add to logits, and divide them by.
+//! Terms and temperatures of logits that follow from the class counts.
 
 use tch::{Kind, Tensor};
 
-/// τ ln π_k, `[k]`, from class counts `[k]` (Menon et al. 2021, Eq. 10). Deviation: public ports take ln(π_k^τ + 1e-12),
-/// which guards against empty classes that no split has here.
+/// τ ln π_k, `[k]`, from class counts `[k]` (Menon et al. 2021, Eq. 10). Deviation: public ports compute ln(π_k^τ +
+/// 1e-12) to guard against empty classes, which no split has here.
 pub fn prior_adjustment(class_counts: &Tensor, tau: f64) -> Tensor {
     (class_counts / class_counts.sum(None::<Kind>)).log() * tau
 }

@@ -1,4 +1,4 @@
-//! Label smoothing, with one smoothing for all classes or one for each.
+//! Label smoothing, with one ε for all classes or one for each.
 
 use std::f64::consts::FRAC_PI_2;
 use std::fmt;
@@ -12,21 +12,21 @@ use super::input::{LossInput, sample_weights};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SmoothingShape {
-    /// Along a quarter of a sine: stays near the head's (the usual one in Zhong et al. 2021).
+    /// Along a quarter of a sine that stays near the head's ε (the usual one in Zhong et al. 2021).
     Concave,
     /// Straight.
     Linear,
-    /// Along the other quarter: stays near the tail's.
+    /// Along the other quarter, which stays near the tail's ε.
     Convex,
-    /// With a power of the class's place between rarest and largest (an option of its code).
+    /// With a power of q (an option of its code).
     Power {
         /// Above 0; 1 is linear.
         exponent: f64,
     },
 }
 
-/// ε of each class, `[k]`, from class counts `[k]`: `head` for the largest class, `tail` for the rarest, for the others
-/// along `shape` by q = (n_k − n_min) / (n_max − n_min). Classes all alike count as rarest.
+/// ε of each class, `[k]`, from class counts `[k]`: `head` for the largest class, `tail` for the rarest, between them
+/// along `shape` by q = (n_k − n_min) / (n_max − n_min). If all counts are equal, every class counts as the rarest.
 pub fn label_aware_smoothing(class_counts: &Tensor, head: f64, tail: f64, shape: SmoothingShape) -> Tensor {
     let smallest = class_counts.min();
     let range = (class_counts.max() - &smallest).clamp_min(1.0);

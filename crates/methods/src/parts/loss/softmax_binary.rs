@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use super::focal::mean_of_terms;
 use super::input::{LossInput, one_hot};
 
-/// A probability of a class that is not the label counts as at most this: ln (1 − p) has no finite gradient at 1.
+/// Upper bound on the probability of a class other than the label: ln (1 − p) has no finite gradient at 1.
 const LARGEST_PROBABILITY: f64 = 1.0 - 1e-7;
 
 /// [`crate::Loss::SoftmaxBinaryCrossEntropy`], a scalar.

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-/// Indices `[n]` of an epoch in which classes take turns, each giving its next `samples_per_turn` samples. Labels `[n]`,
-/// class counts `[k]`. A round of turns has every class once, in an order of its own; a class goes through its samples in
-/// random order, and again in another one when it has given all. On a GPU it waits for the host once.
+/// Indices `[n]` of an epoch in which classes take turns, each giving its next `samples_per_turn` samples. Labels
+/// `[n]`, class counts `[k]`. A round has one turn of every class, in random order; a class gives its samples in random
+/// order, and in a new one after it has given all. On a GPU this synchronises with the host once.
 pub(super) fn class_aware_order(labels: &Tensor, class_counts: &Tensor, samples_per_turn: i64) -> Tensor {
     let (samples, classes) = (labels.size()[0], class_counts.size()[0]);
     let integer = (Kind::Int64, labels.device());
@@ -12,8 +12,9 @@ pub(super) fn class_aware_order(labels: &Tensor, class_counts: &Tensor, samples_
     let rounds = (turns + classes - 1) / classes;
     let double = (Kind::Double, labels.device());
 
-    // Every class's samples in the order it gives them, one class behind the other: sorted by class, then pass, then draw.
-    let given = rounds * samples_per_turn; // the most that a class has to give
+    // The samples in the order in which each class gives them, class after class: sorted by class, then pass, then
+    // draw.
+    let given = rounds * samples_per_turn; // the most samples that a class gives
     let passes = (given as f64 / class_counts.to_kind(Kind::Double)).ceil(); // [k]
     let passes_of_samples = passes.to_kind(Kind::Int64).index_select(0, labels); // [n]
     let candidates = Tensor::arange(samples, integer).repeat_interleave_self_tensor(&passes_of_samples, None, None);
@@ -27,7 +28,7 @@ pub(super) fn class_aware_order(labels: &Tensor, class_counts: &Tensor, samples_
 
     // Turn t is the turn of `order[t]` in round t / k.
     let order = Tensor::rand([rounds, classes], double).argsort(1, false);
-    let round = Tensor::arange(rounds, integer).unsqueeze(1) * samples_per_turn; // what a class has given before
+    let round = Tensor::arange(rounds, integer).unsqueeze(1) * samples_per_turn; // samples that a class gave before
     let begin = starts.index_select(0, &order.view([-1])).view([rounds, classes]) + round;
     let positions = begin.view([-1, 1]) + Tensor::arange(samples_per_turn, integer);
     lists.index_select(0, &positions.view([-1]).narrow(0, 0, samples))
@@ -37,7 +38,7 @@ pub(super) fn class_aware_order(labels: &Tensor, class_counts: &Tensor, samples_
 mod tests {
     use super::*;
 
-    /// 60, 7 and 3 samples; labels and indices of an epoch.
+    /// Labels and indices of an epoch, of classes with 60, 7 and 3 samples.
     fn epoch(samples_per_turn: i64) -> (Vec<i64>, Vec<i64>) {
         let counts = Tensor::from_slice(&[60.0_f32, 7.0, 3.0]);
         let labels = Tensor::arange(3, (Kind::Int64, counts.device())).repeat_interleave_self_tensor(
@@ -52,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn every_round_has_each_class_once_for_a_turn_of_equal_samples() {
+    fn every_round_has_one_turn_of_each_class() {
         tch::manual_seed(5);
         let (labels, _) = epoch(4);
         let turns: Vec<i64> = labels
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sample_comes_again_before_all_of_its_class_have_come() {
+    fn no_sample_repeats_before_all_of_its_class_have_come() {
         tch::manual_seed(6);
         let (labels, order) = epoch(1);
         for (class, size) in [(0, 60), (1, 7), (2, 3)] {
@@ -95,8 +96,8 @@ mod tests {
         let (other_labels, other_order) = epoch(1);
         assert_ne!(labels, other_labels);
         assert_ne!(order, other_order);
-        let of_the_rarest: Vec<i64> = order.iter().copied().filter(|index| *index >= 67).collect();
-        let passes: std::collections::HashSet<_> = of_the_rarest.chunks_exact(3).collect();
-        assert!(passes.len() > 1, "every pass in the same order: {of_the_rarest:?}");
+        let rarest: Vec<i64> = order.iter().copied().filter(|index| *index >= 67).collect();
+        let passes: std::collections::HashSet<_> = rarest.chunks_exact(3).collect();
+        assert!(passes.len() > 1, "every pass in the same order: {rarest:?}");
     }
 }

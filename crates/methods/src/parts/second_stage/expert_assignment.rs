@@ -1,30 +1,30 @@
-//! Expert assignment: learning how many experts an image needs.
+//! Expert assignment: how many experts an image passes through.
 
 use serde::{Deserialize, Serialize};
 
 use crate::range::{OutOfRange, not_negative, positive};
 
-/// RIDE's second stage (Wang et al. 2021, §3.3 and `EAResNet` of their code): a gate after each expert but the last says
-/// whether another one is needed. It learns to say so where the mean logits of the experts so far are wrong and those with
-/// some later ones right; an image is then answered by the experts before the first gate that says no.
+/// RIDE's second stage (Wang et al. 2021, §3.3 and `EAResNet` of their code): a gate after each expert but the last
+/// decides whether another one is needed. It learns to say yes if the mean logits of the experts so far are wrong and
+/// become correct with later ones; an image uses the experts before the first gate that says no.
 ///
-/// Gates see logits in the scale of the experts' loss, share their output layer, and the loss is the mean of their binary
-/// cross-entropies, as there. Defaults: that code's on CIFAR-100-LT, with 16 hidden units a gate. Deviation: images are
-/// augmented as in the first stage, there rotated by up to 15° too.
+/// As in that code, gates see logits in the scale of the experts' loss, share their output layer, and are trained by
+/// the mean of their binary cross-entropies. Defaults: that code's on CIFAR-100-LT, with 16 hidden units per gate.
+/// Deviation: images are augmented as in the first stage; that code also rotates them by up to 15°.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpertAssignment {
-    /// Passes over the training split, each class drawn alike.
+    /// Passes over the training split, with class-balanced sampling.
     pub epochs: i64,
-    /// Initial rate of a cosine.
+    /// Initial rate of a cosine schedule.
     pub learning_rate: f64,
     /// L2 coefficient on the gates' parameters.
     pub weight_decay: f64,
-    /// Images of a step.
+    /// Images per step.
     pub batch_size: i64,
-    /// How many of the largest mean logits a gate sees; all, where there are fewer classes.
+    /// How many of the largest mean logits a gate sees; all, if there are fewer classes.
     pub top_choices: i64,
-    /// What an image that needs another expert weighs in a gate's loss; one that does not weighs 1.
+    /// Weight in a gate's loss of an image that needs another expert; others have weight 1.
     pub positive_weight: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Published settings of second stages, the defaults of a grid that names one.
+//! Published settings of second stages, which grids use by name.
 
 use datasets::Dataset;
 
@@ -9,20 +9,20 @@ use crate::parts::sampler::Sampler;
 use crate::recipe::LearningRate;
 
 impl Retraining {
-    /// Learnable weight scaling as in Kang et al. 2020's code: 5 epochs along a cosine, class-balanced sampling, weight decay
-    /// 5e-4. Deviation: rate 0.1 for batches of 128, theirs is 0.2 for 512.
+    /// Learnable weight scaling as in Kang et al. 2020's code: 5 epochs, cosine schedule, class-balanced sampling,
+    /// weight decay 5e-4. Deviation: rate 0.1 for batches of 128; theirs is 0.2 for 512.
     pub fn lws() -> Retraining {
         Retraining {
             epochs: 5,
-            ..Retraining::of_ten_epochs(0.1)
+            ..Retraining::over_ten_epochs(0.1)
         }
     }
 
-    /// `MiSLAS` (Zhong et al. 2021) as its public code configures CIFAR-LT at ratio 100: 10 epochs, rate 0.1 along a
-    /// cosine, times 0.5 (CIFAR-100: 0.2) for the classifier; label-aware smoothing from 0.3 to 0 (0.4 to 0.1); class-aware
-    /// sampling, four at a turn, as many images an epoch as there are; batch norm shifts on CIFAR-100 only; weight decay
-    /// 2e-4. Deviation: at other ratios their configs smooth less (from 0.1 to 0.3 at the head, 0 at the tail) and slow the
-    /// classifier down more (0.2; CIFAR-100: 0.1), which a grid states if it wants it.
+    /// `MiSLAS` (Zhong et al. 2021) as its public code configures CIFAR-LT at ratio 100: 10 epochs, rate 0.1 with a
+    /// cosine schedule, times 0.5 (CIFAR-100: 0.2) for the classifier; label-aware smoothing from 0.3 to 0 (0.4 to
+    /// 0.1); class-aware sampling, four images per turn, as many images per epoch as the split has; shifted batch norm
+    /// on CIFAR-100 only; weight decay 2e-4. Deviation: at other ratios their configs smooth less (0.1 to 0.3 at the
+    /// head, 0 at the tail) and reduce the classifier's rate more (0.2; CIFAR-100: 0.1); a grid can state that.
     pub fn mislas(dataset: Dataset) -> Retraining {
         let (rate, (head, tail), backbone) = match dataset {
             Dataset::Cifar100 => (0.2, (0.4, 0.1), BackboneMode::Train),
@@ -38,13 +38,13 @@ impl Retraining {
                 shape: SmoothingShape::Concave,
             }),
             classifier_rate: Some(rate),
-            ..Retraining::of_ten_epochs(0.1)
+            ..Retraining::over_ten_epochs(0.1)
         }
     }
 
-    /// `DisAlign` (Zhang et al. 2021) as its public code configures ImageNet-LT: 10 epochs, rate 0.1 along a cosine, plain
-    /// sampling, batch norm of the batch, cross-entropy re-weighted with power 1.2. Deviation: in the first stage's
-    /// batches, where theirs have 256 images.
+    /// `DisAlign` (Zhang et al. 2021) as its public code configures ImageNet-LT: 10 epochs, rate 0.1 with a cosine
+    /// schedule, instance-balanced sampling, batch norm by the batch's statistics, cross-entropy re-weighted with power
+    /// 1.2. Deviation: batches have the first stage's size; theirs have 256 images.
     pub fn dis_align() -> Retraining {
         Retraining {
             sampler: Sampler::InstanceBalanced,
@@ -54,15 +54,15 @@ impl Retraining {
                 power: 1.2,
                 start_epoch: 0,
             }),
-            ..Retraining::of_ten_epochs(0.1)
+            ..Retraining::over_ten_epochs(0.1)
         }
     }
 
-    /// Weight balancing (Alshammari et al. 2022) as in its public demo: 10 epochs, rate 0.01 along a cosine, weight decay
-    /// 0.1, threshold 0.1, plain sampling, batch norm of the batch, and the class-balanced loss (β 0.9999) of its `softmax`
-    /// type. Deviations: rows are projected after each step, there after each epoch; the demo's cosine is one epoch
-    /// further on, so that its last epoch has rate 0; the first stage's weight decay is the recipe's, which they tune
-    /// (5e-3).
+    /// Weight balancing (Alshammari et al. 2022) as in its public demo: 10 epochs, rate 0.01 with a cosine schedule,
+    /// weight decay 0.1, threshold 0.1, instance-balanced sampling, batch norm by the batch's statistics, and the
+    /// class-balanced loss (β 0.9999) of its `softmax` type. Deviations: rows are projected after each step, in the
+    /// demo after each epoch. The demo's cosine is one epoch ahead, so that its last epoch has rate 0. The first
+    /// stage's weight decay is the recipe's; they tune it (5e-3).
     pub fn weight_balancing() -> Retraining {
         Retraining {
             weight_decay: 0.1,
@@ -74,12 +74,12 @@ impl Retraining {
                 start_epoch: 0,
             }),
             max_norm: Some(0.1),
-            ..Retraining::of_ten_epochs(0.01)
+            ..Retraining::over_ten_epochs(0.01)
         }
     }
 
-    /// What they have in common.
-    pub(super) fn of_ten_epochs(initial: f64) -> Retraining {
+    /// Their common settings.
+    pub(super) fn over_ten_epochs(initial: f64) -> Retraining {
         Retraining {
             epochs: 10,
             learning_rate: LearningRate::Cosine { initial },
@@ -96,7 +96,7 @@ impl Retraining {
 }
 
 impl Default for Sweep {
-    /// τ = 1, the strength that Menon et al. 2021 derive for logit adjustment, and the whole length of τ-normalisation.
+    /// τ = 1, the strength that Menon et al. 2021 derive for logit adjustment, and full τ-normalisation.
     fn default() -> Sweep {
         Sweep { taus: vec![1.0] }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{BackboneMode, FeatureTransform, InitialClassifier, Nearness, Retraining, SecondStage, Sweep};
 use crate::words::{count, in_words};
 
-/// More strengths than these are given by their range.
+/// The most strengths that are listed; more are given by their range.
 const FEW_STRENGTHS: usize = 6;
 
 /// What follows the first stage, such as `then cRT for 10 epochs (class-balanced sampling)`.
@@ -50,9 +50,10 @@ impl fmt::Display for Nearness {
     }
 }
 
-/// Sampling, loss and weights of `name`, then what is not as most second stages have it; its classifier usually `starts` so.
+/// Sampling, loss and weights of `name`, then the settings that differ from most second stages; its classifier usually
+/// `starts` so.
 fn trained(name: &str, retraining: &Retraining, starts: InitialClassifier) -> String {
-    let usual = Retraining::of_ten_epochs(0.1);
+    let usual = Retraining::over_ten_epochs(0.1);
     let mut parts = vec![retraining.sampler.to_string()];
     parts.extend(retraining.loss.map(|loss| loss.to_string()));
     parts.extend(retraining.reweight.map(|reweight| reweight.to_string()));
@@ -109,7 +110,7 @@ mod tests {
     use crate::protocol::Protocol;
 
     #[test]
-    fn a_second_stage_names_what_is_not_usual_and_nothing_else() {
+    fn a_second_stage_names_only_unusual_settings() {
         for (stage, words) in [
             (
                 SecondStage::Lws(Retraining::lws()),

@@ -54,7 +54,7 @@ fn margins_need_cosines_and_cosines_need_a_scale() {
 }
 
 #[test]
-fn a_second_stage_s_own_loss_needs_the_same_head() {
+fn a_second_stages_own_loss_needs_the_same_head() {
     let retraining = Retraining {
         loss: Some(Loss::CrossEntropy),
         ..crt()
@@ -65,7 +65,7 @@ fn a_second_stage_s_own_loss_needs_the_same_head() {
 }
 
 #[test]
-fn class_sizes_are_adjusted_for_once_and_in_log_probabilities() {
+fn class_sizes_are_adjusted_for_once_and_only_in_log_probabilities() {
     let adjusted = |loss| with_stage(loss, Head::Linear, SecondStage::LogitAdjustment(Sweep::default())).check();
     assert_eq!(adjusted(Loss::CrossEntropy), Ok(()));
     assert_eq!(adjusted(Loss::BalancedSoftmax), Err(MethodError::PriorTwice));
@@ -73,7 +73,7 @@ fn class_sizes_are_adjusted_for_once_and_in_log_probabilities() {
 }
 
 #[test]
-fn contrast_asks_for_unmixed_images_and_parametric_contrast_for_no_other_loss() {
+fn contrast_needs_unmixed_images_and_parametric_contrast_no_other_loss() {
     let contrasted = |contrast| Method {
         contrast: Some(contrast),
         ..Method::default()
@@ -112,23 +112,23 @@ fn contrast_asks_for_unmixed_images_and_parametric_contrast_for_no_other_loss() 
 }
 
 #[test]
-fn experts_that_adjust_for_class_sizes_learn_by_a_loss_that_does_not() {
+fn experts_that_adjust_for_class_sizes_need_a_loss_that_does_not() {
     for experts in [Experts::Sade(Sade::default()), Experts::Ncl(Ncl::default())] {
-        let of_experts = |loss| Method {
+        let with_experts = |loss| Method {
             loss,
             experts: Some(experts),
             ..Method::default()
         };
-        assert_eq!(of_experts(Loss::CrossEntropy).check(), Ok(()));
+        assert_eq!(with_experts(Loss::CrossEntropy).check(), Ok(()));
         assert_eq!(
-            of_experts(Loss::BalancedSoftmax).check(),
+            with_experts(Loss::BalancedSoftmax).check(),
             Err(MethodError::PriorTwiceInExperts)
         );
     }
 }
 
 #[test]
-fn two_branches_learn_on_two_samplings_of_unmixed_images() {
+fn two_branches_need_two_samplers_and_unmixed_images() {
     let bilateral = || Method {
         experts: Some(Experts::Bilateral(Bilateral::default())),
         ..Method::default()
@@ -147,7 +147,7 @@ fn two_branches_learn_on_two_samplings_of_unmixed_images() {
 }
 
 #[test]
-fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
+fn a_later_sampler_that_changes_nothing_and_a_regularizer_without_gradient_are_refused() {
     let resample = Some(Resample {
         sampler: Sampler::InstanceBalanced,
         start_epoch: 3,
@@ -185,7 +185,7 @@ fn the_same_sampler_later_and_a_regularizer_without_pull_are_refused() {
 }
 
 #[test]
-fn distillation_compares_one_networks_probabilities_of_the_teachers_images() {
+fn distillation_needs_probabilities_of_the_images_that_the_teacher_sees() {
     let distillation = Some(Distillation {
         teacher: "ce".into(),
         temperature: 3.0,
@@ -260,7 +260,7 @@ fn distillation_compares_one_networks_probabilities_of_the_teachers_images() {
 }
 
 #[test]
-fn nothing_is_stated_of_a_frozen_classifier_and_weights_come_into_play() {
+fn a_frozen_classifier_has_no_settings_and_weights_start_in_time() {
     let stage = |retraining| with_stage(Loss::CrossEntropy, Head::Linear, SecondStage::Lws(retraining)).check();
     let scales = Retraining::lws;
     assert_eq!(stage(scales()), Ok(()));
@@ -290,7 +290,7 @@ fn nothing_is_stated_of_a_frozen_classifier_and_weights_come_into_play() {
 }
 
 #[test]
-fn a_second_stage_evens_classes_out_once_and_bounds_only_rows_that_stay() {
+fn a_second_stage_balances_classes_once_and_bounds_only_rows_that_nothing_rescales() {
     let staged = |loss, retraining| with_stage(loss, Head::Linear, SecondStage::Crt(retraining)).check();
     let instances = Retraining {
         sampler: Sampler::InstanceBalanced,
@@ -316,7 +316,7 @@ fn a_second_stage_evens_classes_out_once_and_bounds_only_rows_that_stay() {
 }
 
 #[test]
-fn equalization_asks_for_a_rare_class() {
+fn equalization_needs_a_rare_class() {
     let method = |loss| Method {
         loss,
         ..Method::default()
@@ -337,7 +337,7 @@ fn equalization_asks_for_a_rare_class() {
 }
 
 #[test]
-fn experts_are_assigned_only_where_each_could_answer_alone() {
+fn expert_assignment_needs_experts_that_can_answer_alone() {
     let staged = |experts, second_stage| Method {
         experts,
         second_stage: Some(second_stage),
@@ -367,7 +367,7 @@ fn experts_are_assigned_only_where_each_could_answer_alone() {
 }
 
 #[test]
-fn what_would_be_idle_beside_another_part_is_refused() {
+fn parts_that_would_have_no_effect_are_refused() {
     let rotation = Method {
         experts: Some(Experts::Sade(Sade::default())),
         initial: Some(Initial::Rotation),

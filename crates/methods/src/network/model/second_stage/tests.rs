@@ -12,7 +12,7 @@ fn crt() -> Retraining {
     Protocol::Paper.classifier_retraining()
 }
 
-/// A first stage with room for three classes, and what `second_stage` makes of it.
+/// A first stage of three classes, prepared for `second_stage`.
 fn prepared(second_stage: &SecondStage) -> Model {
     tch::manual_seed(3);
     let mut model = Model::new(Backbone::Resnet8, &Method::default(), 3, Kind::Float, Device::Cpu);
@@ -29,7 +29,7 @@ fn learning(model: &Model) -> Vec<String> {
 }
 
 #[test]
-fn only_what_a_second_stage_is_named_after_learns() {
+fn only_the_part_that_a_second_stage_retrains_learns() {
     let classifier = ["linear.bias", "linear.weight"];
     let alignment = [
         "linear.alignment.confidence",
@@ -56,7 +56,7 @@ fn only_what_a_second_stage_is_named_after_learns() {
 }
 
 #[test]
-fn a_cosine_classifier_begins_anew_in_columns_of_length_1() {
+fn a_reset_cosine_classifier_has_columns_of_length_1() {
     let method = Method {
         head: Head::Cosine,
         ..Method::default()
@@ -71,7 +71,7 @@ fn a_cosine_classifier_begins_anew_in_columns_of_length_1() {
 
 #[test]
 fn scales_start_at_the_first_stages_own_decisions() {
-    // Each stage on one model before and after: libtorch's generator is shared with the tests beside this one.
+    // Each stage compares one model before and after: other tests share libtorch's generator.
     let features = Tensor::randn([4, 64], (Kind::Float, Device::Cpu));
     let before_and_after = |second_stage: SecondStage| {
         let mut model = Model::new(Backbone::Resnet8, &Method::default(), 3, Kind::Float, Device::Cpu);

@@ -4,7 +4,7 @@ use super::*;
 
 const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// Sixteen images `[16, 1, 8, 8]`, each filled with its own number, of classes 0 to 15.
+/// Sixteen images `[16, 1, 8, 8]`, each filled with its index, of classes 0 to 15.
 fn batch() -> (Tensor, Tensor) {
     let labels = Tensor::arange(16, (Kind::Int64, Device::Cpu));
     let images = labels
@@ -83,7 +83,7 @@ fn remix_with_tau_0_or_a_kappa_that_no_ratio_reaches_is_mixup() {
 }
 
 #[test]
-fn of_two_labels_that_remix_may_drop_it_drops_the_first() {
+fn where_remix_may_drop_either_label_it_drops_the_first() {
     let labels = |label: i64| Tensor::from_slice(&[label]);
     let target = Target::Mixed {
         first: labels(0),
@@ -127,7 +127,7 @@ fn remix_gives_the_label_to_the_rare_class_where_its_share_and_the_ratio_allow()
 }
 
 #[test]
-fn cutmix_pastes_a_box_of_the_partner_and_lambda_is_the_share_that_is_left() {
+fn cutmix_pastes_a_box_of_the_partner_and_lambda_is_the_remaining_share() {
     let (images, labels) = batch();
     let cutmix = CutMix {
         alpha: 1.0,
@@ -164,7 +164,7 @@ fn cutmix_of_probability_0_changes_nothing() {
 }
 
 #[test]
-fn foregrounds_of_power_1_are_of_all_classes_alike_and_of_power_0_those_of_the_split() {
+fn foregrounds_of_power_1_are_class_balanced_and_of_power_0_follow_the_split() {
     tch::manual_seed(5);
     let labels = Tensor::cat(&[Tensor::zeros([900], CPU), Tensor::ones([100], CPU)], 0).to_kind(Kind::Int64);
     let class_counts = Tensor::from_slice(&[900.0_f32, 100.0]);

@@ -1,11 +1,11 @@
-//! Enhancements: an image is drawn away from, or towards, a degenerate version of itself.
+//! Enhancements: blends an image with a degenerate version of itself, or extrapolates away from it.
 
 use tch::{Kind, Tensor};
 
 use super::{Drawn, Operation, grey};
 
-/// Images `[b, 3, h, w]` u8 → the same: degenerate + factor · (image − degenerate), clipped and then cut to whole
-/// levels.
+/// Images `[b, 3, h, w]` u8 → the same shape: degenerate + factor · (image − degenerate), clipped, then truncated to
+/// whole levels.
 pub(super) fn enhance(images: &Tensor, drawn: &Drawn) -> Tensor {
     let original = images.to_kind(Kind::Float);
     let grey = grey(images).to_kind(Kind::Float); // [b, 1, h, w]
@@ -30,7 +30,7 @@ pub(super) fn enhance(images: &Tensor, drawn: &Drawn) -> Tensor {
     blended.clamp(0.0, 255.0).to_kind(Kind::Uint8)
 }
 
-/// Pillow's `SMOOTH`: the mean of 3 × 3 pixels in which the central one counts five times, rounded; the border stays.
+/// Pillow's `SMOOTH`: the mean of 3 × 3 pixels in which the central one counts five times, rounded; border pixels stay.
 /// Levels `[b, c, h, w]` f32 → the same.
 fn smoothed(levels: &Tensor) -> Tensor {
     let [.., height, width] = levels.size()[..] else {

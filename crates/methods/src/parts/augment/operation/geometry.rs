@@ -1,4 +1,4 @@
-//! Geometric operations: one affine map an image, nearest resampling.
+//! Geometric operations: one affine map per image, nearest resampling.
 
 use std::f64::consts::PI;
 
@@ -9,10 +9,10 @@ use super::{Drawn, Operation};
 /// Level of pixels from outside the image.
 const FILL: i64 = 128;
 
-/// Images `[b, c, h, w]` u8 → the same, sheared, translated or rotated.
+/// Images `[b, c, h, w]` u8 → the same shape, sheared, translated or rotated.
 ///
-/// Output pixel (x, y) is the input pixel that holds M · (x + ½, y + ½, 1), with M in 16.16 fixed point as in Pillow's
-/// `Geometry.c`, so that ties fall as they do there.
+/// Output pixel (x, y) is the input pixel that contains M · (x + ½, y + ½, 1), with M in 16.16 fixed point as in
+/// Pillow's `Geometry.c`, so that ties are broken as there.
 pub(super) fn warp(images: &Tensor, drawn: &Drawn) -> Tensor {
     let [batch, channels, height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())
@@ -35,9 +35,9 @@ pub(super) fn warp(images: &Tensor, drawn: &Drawn) -> Tensor {
         Tensor::arange(width, options).view([1, 1, width]),
         Tensor::arange(height, options).view([1, height, 1]),
     );
-    let position = |of_x: &Tensor, of_y: &Tensor, offset: &Tensor| {
-        let first = fixed(&(offset + of_x * 0.5 + of_y * 0.5));
-        (first + fixed(of_x) * &x + fixed(of_y) * &y).bitwise_right_shift_tensor_scalar(16) // [b, h, w]
+    let position = |by_x: &Tensor, by_y: &Tensor, offset: &Tensor| {
+        let first = fixed(&(offset + by_x * 0.5 + by_y * 0.5));
+        (first + fixed(by_x) * &x + fixed(by_y) * &y).bitwise_right_shift_tensor_scalar(16) // [b, h, w]
     };
     let columns = position(x_of_x, &x_of_y, &x_offset);
     let rows = position(&y_of_x, y_of_y, &y_offset);

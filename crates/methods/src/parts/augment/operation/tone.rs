@@ -1,10 +1,10 @@
-//! Operations on levels: one table of 256 levels for each channel of each image.
+//! Operations on levels: one look-up table of 256 levels for each channel of each image.
 
 use tch::{Kind, Tensor};
 
 use super::{Drawn, Operation};
 
-/// Images `[b, c, h, w]` u8 → the same, each level looked up in its table.
+/// Images `[b, c, h, w]` u8 → the same shape, each level looked up in its table.
 pub(super) fn map(images: &Tensor, drawn: &Drawn) -> Tensor {
     let [batch, channels, height, width] = images.size()[..] else {
         panic!("images are [b, c, h, w]: {:?}", images.size())
@@ -35,7 +35,7 @@ pub(super) fn map(images: &Tensor, drawn: &Drawn) -> Tensor {
         .view([batch, channels, height, width])
 }
 
-/// The table that spreads the levels that occur over 0..=255; a single level stays. Histogram `[b, c, 256]` → the same
+/// The table that stretches the occurring levels over 0..=255; a single level stays. Histogram `[b, c, 256]` → the same
 /// shape.
 fn stretched(levels: &Tensor, histogram: &Tensor) -> Tensor {
     let (lowest, highest) = occurring(levels, histogram);
@@ -44,13 +44,13 @@ fn stretched(levels: &Tensor, histogram: &Tensor) -> Tensor {
     table.where_self(&highest.gt_tensor(&lowest), levels)
 }
 
-/// The table that gives every level as many pixels as the others, as far as whole levels allow; a single level stays.
+/// The table that gives every level the same number of pixels, as far as whole levels allow; a single level stays.
 /// Histogram `[b, c, 256]` → the same shape.
 fn flattened(levels: &Tensor, histogram: &Tensor) -> Tensor {
     let (_, highest) = occurring(levels, histogram);
-    let of_highest = histogram.gather(2, &highest.to_kind(Kind::Int64), false);
+    let at_highest = histogram.gather(2, &highest.to_kind(Kind::Int64), false);
     let total = histogram.sum_dim_intlist(2, true, Kind::Int64);
-    let step = (total - of_highest).divide_scalar_mode(255, "floor"); // pixels a level, [b, c, 1]
+    let step = (total - at_highest).divide_scalar_mode(255, "floor"); // pixels per level, [b, c, 1]
     let below = histogram.cumsum(2, Kind::Int64) - histogram;
     let half = step.divide_scalar_mode(2, "floor");
     let table = (below + half)
