@@ -42,7 +42,7 @@ pub(super) fn markdown(comparisons: &[Comparison]) -> String {
     let mut text = aligned(&HEADER, rows, 4);
     text += "\nDifferences are in points of accuracy after the last epoch, the method less the one it is compared with. The interval is of seeds \
              and test images together (two-level bootstrap, Student's t); *could show* is the smallest difference that this many \
-             seeds could have shown. Verdicts hold for all comparisons of this table at once (Holm, 5 %).\n";
+             seeds could have shown in a comparison of its own. Verdicts hold for all comparisons of this table at once (Holm, 5 %).\n";
     for comparison in comparisons {
         let names = format!(
             "{} and {} at {}",

@@ -126,7 +126,7 @@ impl Against {
         };
         format!(
             "± is half the 95 % interval of the difference, from seeds and test images together, and so the smallest difference that this \
-             many seeds could have shown. Verdicts hold for all of this table at once (Holm, 5 %); without one the difference is \
+             many seeds could have shown in a comparison of its own. Verdicts hold for all of this table at once (Holm, 5 %); without one the difference is \
              undecided.{scope}\n"
         )
     }
