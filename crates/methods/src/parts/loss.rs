@@ -72,10 +72,10 @@ pub enum Loss {
         /// γ ≥ 0; 0 is cross-entropy.
         gamma: f64,
     },
-    /// Focal loss over k binary terms per sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq.
-    /// 4; with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y on a
-    /// sample's terms, then the plain mean. Deviation: their code initialises the last bias to −ln(k − 1) and does not
-    /// decay it; here the head is initialised and decayed as for every other loss.
+    /// Focal loss over k binary terms a sample, Σ_k |t_k − σ(z_k)|^γ BCE(z_k, t_k), t one-hot (Lin et al. 2017, Eq. 4;
+    /// with class-balanced weights the CB-focal loss of Cui et al. 2019, γ from 0.5 to 2). Class weights: w_y
+    /// on a sample's terms, then the plain mean. Deviation: their code starts the last bias at −ln(k − 1) and does
+    /// not decay it; here the head starts and decays as for every other loss.
     SigmoidFocal {
         /// γ ≥ 0; 0 is binary cross-entropy.
         gamma: f64,

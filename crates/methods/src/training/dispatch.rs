@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_full_batch_is_recorded() {
+    fn the_second_full_batch_is_the_one_that_is_recorded() {
         let batch = |count: i64| Batch {
             images: Tensor::zeros([count, 3, 2, 2], (Kind::Uint8, Device::Cpu)),
             labels: Tensor::arange(count, (Kind::Int64, Device::Cpu)),

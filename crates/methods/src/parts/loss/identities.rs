@@ -102,7 +102,7 @@ fn a_loss_whose_strength_is_zero_is_cross_entropy() {
 }
 
 #[test]
-fn focal_loss_with_gamma_zero_is_the_plain_mean_of_weighted_cross_entropy() {
+fn focal_loss_of_gamma_zero_is_cross_entropy_averaged_plainly() {
     let batch = Batch::long_tailed();
     let weightless = |loss| batch.value_and_gradient(loss, None);
     let focal = weightless(Loss::Focal { gamma: 0.0 });
