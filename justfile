@@ -1,4 +1,4 @@
-# What one does in this checkout. Without just, ./justw does the same: it installs just first.
+# The everyday tasks in this checkout. Without just, ./justw runs them: it installs just first.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 set positional-arguments
@@ -8,11 +8,11 @@ set positional-arguments
 default:
     @{{ quote(just_executable()) }} --list --unsorted
 
-# Run a grid of benchmarks/ or another file, or go on with it, and print its tables: just reproduce shapes-lt --seeds 0
+# Run or resume a grid, from benchmarks/ or another file, and print its tables: just reproduce shapes-lt --seeds 0
 reproduce name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- run "$@"
 
-# Print the runs that a grid stands for, and train nothing.
+# Print the runs of a grid without training.
 plan name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- plan "$@"
 
@@ -20,7 +20,7 @@ plan name *options: _libtorch
 status name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- status "$@"
 
-# Write a grid's tables again from its finished runs.
+# Rewrite a grid's tables from its finished runs.
 report name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- report "$@"
 
@@ -40,7 +40,7 @@ analyze *options: _libtorch
 methods: _libtorch
     @cargo run --release -p longtail-reproduce -- methods
 
-# Run all tests, each in a process of its own: just test resume
+# Run all tests, each in its own process: just test resume
 test *filter: _libtorch
     OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace "$@"
     {{ if filter == "" { "OMP_NUM_THREADS=1 cargo test --workspace --doc" } else { "" } }}
@@ -54,7 +54,7 @@ test-arithmetics: _libtorch
     ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end
     scripts/embedded-grid --program "${CARGO_TARGET_DIR:-target}/debug/reproduce" --seeds 0 bf16 avx2
 
-# Kill a small grid again and again, and compare its end with that of one that was not: just storm 1000
+# Kill a small grid again and again, and compare its results with those of an uninterrupted one: just storm 1000
 storm kills="100" seed="0": _libtorch
     STORM_KILLS="$1" STORM_SEED="$2" scripts/cargo-tool nextest run --workspace --test end-to-end storm
 
@@ -65,7 +65,7 @@ lint: _libtorch
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     scripts/cargo-tool deny --offline --workspace check licenses bans sources
 
-# Everything that CI runs, but for the other arithmetics.
+# Everything that CI runs, except the other arithmetics.
 check: lint test
 
 # Measure speed, as the baseline of later comparisons: just bench, just bench step
@@ -73,11 +73,11 @@ bench *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --save-baseline main "$@"
     @scripts/bench-table
 
-# Measure speed again and say what became slower or faster than in the last `just bench`: just bench-compare step
+# Measure speed again, and report what became slower or faster than in the last `just bench`: just bench-compare step
 bench-compare *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --baseline main "$@"
 
-# Feed a parser of foreign bytes damaged files, a million of them: just fuzz npz_archive, just fuzz grid 10000. Its name is one of `just fuzz list`.
+# Feed a million damaged files to a parser, one of `just fuzz list`: just fuzz npz_archive, just fuzz grid 10000
 fuzz target executions="1000000": _libtorch
     cd fuzz && BOLERO_RANDOM_ITERATIONS="$2" OMP_NUM_THREADS=1 nice cargo test --target-dir ../target --test foreign_bytes -- \
         {{ if target == "list" { "--list" } else { '"$1" --nocapture' } }}

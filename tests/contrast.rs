@@ -46,7 +46,7 @@ fn a_mixed_batch_is_no_view_of_its_images() {
     Sandbox::new(&mixed).run(&["--methods", "paco"]).refused(
         2,
         &[
-            "takes the batch for a view of its images",
+            "uses the batch as a view of its images",
             "set augmentation = { crop_and_flip = true }",
         ],
     );

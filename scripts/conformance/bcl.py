@@ -1,5 +1,5 @@
 """BCL (Zhu et al. 2022), Eq. 6 and 7: supervised contrast of two views in which every class has a prototype, projected from
-its row of the classifier, and weighs alike in the denominator, by the mean over its keys.
+its row of the classifier, and has equal weight in the denominator, by the mean over its keys.
 """
 
 import torch

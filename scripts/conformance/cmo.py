@@ -1,4 +1,4 @@
-"""CMO (Park et al. 2022): where boxes of foregrounds fall, which classes they are of, and the loss of a mixed batch.
+"""CMO (Park et al. 2022): positions and classes of the foregrounds' boxes, and the loss of a mixed batch.
 
 With probability P a batch is mixed: lambda ~ Beta(a, a), a box of int(sqrt(1 - lambda) side) pixels, halved and rounded
 down on either side of a uniform pixel and clipped. A foreground is an image of the split with weight n_y^-q. The loss is
@@ -11,7 +11,7 @@ from fixture import value_and_gradients, write
 
 
 def covered(length, half):
-    """How probable it is that a clipped span around a uniform pixel holds each pixel."""
+    """Probability that a clipped span around a uniformly drawn pixel contains each pixel."""
     return torch.tensor([sum(c - half <= x < c + half for c in range(length)) / length for x in range(length)])
 
 

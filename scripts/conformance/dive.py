@@ -1,4 +1,4 @@
-"""DiVE (He et al. 2021): labels by balanced softmax beside virtual examples of a teacher.
+"""DiVE (He et al. 2021): balanced softmax on the labels and virtual examples of a teacher.
 
 A virtual example is the teacher's distribution at temperature T to the power p, made to sum to 1 again. The loss is
 (1 - w) times that of the labels plus w T^2 times the divergence of the student's distribution at T from it, a mean over

@@ -1,10 +1,10 @@
-"""What the scripts beside this one share: how a fixture is written.
+"""Shared by the scripts of this folder: how a fixture is written.
 
     pip install torch==2.11.0 safetensors==0.8.0
     python scripts/conformance/lade.py
 
 A fixture is a file of f64 and i64 tensors: `in.<name>` an input, `hp.<name>` a hyper-parameter times 1e9, every other key a
-value or a gradient that the crates must meet.
+value or a gradient that the crates must match.
 """
 
 from pathlib import Path

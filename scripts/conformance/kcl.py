@@ -15,14 +15,14 @@ WIDTH = 64
 
 
 def surprises(views, temperature):
-    """-ln of the share of key j for anchor i, [n, n]; an anchor is no key of its own."""
+    """-ln of the share of key j for anchor i, [n, n]; an anchor is not its own key."""
     scores = views @ views.T / temperature
     others = scores.exp().sum(1) - scores.exp().diagonal()
     return others.log()[:, None] - scores
 
 
 def positives(labels):
-    """Of each anchor its other view, and the views of other images of its class."""
+    """Each anchor's other view, and the views of other images of its class."""
     images = len(labels) // 2
     for i in range(len(labels)):
         other = (i + images) % len(labels)

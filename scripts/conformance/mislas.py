@@ -1,4 +1,4 @@
-"""Second stage of MiSLAS (Zhong et al. 2021): label-aware smoothing, and steps of a classifier beside its scales.
+"""Second stage of MiSLAS (Zhong et al. 2021): label-aware smoothing, and steps of a classifier and its scales.
 
 Smoothing of class k is that of Eq. 7 for the concave curve and its counterparts, at q = (n_k - n_K) / (n_1 - n_K). The loss
 is the cross-entropy of the smoothed distribution, (1 - e) on the label and e / K on every class. A logit is

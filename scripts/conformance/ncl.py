@@ -17,7 +17,7 @@ def divergence(target, other):
 
 
 def among_hard(networks, labels, hard):
-    """Logits with those of the easy classes at 0: easy are all but the label and the largest others by the first network."""
+    """Logits with those of easy classes set to 0: all but the label and the largest others by the first network."""
     masks = []
     for z, y in zip(networks[0][0].detach(), labels):
         others = sorted((k for k in range(len(z)) if k != y), key=lambda k: -z[k].item())

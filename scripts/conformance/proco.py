@@ -11,7 +11,7 @@ from fixture import prefixed, value_and_gradients, write
 
 
 def log_bessel_over_power(nu, kappa):
-    """ln (I_nu(kappa) / kappa^nu), but for a constant."""
+    """ln (I_nu(kappa) / kappa^nu), up to a constant."""
     terms = int(kappa.max().item()) + 400
     m = torch.arange(terms).double()
     half = torch.log(kappa.reshape(-1, 1) / 2)

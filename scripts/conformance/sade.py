@@ -30,7 +30,7 @@ def loss(name, seed, counts, labels, tau):
 
 
 def aggregation(name, first, second, repeats):
-    """Images `repeats` times: with one image, batches are alike in whatever order they are drawn."""
+    """Images `repeats` times: with one image, batches are equal in any order."""
     scores = torch.full((3,), 1 / 3, requires_grad=True)
     optimizer = torch.optim.SGD([scores], lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
     steps = -(-len(first) * repeats // 128)

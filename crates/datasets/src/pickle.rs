@@ -190,7 +190,7 @@ impl<'a> Machine<'a> {
     fn take(&mut self, length: u64) -> Result<&'a [u8], String> {
         let rest = &self.bytes[self.at..];
         let taken = usize::try_from(length).ok().and_then(|length| rest.get(..length));
-        let taken = taken.ok_or_else(|| format!("{length} bytes are promised and {} are there", rest.len()))?;
+        let taken = taken.ok_or_else(|| format!("{length} bytes expected, {} found", rest.len()))?;
         self.at += taken.len();
         Ok(taken)
     }
@@ -233,10 +233,7 @@ impl<'a> Machine<'a> {
 
     fn remember(&mut self, size: u64) -> Result<(), String> {
         let key = self.number(size)? as u32;
-        let value = self
-            .memo
-            .get(&key)
-            .ok_or_else(|| format!("nothing is remembered as {key}"))?;
+        let value = self.memo.get(&key).ok_or_else(|| format!("no memo entry {key}"))?;
         self.stack.push(*value);
         Ok(())
     }
@@ -276,7 +273,7 @@ impl<'a> Machine<'a> {
     fn extend(&mut self, items: impl IntoIterator<Item = Value<'a>>) -> Result<(), String> {
         let top = self.top()?;
         let (Value::List(Place(place)) | Value::Dict(Place(place))) = top else {
-            return Err("items for something else than a list or dictionary".to_owned());
+            return Err("items for something other than a list or dictionary".to_owned());
         };
         self.containers[place].extend(items);
         if matches!(top, Value::Dict(_)) && self.containers[place].len() % 2 == 1 {
@@ -354,24 +351,24 @@ mod tests {
     #[test]
     fn errors_name_the_problem_and_its_position() {
         let problem = |bytes: &[u8]| value(bytes).unwrap_err();
-        assert_eq!(problem(b""), "1 bytes are promised and 0 are there at byte 0");
+        assert_eq!(problem(b""), "1 bytes expected, 0 found at byte 0");
         assert_eq!(
             problem(b"B\xff\xff\xff\xffabc."),
-            "4294967295 bytes are promised and 4 are there at byte 5"
+            "4294967295 bytes expected, 4 found at byte 5"
         );
         assert_eq!(
             problem(b"\x8e\xff\xff\xff\xff\xff\xff\xff\xff."),
-            "18446744073709551615 bytes are promised and 1 are there at byte 9"
+            "18446744073709551615 bytes expected, 1 found at byte 9"
         );
         assert_eq!(problem(b"."), "an empty stack at byte 1");
         assert_eq!(problem(b"N(\x85."), "an empty stack at byte 3");
         assert_eq!(problem(b"Ne."), "no mark at byte 2");
-        assert_eq!(problem(b"h\x07."), "nothing is remembered as 7 at byte 2");
+        assert_eq!(problem(b"h\x07."), "no memo entry 7 at byte 2");
         assert_eq!(problem(b"N.."), "1 bytes too many at byte 2");
         assert_eq!(problem(b"}(Nu."), "a key without a value at byte 4");
         assert_eq!(
             problem(b"NNa."),
-            "items for something else than a list or dictionary at byte 3"
+            "items for something other than a list or dictionary at byte 3"
         );
         assert_eq!(problem(b"cos\nsystem"), "a line without an end at byte 4");
         assert_eq!(

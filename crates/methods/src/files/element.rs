@@ -37,7 +37,7 @@ pub enum Element {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ElementError {
     /// More or fewer bytes than the shape needs.
-    #[error("{found} bytes are no array of shape {shape:?} and {size} bytes a number")]
+    #[error("{found} bytes do not make an array of shape {shape:?} with {size} bytes per number")]
     Length {
         /// The expected shape.
         shape: Vec<u64>,
@@ -149,15 +149,18 @@ mod tests {
     #[test]
     fn a_shape_that_the_bytes_do_not_fill_takes_no_memory() {
         let refusal = |shape: &[u64]| Element::F32.tensor(&[0; 8], shape).unwrap_err().to_string();
-        assert_eq!(refusal(&[3]), "8 bytes are no array of shape [3] and 4 bytes a number");
+        assert_eq!(
+            refusal(&[3]),
+            "8 bytes do not make an array of shape [3] with 4 bytes per number"
+        );
         assert_eq!(
             refusal(&[1 << 62, 64]),
-            "8 bytes are no array of shape [4611686018427387904, 64] and 4 bytes a number"
+            "8 bytes do not make an array of shape [4611686018427387904, 64] with 4 bytes per number"
         );
         let strides_overflow = Element::F32.tensor(&[], &[0, 1 << 62, 1 << 62]).unwrap_err();
         assert_eq!(
             strides_overflow.to_string(),
-            "0 bytes are no array of shape [0, 4611686018427387904, 4611686018427387904] and 4 bytes a number"
+            "0 bytes do not make an array of shape [0, 4611686018427387904, 4611686018427387904] with 4 bytes per number"
         );
         assert_eq!(Element::F32.tensor(&[], &[0, 5]).unwrap().size(), [0, 5]);
         assert_eq!(Element::F32.tensor(&[0; 4], &[]).unwrap().size(), [0_i64; 0]);

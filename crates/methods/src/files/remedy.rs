@@ -29,9 +29,9 @@ fn in_the_way(error: &Error) -> Option<&'static str> {
     const TOO_MANY_LINKS: i32 = 40; // ELOOP, whose kind is not stable
     match error.kind() {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            Some("move the file away that stands where the path names a folder")
+            Some("move away the file that is in the place of a folder")
         }
-        _ if error.raw_os_error() == Some(TOO_MANY_LINKS) => Some("remove the link, which leads back to itself"),
+        _ if error.raw_os_error() == Some(TOO_MANY_LINKS) => Some("remove the link, which points back to itself"),
         _ => None,
     }
 }
@@ -52,11 +52,8 @@ mod tests {
         let reading = |name: &str| remedy_for_reading(&fs::read_to_string(path(name)).expect_err(name));
         let writing = |name: &str| remedy_for_writing(&fs::write(path(name), "").expect_err(name));
         assert_eq!(reading("."), "move this folder away: a file belongs there");
-        assert_eq!(
-            reading("file/x"),
-            "move the file away that stands where the path names a folder"
-        );
-        assert_eq!(reading("link"), "remove the link, which leads back to itself");
+        assert_eq!(reading("file/x"), "move away the file that is in the place of a folder");
+        assert_eq!(reading("link"), "remove the link, which points back to itself");
         assert_eq!(
             writing("."),
             "move this folder away, since a file belongs there, or choose another --out"

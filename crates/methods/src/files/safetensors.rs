@@ -53,7 +53,7 @@ pub enum SafetensorsError {
         expected: u64,
     },
     /// An array of a kind that tensors do not have.
-    #[error("`{name}` is of kind {dtype}, which is not read; convert it to F32, labels to I64")]
+    #[error("`{name}` is of kind {dtype}, which is not supported; convert it to F32, labels to I64")]
     Kind {
         /// The array.
         name: String,
@@ -218,7 +218,7 @@ pub(crate) mod tests {
         );
         assert_eq!(
             file.tensor("f8").unwrap_err().to_string(),
-            "`f8` is of kind F8_E4M3, which is not read; convert it to F32, labels to I64"
+            "`f8` is of kind F8_E4M3, which is not supported; convert it to F32, labels to I64"
         );
     }
 
@@ -250,7 +250,7 @@ pub(crate) mod tests {
             .to_string();
         assert_eq!(
             damaged,
-            "`a` is damaged: 8 bytes are no array of shape [4611686018427387904, 64] and 4 bytes a number"
+            "`a` is damaged: 8 bytes do not make an array of shape [4611686018427387904, 64] with 4 bytes per number"
         );
         let backwards = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#;
         let damaged = opened(&file_with(backwards, 8))
@@ -260,7 +260,7 @@ pub(crate) mod tests {
             .to_string();
         assert_eq!(
             damaged,
-            "`a` is damaged: 0 bytes are no array of shape [2] and 4 bytes a number"
+            "`a` is damaged: 0 bytes do not make an array of shape [2] with 4 bytes per number"
         );
     }
 

@@ -134,7 +134,7 @@ pub(crate) fn mean_feature(features: &Tensor) -> Tensor {
 
 /// Sum over the experts e of `objective(e, batch)`, with e's logits and features in the batch.
 fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_>) -> Tensor) -> Tensor {
-    let expert_input = |expert| {
+    let expert_loss = |expert| {
         let (logits, features) = (batch.logits.select(1, expert), batch.features.select(1, expert));
         objective(
             expert,
@@ -145,7 +145,7 @@ fn sum_over_experts(batch: &LossInput<'_>, objective: impl Fn(i64, &LossInput<'_
             },
         )
     };
-    (0..batch.logits.size()[1]).map(expert_input).sum()
+    (0..batch.logits.size()[1]).map(expert_loss).sum()
 }
 
 /// Such as `SADE of 3 experts (τ 2)`.

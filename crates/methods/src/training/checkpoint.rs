@@ -198,7 +198,7 @@ mod tests {
             (
                 r#"{"next_epoch":{"dtype":"I64","shape":[9],"data_offsets":[0,8]}}"#,
                 8,
-                "`next_epoch` is damaged: 8 bytes are no array of shape [9] and 8 bytes a number",
+                "`next_epoch` is damaged: 8 bytes do not make an array of shape [9] with 8 bytes per number",
             ),
             (
                 r#"{"next_epoch":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,

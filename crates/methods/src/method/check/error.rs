@@ -34,23 +34,23 @@ pub enum MethodError {
     ExpertsOnFixedEtf,
     /// Contrast between views with several features each.
     #[error(
-        "contrastive learning compares one feature an image, but experts have several; leave out `contrast` or `experts`"
+        "contrastive learning compares one feature per image, but experts have several; leave out `contrast` or `experts`"
     )]
     ContrastOfExperts,
     /// Pre-training of one network for several experts.
     #[error(
-        "pre-training by rotation leaves one network behind, with which experts cannot begin; leave out `initial` or `experts`"
+        "pre-training by rotation trains one network, from which experts cannot start; leave out `initial` or `experts`"
     )]
     RotationOfExperts,
     /// A loss from which nothing learns.
     #[error(
-        "contrast `k-positive` alone teaches the features, and the classifier of head `fixed-etf` learns nothing, so the loss would do \
+        "contrast `k-positive` alone trains the features, and the classifier of head `fixed-etf` learns nothing, so the loss would do \
          nothing; leave out `head`, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastAloneOnFixedEtf,
     /// Mixing images of two samplers.
     #[error(
-        "experts `bilateral` tell two samplings of images apart, but `augmentation` mixes them; set augmentation = {{ \
+        "experts `bilateral` separate the images of two samplers, but `augmentation` mixes them; set augmentation = {{ \
          crop_and_flip = true }}, or choose other experts"
     )]
     MixedBranches,
@@ -62,7 +62,7 @@ pub enum MethodError {
     SameSamplerInBranches,
     /// A mixed batch used as a view of its images.
     #[error(
-        "this contrast takes the batch for a view of its images, but `augmentation` mixes them; set augmentation = \
+        "this contrast uses the batch as a view of its images, but `augmentation` mixes them; set augmentation = \
          {{ crop_and_flip = true }}, or choose contrast `balanced` or `probabilistic`"
     )]
     ContrastOfMixedImages,
@@ -80,14 +80,14 @@ pub enum MethodError {
     StageAfterExperts,
     /// Gates without experts that can answer alone.
     #[error(
-        "second stage `expert-assignment` chooses among several experts of which each could answer alone; set experts = {{ ride = \
+        "second stage `expert-assignment` chooses among several experts that can each classify alone; set experts = {{ ride = \
          {{}} }}, or leave out `second_stage`"
     )]
     AssignmentWithoutExperts,
     /// A teacher that sees other images.
     #[error(
-        "distillation compares a batch's logits with the teacher's, but each branch of experts `bilateral` sees images of its \
-         own; leave out `distillation` or `experts`"
+        "distillation compares a batch's logits with the teacher's, but each branch of experts `bilateral` sees its \
+         own images; leave out `distillation` or `experts`"
     )]
     DistillationOfBranches,
     /// Distillation of logits that are not log-probabilities.
@@ -110,7 +110,7 @@ pub enum MethodError {
     )]
     CosinesWithoutScale(&'static str),
     /// A later sampler that equals the first one.
-    #[error("`resample` names the sampler that draws from the beginning on; choose another or leave it out")]
+    #[error("`resample` names the sampler that is used from the beginning; choose another or leave it out")]
     SameSampler,
     /// A regularizer whose terms have no gradient to the network.
     #[error(
@@ -138,14 +138,14 @@ pub enum MethodError {
     PriorTwiceInExperts,
     /// Logit adjustment of logits that are not log-probabilities.
     #[error(
-        "second stage `logit-adjustment` takes log-priors off a softmax's logits, but this loss trains no softmax; choose \
+        "second stage `logit-adjustment` subtracts log-priors from a softmax's logits, but this loss trains no softmax; choose \
          loss \"cross-entropy\" or another second stage"
     )]
     NoSoftmax,
     /// Logit adjustment twice in a second stage, by the loss and by the sampler.
     #[error(
-        "the second stage's loss, or the first's where it states none, adjusts logits for the class sizes, and its sampler evens them \
-         out already; set its loss = \"cross-entropy\" or its sampler = \"instance-balanced\""
+        "the second stage's loss, or the first's where it states none, adjusts logits for the class sizes, and its sampler already \
+         balances the classes; set its loss = \"cross-entropy\" or its sampler = \"instance-balanced\""
     )]
     PriorTwiceInStage,
     /// A bound on rows that learnt factors then rescale.
@@ -174,7 +174,7 @@ pub enum MethodError {
     },
     /// Label counts that the first stage did not keep.
     #[error(
-        "the second stage's loss counts labels from the beginning of training on, but the first stage's does not; state it \
+        "the second stage's loss counts labels from the beginning of training, but the first stage's does not; state it \
          as the method's own loss too, or choose another"
     )]
     CountsFromTheMiddle,
