@@ -131,8 +131,8 @@ fn one_seed_says_something_about_networks_alone_and_other_seeds_are_no_pairs() {
         fs::rename(sandbox.path(run), elsewhere(run)).expect("it is there");
     }
     let text = compare(&sandbox, &["out", "nc-drw", "ce"]).succeeded().stdout;
-    let expected = "- nc-drw and ce at exponential 400: seeds 0, paired; one seed says something about these two networks (McNemar's \
-                    test for top-1), not about the methods.\n";
+    let expected = "- nc-drw and ce at exponential 400: seeds 0, paired; seeds left out of nc-drw: 1 2; one seed says something about \
+                    these two networks (McNemar's test for top-1), not about the methods.\n";
     assert!(text.contains(expected), "{text}");
 
     for run in &of_ce[1..] {

@@ -318,6 +318,12 @@ fn a_corrupt_checkpoint_fails_its_run_and_is_named() {
     let sandbox = Sandbox::new(TINY);
     let checkpoint = format!("{}/checkpoint.safetensors", sandbox.run_dir("ce"));
     sandbox.write(&checkpoint, "not tensors");
+    let environment = "commit = \"0123\"\nlibtorch = \"2.11.0\"\ndevice = \"cpu\"\nthreads = 1\n";
+    let precision = format!("precision = \"{}\"\n", crate::sandbox::precision());
+    sandbox.write(
+        &checkpoint.replace("checkpoint.safetensors", "environment.toml"),
+        &format!("{environment}{precision}"),
+    );
     let parts = [
         &format!("cannot read checkpoint {checkpoint}: "),
         "delete this file to train the run again",
@@ -337,7 +343,7 @@ fn a_checkpoint_of_another_network_does_not_fit_and_is_left_alone() {
     let foreign = fs::read(small.path(&format!("out/runs/{trained}/checkpoint.safetensors"))).expect("a checkpoint");
 
     let run_dir = large.run_dir("ce");
-    for table in ["metrics.csv", "per_class.csv"] {
+    for table in ["environment.toml", "metrics.csv", "per_class.csv"] {
         large.write(
             &format!("{run_dir}/{table}"),
             &small.read(&format!("out/runs/{trained}/{table}")),

@@ -179,6 +179,11 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
             "{directory} has no network of its own, only a classifier that was computed: delete its outcome.json and run its grid again"
         );
     }
+    if !run_dir.checkpoint().exists() {
+        bail!(
+            "{directory} has no checkpoint to predict with: delete its outcome.json and run its grid again, which trains it anew"
+        );
+    }
     let restored = Restored::read(run_dir, &run_dir.checkpoint(), ShownSplit::Test, data)?;
     let model = &restored.model;
     let logits = with_threads(restored.settings.threads, || {
@@ -211,7 +216,11 @@ fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
 /// What the run was trained with, as its outcome says, or its environment as long as there is no outcome. Refuses `data` that
 /// it was not trained on: CIFAR comes in more than one order, so other images would be kept.
 fn kept(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<Settings> {
-    let (outcome, environment) = (run_dir.outcome()?, run_dir.environment()?);
+    let outcome = run_dir.outcome()?;
+    let environment = match outcome {
+        Some(_) => None, // it says all of it
+        None => run_dir.environment()?,
+    };
     let kept_digest = match (&outcome, &environment) {
         (Some(outcome), _) => Some(&outcome.data_digest),
         (None, Some(environment)) => environment.data_digest.as_ref(),

@@ -24,7 +24,6 @@ use crate::out;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
-use crate::run::predictions::Predictions;
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
 use crate::schedule::process::Processes;
@@ -287,14 +286,16 @@ pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Ex
             arguments.run.display()
         )
     })?;
-    let predictions = Predictions::read(&arguments.run, outcome.predictions_digest.as_deref())?;
+    let name = outcome.run.clone();
+    let finished = compare::Finished::new(arguments.run.clone(), run_dir.run()?, outcome);
+    let predictions = finished.predictions()?;
     if arguments.csv {
         out::result(&predictions.csv())?;
     } else {
         let correct = predictions.hits().into_iter().filter(|hit| *hit).count();
         out::result(&format!(
             "{}: {correct} of {} test images are classified correctly; --csv prints each of them\n",
-            outcome.run,
+            name,
             predictions.labels.len()
         ))?;
     }

@@ -54,6 +54,8 @@ pub(crate) struct Comparison {
     pub(crate) seeds: (Vec<i64>, Vec<i64>),
     /// Why seeds do not belong together, where they do not.
     pub(crate) unpaired: Option<String>,
+    /// What else the sides differ in besides their methods, and which seeds are left out, in words.
+    pub(crate) remarks: Vec<String>,
     /// In the order of [`Measure::ALL`]; a group without a class is left out.
     pub(crate) cells: Vec<Cell>,
 }
@@ -123,7 +125,7 @@ impl Comparison {
         let cells = measures
             .iter()
             .zip(differences)
-            .map(|((measure, weights), difference)| {
+            .map(|((measure, weights), mut difference)| {
                 let values = |hits: &[Vec<bool>]| -> Vec<f64> {
                     hits.iter()
                         .map(|hits| weighted_accuracy(hits, &labels, weights))
@@ -134,7 +136,11 @@ impl Comparison {
                         let images = left_hits[0].iter().zip(&right_hits[0]);
                         images.filter(|&(&l, &r)| l == left && r != left).count() as u64
                     };
-                    mcnemar(only(true), only(false))
+                    let (only_left, only_right, images) = (only(true), only(false), labels.len() as f64);
+                    // The interval of McNemar's test, which knows no classes.
+                    let discordant = (only_left + only_right) as f64 / images;
+                    difference.standard_error = ((discordant - difference.mean.powi(2)) / images).sqrt();
+                    mcnemar(only_left, only_right)
                 } else {
                     difference.p()
                 };
@@ -153,9 +159,47 @@ impl Comparison {
             imbalance: left.imbalance.to_string(),
             seeds: (seeds(&left_runs), seeds(&right_runs)),
             unpaired,
+            remarks: remarks((left_name, left, &left_runs), (right_name, right, &right_runs)),
             cells: cells.collect(),
         })
     }
+}
+
+/// In which settings the sides were trained differently, and which seeds only one of them has.
+fn remarks(left: (&str, &Group, &[&Finished]), right: (&str, &Group, &[&Finished])) -> Vec<String> {
+    type Value = fn(&Finished) -> String;
+    let each = |runs: &[&Finished], value: Value| {
+        let mut values: Vec<String> = runs.iter().map(|run| value(run)).collect();
+        values.dedup();
+        values.join(" and ")
+    };
+    let settings: [(&str, Value); 6] = [
+        ("epochs", |run| run.run.recipe.epochs.to_string()),
+        ("network", |run| run.outcome.backbone.clone()),
+        ("precision", |run| run.outcome.precision.clone()),
+        ("threads", |run| run.outcome.threads.to_string()),
+        ("device", |run| run.outcome.device.clone()),
+        ("commit", |run| run.outcome.commit.clone()),
+    ];
+    let mut remarks = Vec::new();
+    for (name, value) in settings {
+        let (of_left, of_right) = (each(left.2, value), each(right.2, value));
+        if of_left != of_right {
+            remarks.push(format!("they differ in {name}: {of_left} against {of_right}"));
+        }
+    }
+    for (name, group, runs) in [left, right] {
+        let is_used = |seed: i64| runs.iter().any(|run| run.run.seed == seed);
+        let seeds = group.runs.iter().map(|run| run.run.seed);
+        let unused: Vec<String> = seeds
+            .filter(|&seed| !is_used(seed))
+            .map(|seed| seed.to_string())
+            .collect();
+        if !unused.is_empty() {
+            remarks.push(format!("seeds left out of {name}: {}", unused.join(" ")));
+        }
+    }
+    remarks
 }
 
 /// A weighted sum of class accuracies.

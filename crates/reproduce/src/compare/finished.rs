@@ -129,7 +129,7 @@ impl Finished {
     ///
     /// # Errors
     /// If the file is missing, damaged, or not what the outcome was measured on.
-    pub(super) fn predictions(&self) -> anyhow::Result<Predictions> {
+    pub(crate) fn predictions(&self) -> anyhow::Result<Predictions> {
         let predictions = Predictions::read(&self.directory, self.outcome.predictions_digest.as_deref())?;
         let hits = predictions.hits();
         let accuracy = hits.iter().filter(|hit| **hit).count() as f64 / hits.len().max(1) as f64;

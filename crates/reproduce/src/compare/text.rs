@@ -63,7 +63,9 @@ pub(super) fn markdown(comparisons: &[Comparison]) -> String {
         } else {
             ""
         };
-        writeln!(text, "\n- {names}: {seeds}, {pairing}{scope}.").expect("a string takes all");
+        let remarks = comparison.remarks.iter().map(|remark| format!("; {remark}"));
+        let remarks: String = remarks.collect();
+        writeln!(text, "\n- {names}: {seeds}, {pairing}{remarks}{scope}.").expect("a string takes all");
     }
     text
 }

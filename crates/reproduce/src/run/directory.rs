@@ -246,7 +246,10 @@ impl RunDir {
                     reason: error.message().to_owned(),
                 },
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RunDirError::BadEnvironment {
+                path,
+                reason: "it is not there".to_owned(),
+            }),
             Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
     }
@@ -303,6 +306,15 @@ mod tests {
         fs::write(&path, idle).expect("writable");
         let message = run_dir.environment().expect_err("no thread").to_string();
         assert!(message.contains("integer `0`, expected a nonzero u16"), "{message}");
+        fs::remove_file(&path).expect("it is there");
+        let message = run_dir
+            .environment()
+            .expect_err("the checkpoint counts on it")
+            .to_string();
+        assert!(
+            message.contains("environment.toml is damaged: it is not there; it says what the run"),
+            "{message}"
+        );
     }
 
     #[test]
