@@ -38,7 +38,7 @@ fn table(number: u64, seeds: usize, paired: bool, better: f64) -> Vec<Difference
         labels: &labels,
         weights: &weights,
         paired,
-        draws: 50,
+        draws: 100,
         seed: number,
     };
     let mut compared = |_| differences(&method(&mut random, &hardness, better, seeds), &reference, &design)[0];
