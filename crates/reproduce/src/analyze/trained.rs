@@ -190,12 +190,11 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
         tch::no_grad(|| model.logits(&features_of(model, &restored.images)))
     });
     let predictions = Predictions::new(&logits, model.log_odds(&logits).as_ref(), restored.images.labels());
-    let hits = predictions.hits();
-    let accuracy = hits.iter().filter(|hit| **hit).count() as f64 / hits.len().max(1) as f64;
+    let accuracy = predictions.accuracy();
     if (accuracy - outcome.accuracy_last).abs() > 1e-9 {
         bail!(
             "the checkpoint in {directory} classifies {:.2} % of the test images correctly here, and the outcome states {:.2} %: \
-             they belong together on the kind of machine that trained the run; nothing was written",
+             the checkpoint is another one, or this processor rounds otherwise than the one that trained the run; nothing was written",
             100.0 * accuracy,
             100.0 * outcome.accuracy_last
         );

@@ -292,7 +292,7 @@ pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Ex
     if arguments.csv {
         out::result(&predictions.csv())?;
     } else {
-        let correct = predictions.hits().into_iter().filter(|hit| *hit).count();
+        let correct = predictions.correct();
         out::result(&format!(
             "{}: {correct} of {} test images are classified correctly; --csv prints each of them\n",
             name,

@@ -107,10 +107,11 @@ impl Comparison {
             other.outcome.run
         );
         let labels: Vec<usize> = labels.into_iter().map(|label| label as usize).collect();
-        let shots = first.run.shots.shots(&first.run.class_counts()?);
+        let class_counts = first.run.class_counts()?;
+        let shots = first.run.shots.shots(&class_counts);
         let measures: Vec<(Measure, Vec<f64>)> = Measure::ALL
             .into_iter()
-            .filter_map(|measure| Some((measure, measure.weights(&labels, &shots)?)))
+            .filter_map(|measure| Some((measure, measure.weights(&labels, &shots, class_counts.len())?)))
             .collect();
         let weights: Vec<Vec<f64>> = measures.iter().map(|(_, weights)| weights.clone()).collect();
         let design = Design {

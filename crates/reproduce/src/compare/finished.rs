@@ -131,8 +131,16 @@ impl Finished {
     /// If the file is missing, damaged, or not what the outcome was measured on.
     pub(crate) fn predictions(&self) -> anyhow::Result<Predictions> {
         let predictions = Predictions::read(&self.directory, self.outcome.predictions_digest.as_deref())?;
-        let hits = predictions.hits();
-        let accuracy = hits.iter().filter(|hit| **hit).count() as f64 / hits.len().max(1) as f64;
+        let accuracy = predictions.accuracy();
+        let classes = self.run.dataset.facts().classes();
+        ensure!(
+            predictions.labels.iter().all(|label| *label < classes),
+            "the predictions of {} have a label beyond the {classes} classes of {}; make them again with `reproduce predictions --again \
+             {}`",
+            self.outcome.run,
+            self.run.dataset,
+            self.directory.display()
+        );
         ensure!(
             (accuracy - self.outcome.accuracy_last).abs() < 1e-9,
             "the predictions of {} are right on {:.2} % of the images, and its outcome states {:.2} %; make them again with \

@@ -38,9 +38,8 @@ impl Measure {
         }
     }
 
-    /// The weight of each class, `[k]`, on test images of these classes; `None` where a group has no class.
-    pub(super) fn weights(self, labels: &[usize], shots: &Shots) -> Option<Vec<f64>> {
-        let classes = labels.iter().max().map_or(0, |last| last + 1);
+    /// The weight of each of `classes` classes, `[k]`, on test images with these labels; `None` where a group has no class.
+    pub(super) fn weights(self, labels: &[usize], shots: &Shots, classes: usize) -> Option<Vec<f64>> {
         let mean_over = |group: &[usize]| -> Option<Vec<f64>> {
             let mut weights = vec![0.0; classes];
             for &class in group {

@@ -61,6 +61,16 @@ impl Predictions {
             .collect()
     }
 
+    /// Number of images that are classified correctly.
+    pub(crate) fn correct(&self) -> usize {
+        self.hits().into_iter().filter(|hit| *hit).count()
+    }
+
+    /// Share of them, in 0..1.
+    pub(crate) fn accuracy(&self) -> f64 {
+        self.correct() as f64 / self.labels.len().max(1) as f64
+    }
+
     /// Writes the file into a run's directory, whole or not at all, and returns its SHA-256.
     ///
     /// # Errors
