@@ -1,4 +1,4 @@
-//! Against SciPy and statsmodels: the values that `scripts/statistics` printed.
+//! Against SciPy and statsmodels: the values that `scripts/significance.py` printed.
 
 use serde::Deserialize;
 

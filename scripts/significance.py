@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints tests/fixtures/statistics/reference.json: tests and corrections as SciPy and statsmodels compute them.
 
-    pip install scipy statsmodels && scripts/statistics.py > tests/fixtures/statistics/reference.json
+    pip install scipy statsmodels && scripts/significance.py > tests/fixtures/statistics/reference.json
 """
 
 import json
