@@ -1,13 +1,14 @@
 //! What a table's differences are worth: each method against cross-entropy, and against its published number.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::compare::{Cell, Comparison, Finished, Group, Measure, Verdict, decide};
 use crate::grid::Plan;
 use crate::grid::select::Select;
 use crate::markdown::aligned;
-use crate::run::Outcome;
 use crate::run::directory::RunDir;
+use crate::run::{Outcome, RunId};
 use crate::statistics::student;
 use crate::tables::render::MISSING;
 use crate::tables::table::{Row, Table};
@@ -53,17 +54,15 @@ pub(crate) fn against(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Against
 }
 
 fn groups(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Vec<Group> {
+    let with_predictions = outcomes.iter().filter(|outcome| outcome.predictions_digest.is_some());
+    let by_id: HashMap<&RunId, &Outcome> = with_predictions.map(|outcome| (&outcome.run, *outcome)).collect();
     let mut groups: Vec<Group> = Vec::new();
     for planned in plan.asked() {
-        let Some(outcome) = outcomes.iter().find(|outcome| outcome.run == planned.id) else {
-            continue;
-        };
-        if outcome.predictions_digest.is_none() {
-            continue;
+        if let Some(&outcome) = by_id.get(&planned.id) {
+            let directory = RunDir::of(out, &planned.id).path().to_owned();
+            let finished = Finished::new(directory, planned.run.clone(), outcome.clone());
+            Group::add(&mut groups, finished);
         }
-        let directory = RunDir::of(out, &planned.id).path().to_owned();
-        let finished = Finished::new(directory, planned.run.clone(), (*outcome).clone());
-        Group::add(&mut groups, finished);
     }
     groups
 }
