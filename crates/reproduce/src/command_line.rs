@@ -1,6 +1,7 @@
 //! The command line: arguments, and what each subcommand does.
 
 pub(crate) mod arguments;
+pub(crate) mod exchange;
 pub(crate) mod others;
 pub(crate) mod plan;
 mod quote;

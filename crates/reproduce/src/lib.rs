@@ -6,6 +6,7 @@ mod arrays;
 mod bench;
 mod command_line;
 mod compare;
+mod exchange;
 mod exit;
 mod files;
 #[cfg(feature = "fuzz")]
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::{Arguments, Verb};
-use crate::command_line::verbs;
+use crate::command_line::{exchange as exchanging, verbs};
 use crate::exit::Exit;
 
 /// Does what the command line says.
@@ -57,6 +58,9 @@ pub fn main() -> ExitCode {
         Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
         Verb::Compare(arguments) => verbs::compare(&arguments),
         Verb::Predictions(arguments) => verbs::predictions(&arguments),
+        Verb::Split(arguments) => exchanging::split(&arguments),
+        Verb::Export(arguments) => exchanging::export(&arguments),
+        Verb::Evaluate(arguments) => exchanging::evaluate(&arguments),
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods => verbs::methods(),
         Verb::Submit(arguments) => verbs::submit(&arguments),
