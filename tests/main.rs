@@ -22,3 +22,4 @@ mod storm;
 mod threads;
 mod warm_starts;
 mod weights;
+mod wheel;
