@@ -3,7 +3,7 @@
 //! Values come from the protocol, over them from the grid file, over those from the command line. Nothing is trained
 //! before every value is known and in its range.
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod check;
 mod complete;
 pub(crate) mod describe;
@@ -33,7 +33,6 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::Run;
-pub(crate) use catalogue::page as catalogue;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};

@@ -12,11 +12,13 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use methods::Dispatch;
 
 use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
+use crate::run::environment;
 use crate::run::settings::{Asked, PrecisionChoice};
 pub(crate) use bench::BenchArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
@@ -33,7 +35,7 @@ pub(crate) use worker::WorkerArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "reproduce",
-    version,
+    version = version(),
     max_term_width = 110,
     after_help = "Exit codes: 0 everything asked for is finished; 1 some run failed (listed with its reason); \
                   2 nothing was started: the arguments, the grid or the data need attention.\n\n\
@@ -81,12 +83,18 @@ impl Arguments {
     }
 }
 
+/// Version, commit and libtorch.
+fn version() -> String {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), environment::COMMIT);
+    format!("{version} (commit {commit}, libtorch {})", environment::LIBTORCH)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Train a grid's runs, or go on with them, then write and print its tables
     Run(RunArguments),
     /// Print the runs that a grid stands for, and train nothing
-    Plan(GridArguments),
+    Plan(PlanArguments),
     /// Print which runs are finished, interrupted, running or still to do
     Status(GridArguments),
     /// Write and print a grid's tables from the runs that are finished
@@ -117,13 +125,27 @@ pub(crate) enum Verb {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print every method that a grid can name: family, name, paper, parts and their settings
-    Methods,
+    Methods {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Submit a grid to Slurm as a job array whose tasks share the runs
     Submit(SubmitArguments),
     /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer
     Bench(BenchArguments),
+    /// Print a script that completes this program's verbs and options in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    Man,
     /// Train one run in its directory (what `run` starts; its standard output is for its parent)
     #[command(hide = true)]
     Worker(WorkerArguments),
@@ -142,6 +164,15 @@ impl Verb {
                 | Verb::Worker(_)
         )
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) grid: GridArguments,
+    /// Print JSON: every run with what it needs and its config
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
