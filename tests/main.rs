@@ -3,6 +3,7 @@
 mod analyze;
 mod archive;
 mod bad_input;
+mod browser;
 mod command_line;
 mod compare;
 mod contrast;
@@ -13,6 +14,7 @@ mod ensembles;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;
+mod page;
 mod reading;
 mod rows;
 mod sandbox;
