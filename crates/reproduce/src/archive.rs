@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use methods::remedy_for_reading;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::files;
 use crate::grid::describe;
 use crate::results::{short, tabled_runs, write_whole};
 use crate::run::directory::RunDir;
-use crate::run::metrics::{self, MetricsRow};
+use crate::run::metrics::{self, ClassRow, MetricsRow};
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, RunId};
 
@@ -44,14 +44,6 @@ struct Archived {
     split: String,
 }
 
-/// A row of `per_class.csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ClassRow {
-    epoch: i64,
-    class: i64,
-    accuracy: Option<f64>,
-}
-
 /// Whose a row of an archive's table is.
 #[derive(Serialize)]
 struct OfRun<'a> {
@@ -64,7 +56,7 @@ impl OfRun<'_> {
     }
 }
 
-/// The rest of a row of `classes.csv`.
+/// The rest of a row of `classes.csv`, which no program reads again.
 #[derive(Serialize)]
 struct ClassAtEnd {
     class: i64,
@@ -86,7 +78,7 @@ struct Config<'a> {
 /// written before all runs have been read.
 pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let tables = tables(from)?;
-    let runs = tabled_runs(&tables[0].1);
+    let runs = tabled_runs(&tables[0].1).with_context(|| format!("cannot read {}/runs.csv", from.display()))?;
     check_nothing_is_lost(from, to, &runs)?;
     let archived: Vec<Archived> = runs.iter().map(|run| read(from, run)).collect::<Result<_, _>>()?;
 
@@ -160,7 +152,7 @@ fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[RunId]) -> anyhow::Resu
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         text => text.with_context(|| format!("cannot read {}; name another folder", table.display()))?,
     };
-    let before = tabled_runs(&before);
+    let before = tabled_runs(&before).with_context(|| format!("cannot replace {}", table.display()))?;
     let lost: Vec<&RunId> = before.iter().filter(|run| !kept.contains(run)).collect();
     if let Some(first) = lost.first() {
         bail!(

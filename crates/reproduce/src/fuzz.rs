@@ -49,7 +49,7 @@ pub fn metrics(path: &Path, next_epoch: i64) -> anyhow::Result<usize> {
         trimmed.write()?;
     }
     read?;
-    metrics::upgrade(path)?;
+    metrics::upgrade::<MetricsRow>(path)?;
     Ok(metrics::read::<MetricsRow>(path)?.len())
 }
 

@@ -12,9 +12,10 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::files;
-use crate::grid::{Grid, Plan, Planned};
+use crate::grid::{Grid, Plan};
 use crate::run::directory::RunDir;
-use crate::run::groups::by_index_from_confusion;
+use crate::run::format::Newer;
+use crate::run::metrics::refuse_newer;
 use crate::run::{Outcome, Run, RunId};
 use crate::schedule::Failure;
 
@@ -127,7 +128,7 @@ pub(crate) fn claim(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<()> 
 pub(crate) struct Found {
     /// The outcomes of the finished runs, in the order of the plan.
     pub(crate) finished: Vec<Outcome>,
-    /// The runs whose `outcome.json` or `confusion.csv` cannot be read, with the reason. They fail alone: the others are
+    /// The runs whose outcome cannot be read, with the reason. They fail alone: the others are
     /// trained and tabled.
     pub(crate) damaged: Vec<Failure>,
 }
@@ -136,27 +137,12 @@ pub(crate) struct Found {
 pub(crate) fn find(out: &Path, plan: &Plan) -> Found {
     let mut found = Found::default();
     for planned in plan.all() {
-        match outcome(out, planned) {
+        match RunDir::of(out, &planned.id).outcome() {
             Ok(outcome) => found.finished.extend(outcome),
-            Err(error) => found.damaged.push((planned.id.clone(), format!("{error:#}"))),
+            Err(error) => found.damaged.push((planned.id.clone(), error.to_string())),
         }
     }
     found
-}
-
-/// The outcome of a run, once it is finished.
-fn outcome(out: &Path, planned: &Planned) -> anyhow::Result<Option<Outcome>> {
-    let run_dir = RunDir::of(out, &planned.id);
-    let Some(mut outcome) = run_dir.outcome()? else {
-        return Ok(None);
-    };
-    if outcome.few_by_index.is_none() {
-        let groups = by_index_from_confusion(&planned.run, &run_dir)?; // older versions did not write them down
-        outcome.many_by_index = groups.many;
-        outcome.medium_by_index = groups.medium;
-        outcome.few_by_index = groups.few;
-    }
-    Ok(Some(outcome))
 }
 
 /// The finished runs below `out` that are not among `known`, sorted.
@@ -170,9 +156,13 @@ pub(crate) fn finished_besides(out: &Path, known: &HashSet<&RunId>) -> Vec<RunId
 }
 
 /// The runs in the text of a `runs.csv`.
-pub(crate) fn tabled_runs(text: &str) -> Vec<RunId> {
+///
+/// # Errors
+/// If a newer version wrote it.
+pub(crate) fn tabled_runs(text: &str) -> Result<Vec<RunId>, Newer> {
+    refuse_newer(text)?;
     let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
-    rows.filter_map(|row| row.ok()?.get(0).map(RunId::named)).collect()
+    Ok(rows.filter_map(|row| row.ok()?.get(0).map(RunId::named)).collect())
 }
 
 /// The first characters of a digest, enough to tell splits and data apart; `runs.csv` has all of it.

@@ -19,7 +19,6 @@ use tch::Kind;
 use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
 use crate::run::message::Message;
-use crate::run::metrics;
 use crate::run::settings::Asked;
 use crate::run::{Role, Run};
 use crate::worker::finished::Finished;
@@ -166,11 +165,11 @@ impl Session {
             Asked::all(job.settings).admits(&run.id(), before.settings().into())?;
             environment = environment.after(before, &run.id())?;
         }
-        metrics::check_format(&run_dir.metrics())?; // before anything is written
+        run_dir.check_tables()?; // before anything is written
         run_dir.remove_temporary()?;
         let record = Record::of(run_dir, classes, splits.validation.is_some());
         record.trim_to(next_epoch)?;
-        metrics::upgrade(&run_dir.metrics())?;
+        Record::upgrade(run_dir)?;
         run_dir.write("environment.toml", &environment.text())?;
         run_dir.write("indices.txt", &splits.train_list.text)?;
         if let Some((_, list)) = &splits.validation {

@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use crate::files;
 use crate::markdown::{aligned, code};
 use crate::results::write_whole;
+use crate::run::metrics::refuse_newer;
 
 const FILE: &str = "README.md";
 const BEGIN: &str = "<!-- archives -->\n";
@@ -88,6 +89,7 @@ fn line(archive: &Path) -> anyhow::Result<Vec<String>> {
         files::read(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     let runs = text("runs.csv")?;
+    refuse_newer(&runs).with_context(|| format!("cannot read {}", archive.join("runs.csv").display()))?;
     let runs = csv::Reader::from_reader(runs.as_bytes()).into_deserialize();
     let runs: Vec<RunRow> = runs.collect::<Result<_, _>>().with_context(|| {
         format!(

@@ -170,13 +170,8 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
             }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
             Err(error) => {
-                let state = if error.is_about_access() {
-                    "unreadable"
-                } else {
-                    "damaged"
-                };
                 failures.push((id.clone(), error.to_string()));
-                state.to_owned()
+                error.state()
             }
         };
         writeln!(text, "{id}  {state}")?;

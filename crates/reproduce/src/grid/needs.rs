@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
         let sharing = self.methods.iter().find(|other| other.method.first_stage() == method);
         let name = match (itself, sharing) {
             (Some(itself), _) => itself.name.clone(),
-            (None, sharing) => format!("{}~stage1", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            (None, sharing) => Role::FirstStage.name_for(&sharing.unwrap_or(named).name),
         };
         Named {
             name,
@@ -132,7 +132,7 @@ impl<'a> Planner<'a> {
         let method = named.method.pre_training();
         let sharing = self.methods.iter().find(|other| other.method.pre_training() == method);
         Named {
-            name: format!("{}~rotation", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            name: Role::Initial.name_for(&sharing.unwrap_or(named).name),
             twin_of: None,
             span: named.span.clone(),
             method: method.unwrap_or_default(),

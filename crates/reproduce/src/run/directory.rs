@@ -14,6 +14,8 @@ use methods::{Checkpoint, CheckpointError, remedy_for_reading, remedy_for_writin
 use crate::files;
 use crate::run::environment::{Environment, EnvironmentError};
 use crate::run::format::Newer;
+use crate::run::groups::by_index_from_confusion;
+use crate::run::metrics::refuse_newer;
 use crate::run::outcome::OutcomeError;
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, Run, RunId};
@@ -81,17 +83,25 @@ pub(crate) enum RunDirError {
     BadRobustness { path: PathBuf, reason: String },
     #[error("{path} is held by another process, which is training this run; wait for it or stop it")]
     Held { path: PathBuf },
+    #[error("{0:#}")]
+    BadConfusion(anyhow::Error),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
 impl RunDirError {
-    /// Whether the file could not be read at all, so that it may be sound.
-    pub(crate) fn is_about_access(&self) -> bool {
-        matches!(
-            self,
-            RunDirError::Unreadable { .. } | RunDirError::Checkpoint(CheckpointError::Open { .. })
-        )
+    /// The state of a run whose directory is refused for this reason, in words.
+    pub(crate) fn state(&self) -> String {
+        match self {
+            RunDirError::Newer {
+                source: Newer(format), ..
+            } => format!("written by a newer version (format {format})"),
+            // The file may be sound.
+            RunDirError::Unreadable { .. } | RunDirError::Checkpoint(CheckpointError::Open { .. }) => {
+                "unreadable".to_owned()
+            }
+            _ => "damaged".to_owned(),
+        }
     }
 
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> RunDirError {
@@ -206,6 +216,8 @@ impl RunDir {
             return Ok(State::Running);
         }
         let next_epoch = Checkpoint::load(&self.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
+        self.environment()?; // a run that cannot be resumed is not interrupted
+        self.check_tables()?;
         Ok(match held {
             Err(error) => State::Unknown {
                 next_epoch,
@@ -216,17 +228,30 @@ impl RunDir {
         })
     }
 
+    /// Refuses the tables that grow with every epoch if a newer version wrote into them. Missing and damaged ones are not refused here.
+    pub(crate) fn check_tables(&self) -> Result<(), RunDirError> {
+        for path in [self.metrics(), self.per_class(), self.validation()] {
+            let text = files::read(&path).unwrap_or_default();
+            refuse_newer(&text).map_err(|source| RunDirError::Newer { path, source })?;
+        }
+        Ok(())
+    }
+
     /// The outcome, once there is one.
     pub(crate) fn outcome(&self) -> Result<Option<Outcome>, RunDirError> {
         let path = self.path.join("outcome.json");
         match files::read(&path) {
-            Ok(text) => Outcome::read(&text).map(Some).map_err(|error| match error {
-                OutcomeError::Newer(source) => RunDirError::Newer { path, source },
-                OutcomeError::Damaged(error) => RunDirError::BadOutcome {
-                    path,
-                    reason: error.to_string(),
-                },
-            }),
+            Ok(text) => {
+                let by_index = || by_index_from_confusion(&self.run()?, &self.path.join("confusion.csv"));
+                Outcome::read(&text, by_index).map(Some).map_err(|error| match error {
+                    OutcomeError::Newer(source) => RunDirError::Newer { path, source },
+                    OutcomeError::Damaged(error) => RunDirError::BadOutcome {
+                        path,
+                        reason: error.to_string(),
+                    },
+                    OutcomeError::Confusion(error) => RunDirError::BadConfusion(error),
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(RunDirError::unreadable(&path, source)),
         }

@@ -13,7 +13,7 @@ use crate::openmp;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
 use crate::run::settings::{Asked, Settings};
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Role, Run};
 use crate::schedule::device::Devices;
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher};
@@ -124,7 +124,7 @@ impl Processes<'_> {
 
     /// The command that repeats this run alone.
     fn command_of(&self, run: &Run, settings: Settings) -> String {
-        let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
+        let method = Role::of_name(&run.name).map_or(run.name.as_str(), |(_, method)| method);
         format!(
             "{} --methods {method} --imbalance {} --seeds {}{}",
             self.command,

@@ -12,6 +12,7 @@ use crate::files;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Plan, describe};
 use crate::results::{is_finished, tabled_runs, write_whole};
+use crate::run::format::Format;
 use crate::run::{Outcome, Run, RunId, settings};
 use crate::schedule::Failure;
 use crate::tables::table::Table;
@@ -150,7 +151,14 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
         ));
     }
     let written: HashSet<&RunId> = outcomes.iter().map(|outcome| &outcome.run).collect();
-    let lost = tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default());
+    let lost = match tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default()) {
+        Ok(runs) => runs,
+        Err(newer) => {
+            return Some(format!(
+                "cannot replace {out_shown}/runs.csv: {newer}; the tables there are left as they are"
+            ));
+        }
+    };
     let failed: HashSet<&RunId> = failures.iter().map(|(run, _)| run).collect();
     let can_be_tabled = |run: &RunId| written.contains(run) || is_finished(out, run) && !failed.contains(run);
     let lost: Vec<RunId> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
@@ -170,7 +178,7 @@ fn in_order_of_plan<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<(&'a Run
         .collect()
 }
 
-/// What an outcome's numbers depend on beside what it says itself, in the words of the page.
+/// The columns of `runs.csv` beside those of an outcome: what else its numbers depend on, in the words of the page.
 #[derive(Serialize)]
 struct Conditions {
     /// Which images of each class were kept.
@@ -181,6 +189,7 @@ struct Conditions {
     shots: String,
     /// What was done to images.
     augmentation: String,
+    format: Format,
 }
 
 fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
@@ -191,6 +200,7 @@ fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
             held_out: run.validation.map_or(0, |validation| validation.per_class),
             shots: provenance::groups(run.shots),
             augmentation: run.method.augmentation.to_string(),
+            format: Format,
         };
         writer.serialize((outcome, conditions))?;
     }
