@@ -24,6 +24,7 @@ use crate::out;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
+use crate::run::environment::limits_here;
 use crate::run::settings::Settings;
 use crate::schedule::preflight;
 use crate::schedule::process::Processes;
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     grid.check_select(arguments.select, &arguments.grid.options())?;
     let plan = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    let dataset = plan.first().dataset; // one grid, one data set
+    let dataset = plan.first().dataset; // a grid has one data set
     check(&out, &grid, &plan)?;
     dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
 
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         gpu_support,
     )?;
     if asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
-        bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
+        bail!("--launch graph needs a GPU, and these runs would train on the CPU; leave it out");
     }
     preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
     claim(&out, &grid, &plan)?;
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         devices: slots.devices.clone(),
         asked,
         metrics_every: arguments.metrics_every,
-        command: arguments.grid.command(),
+        command: limits_here() + &arguments.grid.command(),
         view: &view,
     };
     let mut failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
@@ -98,7 +99,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         }
     };
     out::result(&format!("{text}\n{files}"))
-        .with_context(|| format!("the runs are over and their results are in {}", out.display()))?;
+        .with_context(|| format!("the runs have ended and their results are in {}", out.display()))?;
     match kept {
         Some(Kept::Unwritable(why)) => bail!(why),
         _ => Ok(code),
@@ -156,7 +157,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let out = arguments.out(grid.name());
     check(&out, &grid, &plan)?;
     let mut text = String::new();
-    let mut failures = Vec::new(); // of damaged runs, said after the others
+    let mut failures = Vec::new(); // of damaged runs, printed after the others
     for Planned { id, run, .. } in plan.all() {
         let state = match RunDir::of(&out, id).state() {
             Ok(State::Fresh) => "to do".to_owned(),
@@ -166,7 +167,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
             Ok(State::Running) => "running".to_owned(),
             Ok(State::Unknown { next_epoch, reason }) => {
                 let epochs = run.epochs();
-                format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
+                format!("interrupted after {next_epoch} of {epochs} epochs, or running: {reason}")
             }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
             Err(error) => {
@@ -246,7 +247,7 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
 pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<Exit> {
     let name = from
         .file_name()
-        .context("a folder of results has a name; say one such as out/shapes-lt")?;
+        .context("the folder of results needs a name; give one such as out/shapes-lt")?;
     let to = to.map_or_else(|| Path::new("results").join(name), Path::to_owned);
     let written = archive::archive(from, &to)?;
     let around = to.parent().unwrap_or(Path::new(""));
@@ -262,7 +263,9 @@ pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<Exit> {
         (Some(pairs), _) => compare::methods(&results, &pairs, arguments.csv)?,
         (None, Some(other)) => compare::folders(&results, other, arguments.csv)?,
         (None, None) => {
-            bail!("say what to compare: two methods, `--against METHOD`, or another folder of results with `--with`")
+            bail!(
+                "there is nothing to compare with; give two methods, `--against METHOD`, or another folder of results with `--with`"
+            )
         }
     };
     out::result(&text)?;

@@ -72,7 +72,7 @@ pub(crate) enum RunDirError {
     #[error("cannot use {path}: {source}")]
     Newer { path: PathBuf, source: Newer },
     #[error(
-        "{path} is damaged: {reason}; it says what the run has been trained with: put it back as it was, or remove the run's \
+        "{path} is damaged: {reason}; it states the settings that the run was trained with: put it back as it was, or remove the run's \
          folder to train it again, then run the same command again"
     )]
     BadEnvironment { path: PathBuf, reason: String },
@@ -113,14 +113,14 @@ impl RunDirError {
 }
 
 impl RunDir {
-    /// The directory of the run `id` below `out`, which need not exist yet.
+    /// The directory of the run `id` below `out`; it need not exist yet.
     pub(crate) fn of(out: &Path, id: &RunId) -> RunDir {
         RunDir {
             path: out.join("runs").join(id),
         }
     }
 
-    /// A directory that exists.
+    /// The directory at `path`.
     pub(crate) fn at(path: &Path) -> RunDir {
         RunDir { path: path.to_owned() }
     }
@@ -150,14 +150,14 @@ impl RunDir {
         self.path.join("log.txt")
     }
 
-    /// Makes the directory and writes its config, or checks the config that is there. Under its lock, since other programs may
-    /// want the same run.
+    /// Creates the directory and writes its config, or checks the config that is there. Takes the lock meanwhile, since other programs may
+    /// start the same run.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
         files::make_folder(&self.path).map_err(|source| io_error(&self.path, source))?;
         let _lock = self.lock()?;
         let config = self.path.join("config.toml");
         match files::read(&config) {
-            // An older version wrote no settings that are new since.
+            // An older version did not write settings that are newer.
             Ok(text) if text == run.config() || toml::from_str(&text).as_ref() == Ok(run) => Ok(()),
             Ok(_) => Err(RunDirError::OtherConfig { path: config }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
@@ -182,14 +182,14 @@ impl RunDir {
         for _ in 0..PROBES {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) => sleep(PROBE), // by a process that trains, or that only looks
+                Err(fs::TryLockError::WouldBlock) => sleep(PROBE), // by a process that trains, or that only checks
                 Err(fs::TryLockError::Error(source)) => return Err(io_error(&path, source)),
             }
         }
         Err(RunDirError::Held { path })
     }
 
-    /// Whether a process holds the lock. Looks without writing: an archive may be read-only, or another user's.
+    /// Whether a process holds the lock. Writes nothing: the folder may be read-only, or another user's.
     fn is_held(&self) -> io::Result<bool> {
         let file = match File::open(self.lock_file()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -206,7 +206,7 @@ impl RunDir {
         self.path.join("run.lock")
     }
 
-    /// Done, running, interrupted or fresh. Writes nothing.
+    /// The state of the run. Writes nothing.
     pub(crate) fn state(&self) -> Result<State, RunDirError> {
         if let Some(outcome) = self.outcome()? {
             return Ok(State::Done(Box::new(outcome)));
@@ -257,7 +257,7 @@ impl RunDir {
         }
     }
 
-    /// The environment of the run's sessions; `None` before the first checkpoint, when no numbers depend on it yet.
+    /// The environment of the run's sessions; `None` before the first checkpoint, when no numbers depend on it.
     pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
         if !self.checkpoint().exists() {
             return Ok(None);
@@ -279,7 +279,7 @@ impl RunDir {
         }
     }
 
-    /// Removes the temporary files of processes that were killed while they wrote. Under the lock.
+    /// Removes the temporary files of processes that were killed while writing. The caller holds the lock.
     pub(crate) fn remove_temporary(&self) -> Result<(), RunDirError> {
         files::remove_temporary(&self.path).map_err(|source| io_error(&self.path, source))
     }
@@ -294,7 +294,7 @@ impl RunDir {
         self.write(name, &text)
     }
 
-    /// Writes a file whole or not at all, through to the disk.
+    /// Writes a file whole or not at all, and flushes it to the disk.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
         files::write(&path, text).map_err(|source| io_error(&path, source))
@@ -337,7 +337,7 @@ mod tests {
             .expect_err("the checkpoint counts on it")
             .to_string();
         assert!(
-            message.contains("environment.toml is damaged: it is not there; it says what the run"),
+            message.contains("environment.toml is damaged: it is not there; it states the settings"),
             "{message}"
         );
     }

@@ -127,16 +127,18 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
 /// # Errors
 /// If it has such a row.
 pub(crate) fn refuse_newer(text: &str) -> Result<(), Newer> {
-    let mut rows = csv::Reader::from_reader(text.as_bytes());
-    let column = rows
-        .headers()
-        .ok()
-        .and_then(|names| names.iter().position(|name| name == "format"));
-    let Some(column) = column else {
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let header = rows.headers().ok();
+    let Some(column) = header.and_then(|names| names.iter().position(|name| name == "format")) else {
         return Ok(());
     };
-    let mut formats = rows.records().filter_map(|row| row.ok()?.get(column)?.parse().ok());
-    formats.try_for_each(check)
+    let mut row = csv::StringRecord::new(); // one for all: a table may have ten thousand rows
+    while rows.read_record(&mut row).unwrap_or(false) {
+        if let Some(Ok(format)) = row.get(column).map(str::parse) {
+            check(format)?;
+        }
+    }
+    Ok(())
 }
 
 /// Rewrites a table that an older version began with rows of this version, so that a resumed run can append to it. Numbers stay as they

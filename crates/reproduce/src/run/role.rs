@@ -9,12 +9,12 @@ pub(crate) enum Role {
     FirstStage,
     /// The network that it begins with.
     Initial,
-    /// The network whose answers it learns.
+    /// The network whose outputs it learns to match.
     Teacher,
 }
 
 impl Role {
-    /// For people.
+    /// Name for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Role::FirstStage => "first stage",

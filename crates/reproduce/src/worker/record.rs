@@ -9,12 +9,12 @@ use crate::run::format::Format;
 use crate::run::metrics::{ClassRow, MetricsRow, ValidationRow, upgrade};
 use crate::run::rows::{EpochTable, RowsError};
 
-/// The tables of a run that grow by an epoch.
+/// The tables of a run that grow with every epoch.
 #[derive(Debug)]
 pub(crate) struct Record {
     metrics: EpochTable,
     per_class: EpochTable,
-    /// Of a run with a validation split.
+    /// Only with a validation split.
     validation: Option<EpochTable>,
 }
 
@@ -31,7 +31,7 @@ impl Record {
     /// Removes the rows of epochs from `next_epoch` on, and checks that those of all earlier epochs are there.
     ///
     /// # Errors
-    /// With the first table that lacks one. No table is changed then.
+    /// With the first table that lacks a row; no table is changed then.
     pub(crate) fn trim_to(&self, next_epoch: i64) -> Result<(), RowsError> {
         let tables = [&self.metrics, &self.per_class].into_iter().chain(&self.validation);
         let trimmed = tables
@@ -50,7 +50,7 @@ impl Record {
         upgrade::<ValidationRow>(&run_dir.validation())
     }
 
-    /// Appends an epoch to the tables and flushes them to the disk: its checkpoint comes after this.
+    /// Appends an epoch to the tables and flushes them to the disk, before its checkpoint is written.
     ///
     /// # Errors
     /// If one of them cannot be written.
