@@ -24,11 +24,11 @@ status name *options: _libtorch
 report name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- report "$@"
 
-# Print which data sets are here and which are missing.
+# Print which data sets are available and which are missing.
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
-# Say which differences few seeds can show: just compare shapes-lt nc-drw ce
+# Compare methods, with intervals and verdicts: just compare shapes-lt nc-drw ce
 compare *options: _libtorch
     @cargo run --release -p longtail-reproduce -- compare "$@"
 
@@ -68,7 +68,7 @@ test-accuracy: _libtorch
 mutations *names: _libtorch
     scripts/mutations "$@"
 
-# Kill a small grid again and again, and compare its results with those of an uninterrupted one: just storm 1000
+# Kill a small grid many times, and compare its results with those of an uninterrupted one: just storm 1000
 storm kills="100" seed="0": _libtorch
     STORM_KILLS="$1" STORM_SEED="$2" scripts/cargo-tool nextest run --workspace --test end-to-end storm
 
@@ -91,7 +91,7 @@ bench *filter: _libtorch
 bench-compare *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --baseline main "$@"
 
-# Feed a million damaged files to a parser, one of `just fuzz list`: just fuzz npz_archive, just fuzz grid 10000
+# Feed a million damaged files to one of the parsers of `just fuzz list`: just fuzz npz_archive, just fuzz grid 10000
 fuzz target executions="1000000": _libtorch
     cd fuzz && BOLERO_RANDOM_ITERATIONS="$2" OMP_NUM_THREADS=1 nice cargo test --target-dir ../target --test foreign_bytes -- \
         {{ if target == "list" { "--list" } else { '"$1" --nocapture' } }}

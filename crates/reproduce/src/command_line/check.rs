@@ -20,6 +20,7 @@ use crate::grid::{Grid, Options, Plan};
 use crate::out;
 use crate::results::{find, write_whole};
 use crate::run::directory::RunDir;
+use crate::run::environment::limits_here;
 use crate::run::{Outcome, RunId};
 use crate::schedule::Failure;
 
@@ -164,7 +165,8 @@ impl Check<'_> {
     /// The command that writes this baseline.
     fn command(&self) -> String {
         format!(
-            "reproduce check {} --baseline {} --write-baseline",
+            "{}reproduce check {} --baseline {} --write-baseline",
+            limits_here(),
             quote::shell(&self.arguments.grid),
             quote::shell(&self.arguments.baseline)
         )

@@ -61,7 +61,7 @@ pub(crate) fn train(
         gpu_support,
     )?;
     if job.asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
-        bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
+        bail!("--launch graph needs a GPU, and these runs would train on the CPU; leave it out");
     }
     preflight::check_data(&unfinished, &finished, out, data)?;
     claim(out, grid, plan)?;

@@ -24,6 +24,7 @@ use crate::out;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
+use crate::run::environment::limits_here;
 use crate::schedule::Failure;
 use crate::schedule::view::show_download;
 use crate::tables::report::{Kept, Report, Request, write_report};
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         asked: arguments.asked(),
         metrics_every: arguments.metrics_every,
         leave_others: arguments.leave_others,
-        command: arguments.grid.command(),
+        command: limits_here() + &arguments.grid.command(),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
@@ -68,7 +69,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         }
     };
     out::result(&format!("{text}\n{files}"))
-        .with_context(|| format!("the runs are over and their results are in {}", out.display()))?;
+        .with_context(|| format!("the runs have ended and their results are in {}", out.display()))?;
     match kept {
         Some(Kept::Unwritable(why)) => bail!(why),
         _ => Ok(code),
@@ -126,7 +127,7 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
     let out = arguments.out(grid.name());
     check(&out, &grid, &plan)?;
     let mut text = String::new();
-    let mut failures = Vec::new(); // of damaged runs, said after the others
+    let mut failures = Vec::new(); // of damaged runs, printed after the others
     for Planned { id, run, .. } in plan.all() {
         let state = match RunDir::of(&out, id).state() {
             Ok(State::Fresh) => "to do".to_owned(),
@@ -136,17 +137,12 @@ pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
             Ok(State::Running) => "running".to_owned(),
             Ok(State::Unknown { next_epoch, reason }) => {
                 let epochs = run.epochs();
-                format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
+                format!("interrupted after {next_epoch} of {epochs} epochs, or running: {reason}")
             }
             Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
             Err(error) => {
-                let state = if error.is_about_access() {
-                    "unreadable"
-                } else {
-                    "damaged"
-                };
                 failures.push((id.clone(), error.to_string()));
-                state.to_owned()
+                error.state()
             }
         };
         writeln!(text, "{id}  {state}")?;
@@ -221,7 +217,7 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
 pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<Exit> {
     let name = from
         .file_name()
-        .context("a folder of results has a name; say one such as out/shapes-lt")?;
+        .context("the folder of results needs a name; give one such as out/shapes-lt")?;
     let to = to.map_or_else(|| Path::new("results").join(name), Path::to_owned);
     let written = archive::archive(from, &to)?;
     let around = to.parent().unwrap_or(Path::new(""));
@@ -237,7 +233,9 @@ pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<Exit> {
         (Some(pairs), _) => compare::methods(&results, &pairs, arguments.csv)?,
         (None, Some(other)) => compare::folders(&results, other, arguments.csv)?,
         (None, None) => {
-            bail!("say what to compare: two methods, `--against METHOD`, or another folder of results with `--with`")
+            bail!(
+                "there is nothing to compare with; give two methods, `--against METHOD`, or another folder of results with `--with`"
+            )
         }
     };
     out::result(&text)?;

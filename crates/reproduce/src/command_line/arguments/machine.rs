@@ -24,7 +24,7 @@ pub(crate) struct MachineArguments {
     /// or that of its first stage, else f32]
     #[arg(long, value_parser = precision())]
     precision: Option<PrecisionChoice>,
-    /// Threads of each run; other threads add in another order, so a run keeps its own [default: the run's own, else 1]
+    /// Threads of each run; another number adds in another order, so a run keeps its own [default: the run's own, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
