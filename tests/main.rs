@@ -4,6 +4,7 @@ mod analyze;
 mod archive;
 mod bad_input;
 mod browser;
+mod check;
 mod command_line;
 mod compare;
 mod contrast;

@@ -35,14 +35,14 @@ impl Source {
     /// `PATH`, or `NAME=PATH`. An existing path is a path even if it contains `=`.
     ///
     /// # Errors
-    /// If the name is empty or cannot stand in a line.
+    /// If the name is empty or has control characters.
     pub(crate) fn parse(text: &str) -> Result<Source, String> {
         match text.split_once('=') {
             Some(("", path)) => Err(format!(
-                "`{text}` has no name before `=`; say NAME={path}, or {path} alone"
+                "`{text}` has no name before `=`; write NAME={path}, or {path} alone"
             )),
             Some((name, _)) if name.contains(|letter: char| letter.is_control()) => Err(format!(
-                "the name `{}` has a line break or another control character; say one without",
+                "the name `{}` has a line break or another control character; choose one without",
                 name.escape_debug()
             )),
             Some((name, path)) if !Path::new(text).exists() => Ok(Source {
@@ -61,10 +61,10 @@ impl Source {
         &self.path
     }
 
-    /// Reads the features, or has the source's network compute them on `split` of its data.
+    /// Reads the features, or computes them with the source's network on `split` of its data.
     ///
     /// # Errors
-    /// With what is missing or wrong.
+    /// If a file is missing or damaged; the message names it.
     pub(crate) fn read(&self, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Subject> {
         let found = fs::metadata(&self.path)
             .map_err(|error| anyhow!("{error}; name a run's directory, a checkpoint in one, or a features file"))?;

@@ -36,20 +36,15 @@ impl Status {
                 Ok(State::Running) => "running".to_owned(),
                 Ok(State::Unknown { next_epoch, reason }) => {
                     let epochs = run.epochs();
-                    format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
+                    format!("interrupted after {next_epoch} of {epochs} epochs, or running: {reason}")
                 }
                 Ok(State::Done(outcome)) => {
                     is_finished = true;
                     format!("done: {:.2} %", 100.0 * outcome.accuracy_last)
                 }
                 Err(error) => {
-                    let state = if error.is_about_access() {
-                        "unreadable"
-                    } else {
-                        "damaged"
-                    };
                     failures.push((id.clone(), error.to_string()));
-                    state.to_owned()
+                    error.state()
                 }
             };
             lines.push((format!("{id}  {state}"), is_finished));

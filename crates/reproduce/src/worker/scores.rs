@@ -1,4 +1,4 @@
-//! Measurements of the final network beside accuracy: top-5, confusion, calibration, robustness.
+//! Measurements of the final network besides accuracy: top-5, confusion, calibration, robustness.
 
 use methods::{
     Calibration, Evaluation, Experts, Images, Model, Shots, TestPrior, confusion, features_of, noisy_features_of,
@@ -16,14 +16,14 @@ const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
 /// Ratios of the test splits (Hong et al. 2021).
 const RATIOS: [f64; 5] = [50.0, 25.0, 10.0, 5.0, 2.0];
 
-/// The scores that an outcome keeps; the others are in the run's files.
+/// The scores that an outcome states; the others are in the run's files.
 #[derive(Debug)]
 pub(crate) struct Scores {
     /// Test accuracy of each class that has samples.
     pub(crate) per_class: Vec<Option<f64>>,
     /// Share of samples with their label among the five largest logits.
     pub(crate) top5: Option<f64>,
-    /// Expected calibration error, where a softmax was trained.
+    /// Expected calibration error, if a softmax was trained.
     pub(crate) ece: Option<f64>,
     /// SHA-256 of `predictions.npz`.
     pub(crate) predictions_digest: String,
@@ -122,7 +122,7 @@ fn test_priors() -> impl Iterator<Item = TestPrior> {
     forward.chain([TestPrior::Uniform]).chain(backward)
 }
 
-/// The shift and its strength, as in a table.
+/// The shift and its strength, as in a row of `robustness.csv`.
 fn in_words(prior: TestPrior) -> (&'static str, Option<f64>) {
     match prior {
         TestPrior::Forward(ratio) => ("forward", Some(ratio)),

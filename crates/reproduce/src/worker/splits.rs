@@ -1,4 +1,4 @@
-//! The training images of a run, and the images it holds out.
+//! The training and validation images of a run.
 
 use datasets::{IndexList, Loaded, Split};
 
@@ -26,7 +26,7 @@ impl Splits {
             Some(validation) => validation.hold_out(&labels, data.train.classes)?,
         };
         for &index in &held_out {
-            labels[usize::try_from(index)?] = -1; // of no class, so that nothing selects it again
+            labels[usize::try_from(index)?] = -1; // a label of no class, so that the image is not selected again
         }
         let kept = run.selection.select(&labels, &run.class_counts()?)?;
         Ok(Splits {
