@@ -16,11 +16,11 @@ reproduce name *options: _libtorch
 plan name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- plan "$@"
 
-# Print which runs of a grid are finished, interrupted or still to do.
+# Print which runs of a grid are finished, interrupted or still to do: just status shapes-lt --watch
 status name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- status "$@"
 
-# Rewrite a grid's tables from its finished runs.
+# Rewrite a grid's tables and their page from its finished runs, and look at it: just report shapes-lt --open
 report name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- report "$@"
 

@@ -3,6 +3,7 @@
 mod analyze;
 mod archive;
 mod bad_input;
+mod browser;
 mod check;
 mod command_line;
 mod compare;
@@ -14,6 +15,7 @@ mod ensembles;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;
+mod page;
 mod reading;
 mod rows;
 mod sandbox;

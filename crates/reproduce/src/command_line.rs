@@ -2,9 +2,11 @@
 
 pub(crate) mod arguments;
 pub(crate) mod check;
+mod open;
 pub(crate) mod others;
 pub(crate) mod plan;
 mod quote;
+mod status;
 pub(crate) mod submit;
 mod train;
 pub(crate) mod verbs;

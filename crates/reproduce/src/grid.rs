@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::Run;
-pub(crate) use catalogue::page as catalogue;
+pub(crate) use catalogue::{family, page as catalogue};
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};

@@ -15,11 +15,13 @@ mod grid;
 mod markdown;
 mod openmp;
 mod out;
+mod page;
 mod results;
 mod run;
 mod schedule;
 mod statistics;
 mod tables;
+mod tensorboard;
 mod worker;
 
 use std::process::ExitCode;

@@ -90,8 +90,8 @@ pub(crate) enum Verb {
     /// Print the runs of a grid, and train nothing
     Plan(GridArguments),
     /// Print which runs are finished, interrupted, running or still to do
-    Status(GridArguments),
-    /// Write and print a grid's tables from the runs that are finished
+    Status(StatusArguments),
+    /// Write and print a grid's tables and their page, report.html, from the runs that are finished
     Report(ReportArguments),
     /// Measure neural collapse of runs, checkpoints or features files side by side, and draw it
     Analyze(AnalyzeArguments),
@@ -144,6 +144,21 @@ pub(crate) struct ReportArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
+    /// Write event files of TensorBoard too, to tensorboard/ in the folder of results
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+    /// Open the page in a browser
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) grid: GridArguments,
+    /// Keep the states up to date in the terminal until all runs are finished, or Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]

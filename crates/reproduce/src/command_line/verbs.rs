@@ -1,7 +1,6 @@
 //! The subcommands, one function each. Results go to standard output, progress to standard error.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -12,22 +11,27 @@ use crate::analyze::{self, Analysis};
 use crate::archive;
 use crate::command_line::arguments::{
     AnalyzeArguments, CompareArguments, GridArguments, PredictionsArguments, ReportArguments, RunArguments,
-    SubmitArguments,
+    StatusArguments, SubmitArguments,
 };
+use crate::command_line::open;
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::command_line::quote;
+use crate::command_line::status::{self, Status};
 use crate::command_line::train::{Job, train};
 use crate::compare;
 use crate::exit::Exit;
-use crate::grid::{Grid, Planned, catalogue};
+use crate::grid::{Grid, catalogue, describe};
 use crate::out;
+use crate::page;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
-use crate::run::directory::{RunDir, State};
+use crate::run::directory::RunDir;
 use crate::run::environment::limits_here;
 use crate::schedule::Failure;
 use crate::schedule::view::show_download;
-use crate::tables::report::{Kept, Report, Request, write_report};
+use crate::tables::report::{Kept, Report, Request};
+use crate::tensorboard;
 
 /// Trains the unfinished runs of a grid, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
@@ -57,11 +61,13 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         command: arguments.grid.whole_command("run", arguments.select),
         others: others(&out, &grid, &arguments.grid, arguments.select, &plan),
     };
-    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &failures)?;
+    let Report {
+        text, damaged, kept, ..
+    } = page::write(&out, &request, &found.finished, &failures)?;
     failures.extend(damaged);
     let code = exit_code(&failures);
     let files = match kept {
-        None => format!("{}/summary.md, summary.csv, runs.csv\n", out.display()),
+        None => format!("{}/summary.md, summary.csv, runs.csv, report.html\n", out.display()),
         Some(Kept::Unwritable(_)) => String::new(),
         Some(ref kept) => {
             out::note(&format!("warning: {kept}"));
@@ -120,43 +126,34 @@ pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Finished)
 }
 
-/// Prints the state of every run of a grid and of those it depends on.
-pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&arguments.grid)?;
-    let plan = grid.runs(&arguments.options())?;
-    let out = arguments.out(grid.name());
+/// Prints the state of every run of a grid and of those it depends on, once or until all are finished.
+pub(crate) fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
+    let StatusArguments { grid: asked, watch } = arguments;
+    let grid = Grid::load(&asked.grid)?;
+    let plan = grid.runs(&asked.options())?;
+    let out = asked.out(grid.name());
     check(&out, &grid, &plan)?;
-    let mut text = String::new();
-    let mut failures = Vec::new(); // of damaged runs, printed after the others
-    for Planned { id, run, .. } in plan.all() {
-        let state = match RunDir::of(&out, id).state() {
-            Ok(State::Fresh) => "to do".to_owned(),
-            Ok(State::Interrupted { next_epoch }) => {
-                format!("interrupted after {next_epoch} of {} epochs", run.epochs())
-            }
-            Ok(State::Running) => "running".to_owned(),
-            Ok(State::Unknown { next_epoch, reason }) => {
-                let epochs = run.epochs();
-                format!("interrupted after {next_epoch} of {epochs} epochs, or running: {reason}")
-            }
-            Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
-            Err(error) => {
-                failures.push((id.clone(), error.to_string()));
-                error.state()
-            }
-        };
-        writeln!(text, "{id}  {state}")?;
-    }
-    out::result(&text)?;
+    let status = if *watch {
+        status::watch(&out, &plan)?
+    } else {
+        let status = Status::of(&out, &plan);
+        out::result(&status.text())?;
+        status
+    };
     if !out.exists() {
         out::note(&format!("there is no folder {} yet", out.display()));
     }
-    Ok(exit_code(&failures))
+    Ok(exit_code(&status.failures))
 }
 
 /// Writes and prints the tables of the finished runs.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    let ReportArguments { grid: asked, select } = arguments;
+    let ReportArguments {
+        grid: asked,
+        select,
+        tensorboard,
+        open,
+    } = arguments;
     let grid = Grid::load(&asked.grid)?;
     grid.check_select(*select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
@@ -170,9 +167,28 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         command: asked.whole_command("run", *select),
         others: others(&out, &grid, asked, *select, &plan),
     };
-    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &found.damaged)?;
+    let Report {
+        text, damaged, kept, ..
+    } = page::write(&out, &request, &found.finished, &found.damaged)?;
     if !found.finished.is_empty() {
         out::result(&format!("{text}\n"))?;
+    }
+    let page = out.join(page::FILE);
+    if kept.is_none() {
+        out::result(&format!("{}\n", page.display()))?;
+    }
+    if *tensorboard {
+        let files = tensorboard::write(&out, &found.finished)?;
+        let folder = out.join(tensorboard::FOLDER);
+        out::result(&format!(
+            "{} of {}: tensorboard --logdir {}\n",
+            describe::count(files as i64, "event file"),
+            grid.name(),
+            quote::shell(&folder)
+        ))?;
+    }
+    if *open && page.exists() {
+        open::open(&page);
     }
     found.damaged.extend(damaged);
     let code = exit_code(&found.damaged);

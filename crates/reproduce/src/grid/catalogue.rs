@@ -91,6 +91,13 @@ pub(super) fn aliases(name: &str) -> &'static [String] {
     known.map_or(&[], |(_, entry)| &entry.aliases)
 }
 
+/// The family of the method `name`, or of the one that `name` is the `+nc` twin of; `None` if a grid defines it itself.
+pub(crate) fn family(name: &str) -> Option<&'static str> {
+    let original = name.strip_suffix("+nc").unwrap_or(name);
+    let known = METHODS.iter().find(|(known, _)| known == original);
+    known.map(|(_, entry)| entry.family.title())
+}
+
 /// The settings in which the recipe called `name` differs from a protocol's.
 ///
 /// # Errors

@@ -63,7 +63,32 @@ pub(crate) struct ValidationRow {
     pub(crate) format: Format,
 }
 
+/// Where a row has a value that is drawn over epochs.
+type Curve = fn(&MetricsRow) -> Option<f64>;
+
 impl MetricsRow {
+    /// What is drawn over epochs, by its column.
+    pub(crate) const CURVES: [(&str, Curve); 18] = [
+        ("train_loss", |row| Some(row.train_loss)),
+        ("learning_rate", |row| Some(row.learning_rate)),
+        ("accuracy", |row| Some(row.accuracy)),
+        ("many", |row| row.many),
+        ("medium", |row| row.medium),
+        ("few", |row| row.few),
+        ("train_nc1", |row| row.train_nc1),
+        ("train_nc2_equiangularity", |row| row.train_nc2_equiangularity),
+        ("train_nc2_min_angle", |row| row.train_nc2_min_angle),
+        ("train_nc2_norm_cov", |row| row.train_nc2_norm_cov),
+        ("train_nc3", |row| row.train_nc3),
+        ("train_nc4", |row| row.train_nc4),
+        ("test_nc1", |row| row.test_nc1),
+        ("test_nc2_equiangularity", |row| row.test_nc2_equiangularity),
+        ("test_nc2_min_angle", |row| row.test_nc2_min_angle),
+        ("test_nc2_norm_cov", |row| row.test_nc2_norm_cov),
+        ("test_nc3", |row| row.test_nc3),
+        ("test_nc4", |row| row.test_nc4),
+    ];
+
     /// Mean class accuracies of many-, medium- and few-shot classes.
     pub(crate) fn groups(&self) -> Groups<Option<f64>> {
         Groups {

@@ -24,3 +24,12 @@ pub(crate) struct RobustnessRow {
     pub(crate) strength: Option<f64>,
     pub(crate) accuracy: f64,
 }
+
+/// One row of `calibration.csv`: the test images whose predictions have about this confidence, in 0..1.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CalibrationRow {
+    /// Of all test images.
+    pub(crate) share: f64,
+    pub(crate) confidence: f64,
+    pub(crate) accuracy: f64,
+}

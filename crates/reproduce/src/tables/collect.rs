@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use polars::prelude::*;
+use serde::Serialize;
 
 use crate::run::Outcome;
 use crate::run::metric::Metric;
 
 /// Mean of a metric over seeds, and its sample standard deviation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     /// Over the seeds that have the metric.
     pub(crate) mean: f64,

@@ -18,18 +18,15 @@ const REACHED_WITHIN: f64 = 0.01;
 /// The table, its footnotes, the published numbers that are not reached, and the runs that are not in it.
 pub(crate) fn markdown(table: &Table) -> String {
     let mut parts = vec![markdown_table(table)];
-    parts.extend(
-        [
-            footnotes(table),
-            selection(table),
-            relation(table),
-            comparison(table),
-            unfinished(table),
-        ]
-        .into_iter()
-        .flatten(),
-    );
+    parts.extend(footnotes(table));
+    parts.extend(remarks(table));
     parts.join("\n")
+}
+
+/// What a reader must know about the table, a paragraph or list each.
+pub(crate) fn remarks(table: &Table) -> Vec<String> {
+    let remarks = [selection(table), relation(table), comparison(table), unfinished(table)];
+    remarks.into_iter().flatten().collect()
 }
 
 fn markdown_table(table: &Table) -> String {

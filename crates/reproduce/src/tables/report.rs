@@ -17,7 +17,9 @@ use crate::run::environment::limits_of;
 use crate::run::format::Format;
 use crate::run::{Outcome, Run, RunId, settings};
 use crate::schedule::Failure;
+use crate::tables::robustness::ShiftRow;
 use crate::tables::table::Table;
+use crate::tables::verdicts::Against;
 use crate::tables::{provenance, render, robustness, verdicts};
 
 /// The table to make.
@@ -43,6 +45,25 @@ pub(crate) struct Report {
     pub(crate) damaged: Vec<Failure>,
     /// Why the files were not replaced; `None` if the tables are written.
     pub(crate) kept: Option<Kept>,
+    /// What the tables are made of.
+    pub(crate) summary: Summary,
+}
+
+/// What the tables of a folder of results are made of, and the page beside them.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// Means over seeds beside the published numbers.
+    pub(crate) table: Table,
+    /// Accuracies under noise and other class frequencies.
+    pub(crate) shifts: Vec<ShiftRow>,
+    /// Differences to the grid's reference.
+    pub(crate) against: Against,
+    /// What the numbers depend on, as Markdown.
+    pub(crate) protocol: String,
+    /// What a reader must know about the table, as Markdown, a paragraph or list each.
+    pub(crate) remarks: Vec<String>,
+    /// What makes these results again.
+    pub(crate) command: String,
 }
 
 /// Why a table was printed and not written.
@@ -98,31 +119,64 @@ pub(crate) fn write_report(
         others.clone(),
     ];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    if let Some(why) = withheld(out, request, &outcomes, failures) {
-        let kept = Some(Kept::Withheld(why));
-        return Ok(Report { text, damaged, kept });
-    }
-    let limits = limits_of(outcomes.iter().map(|outcome| outcome.device.as_str()));
-    let command = limits + command + &settings::options(&outcomes);
-    let summary = format!(
-        "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
-        grid.name(),
-        provenance::protocol(plan, &outcomes)
-    );
-    let mut files = vec![
-        ("runs.csv", runs_csv(&runs)?),
-        ("summary.csv", render::csv(&table, &against)?),
+    let remarks = [
+        render::remarks(&table),
+        verdicts::published(&table, select).into_iter().collect(),
+        against.remarks(),
+        others.iter().cloned().collect(),
     ];
-    if !shifts.is_empty() && damaged.is_empty() {
-        files.push(("robustness.csv", robustness::csv(&shifts)?));
+    let limits = limits_of(outcomes.iter().map(|outcome| outcome.device.as_str()));
+    let summary = Summary {
+        remarks: remarks.concat(),
+        protocol: provenance::protocol(plan, &outcomes),
+        command: limits + command + &settings::options(&outcomes),
+        table,
+        shifts,
+        against,
+    };
+    let kept = match withheld(out, request, &outcomes, failures) {
+        Some(why) => Some(Kept::Withheld(why)),
+        None => write_tables(out, grid.name(), &runs, &summary, &text, damaged.is_empty())?,
+    };
+    Ok(Report {
+        text,
+        damaged,
+        kept,
+        summary,
+    })
+}
+
+/// Writes the tables of `runs`; returns why they are not, if they cannot be. Robustness only if it `is_whole`.
+fn write_tables(
+    out: &Path,
+    name: &str,
+    runs: &[(&Run, &Outcome)],
+    summary: &Summary,
+    text: &str,
+    is_whole: bool,
+) -> anyhow::Result<Option<Kept>> {
+    let Summary {
+        table,
+        shifts,
+        against,
+        protocol,
+        command,
+        ..
+    } = summary;
+    let page = format!("# {name}\n\n{protocol}\n{text}\nMade by:\n\n```sh\n{command}\n```\n");
+    let mut files = vec![
+        ("runs.csv", runs_csv(runs)?),
+        ("summary.csv", render::csv(table, against)?),
+    ];
+    if !shifts.is_empty() && is_whole {
+        files.push(("robustness.csv", robustness::csv(shifts)?));
     }
-    files.push(("summary.md", summary));
-    let kept = match write_files(out, &files) {
+    files.push(("summary.md", page));
+    Ok(match write_files(out, &files) {
         Ok(()) => None,
         Err(error) if is_read_only(&error) => Some(Kept::ReadOnly(format!("{error:#}"))),
         Err(error) => Some(Kept::Unwritable(format!("{error:#}"))),
-    };
-    Ok(Report { text, damaged, kept })
+    })
 }
 
 fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {

@@ -31,6 +31,13 @@ pub(crate) struct ShiftRow {
     seeds: IdxSize,
 }
 
+impl ShiftRow {
+    /// Whether it is of this method and imbalance.
+    pub(crate) fn is_of(&self, method: &str, imbalance: &str) -> bool {
+        self.method == method && self.imbalance == imbalance
+    }
+}
+
 /// The columns that identify a row.
 const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
 

@@ -120,13 +120,22 @@ impl Against {
                 self.reference
             ));
             parts.push(aligned(&header, rows, 2));
-            parts.push(self.meaning());
+        }
+        parts.extend(self.remarks());
+        (!parts.is_empty()).then(|| parts.join("\n"))
+    }
+
+    /// What the intervals mean, and what could not be compared.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.comparisons.is_empty() {
+            remarks.push(self.meaning());
         }
         if !self.refused.is_empty() {
             let lines: Vec<String> = self.refused.iter().map(|line| format!("- {line}\n")).collect();
-            parts.push(format!("Not compared:\n\n{}", lines.concat()));
+            remarks.push(format!("Not compared:\n\n{}", lines.concat()));
         }
-        (!parts.is_empty()).then(|| parts.join("\n"))
+        remarks
     }
 
     fn meaning(&self) -> String {
@@ -167,12 +176,17 @@ pub(crate) fn published(table: &Table, select: Select) -> Option<String> {
     })
 }
 
-fn place(row: &Row, select: Select) -> Option<String> {
-    let published = row.published.filter(|_| row.is_comparable())?;
+/// The 95 % interval of a row's mean over its seeds, in 0..1; `None` with fewer than two.
+pub(crate) fn interval(row: &Row, select: Select) -> Option<(f64, f64)> {
     let spread = row.spread(select.metric())?;
     let (deviation, seeds) = (spread.deviation?, row.finished as f64);
     let margin = student::critical(seeds - 1.0) * deviation / seeds.sqrt();
-    let (low, high) = (spread.mean - margin, spread.mean + margin);
+    Some((spread.mean - margin, spread.mean + margin))
+}
+
+fn place(row: &Row, select: Select) -> Option<String> {
+    let published = row.published.filter(|_| row.is_comparable())?;
+    let (low, high) = interval(row, select)?;
     let place = match published.accuracy() {
         accuracy if accuracy < low => "below",
         accuracy if accuracy > high => "above",

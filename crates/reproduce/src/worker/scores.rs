@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::run::directory::RunDir;
 use crate::run::predictions::Predictions;
-use crate::run::scores::{ConfusionRow, GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
+use crate::run::scores::{CalibrationRow, ConfusionRow, GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
 
 /// Standard deviations of the noise on pixels, whose scale is 0..1.
 const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
@@ -27,13 +27,6 @@ pub(crate) struct Scores {
     pub(crate) ece: Option<f64>,
     /// SHA-256 of `predictions.npz`.
     pub(crate) predictions_digest: String,
-}
-
-#[derive(Serialize)]
-struct CalibrationRow {
-    share: f64,
-    confidence: f64,
-    accuracy: f64,
 }
 
 #[derive(Serialize)]
