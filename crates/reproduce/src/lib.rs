@@ -4,6 +4,7 @@ mod analyze;
 mod archive;
 mod arrays;
 mod bench;
+mod check;
 mod command_line;
 mod compare;
 mod exit;
@@ -35,7 +36,10 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(answer) => return answer_of_clap(&answer),
     };
-    if !matches!(arguments.verb, Verb::Run(_) | Verb::Submit(_) | Verb::Worker(_)) {
+    if !matches!(
+        arguments.verb,
+        Verb::Run(_) | Verb::Check(_) | Verb::Submit(_) | Verb::Worker(_)
+    ) {
         sigpipe::reset(); // `reproduce plan … | head` ends silently; a grid continues without a reader
     }
     if matches!(arguments.verb, Verb::Analyze(_) | Verb::Bench(_)) {
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
         Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
         Verb::Compare(arguments) => verbs::compare(&arguments),
+        Verb::Check(arguments) => command_line::check::check(&arguments, &gpu_support),
         Verb::Predictions(arguments) => verbs::predictions(&arguments),
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods => verbs::methods(),

@@ -1,8 +1,10 @@
 //! Command-line arguments.
 
 mod bench;
+mod check;
 mod compare;
 mod grid;
+mod machine;
 mod submit;
 mod values;
 mod worker;
@@ -16,12 +18,14 @@ use methods::Dispatch;
 use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
-use crate::run::settings::{Asked, PrecisionChoice};
+use crate::run::settings::Asked;
 pub(crate) use bench::BenchArguments;
+pub(crate) use check::CheckArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
 pub(crate) use grid::GridArguments;
+pub(crate) use machine::MachineArguments;
 pub(crate) use submit::SubmitArguments;
-use values::{device_name, launch, precision};
+use values::launch;
 pub(crate) use worker::WorkerArguments;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
@@ -102,6 +106,8 @@ pub(crate) enum Verb {
     },
     /// Compare methods, or two folders of results: differences with intervals and verdicts
     Compare(CompareArguments),
+    /// Train a grid and compare its accuracies with a committed baseline: exit code 1 where one became worse
+    Check(CheckArguments),
     /// Print what a finished run's network predicts for each test image
     Predictions(PredictionsArguments),
     /// Print which data sets are available, their counts and digests, and how to get the missing ones
@@ -126,7 +132,7 @@ impl Verb {
     pub(crate) fn computes(&self) -> bool {
         matches!(
             self,
-            Verb::Run(_) | Verb::Analyze(_) | Verb::Predictions(_) | Verb::Bench(_) | Verb::Worker(_)
+            Verb::Run(_) | Verb::Check(_) | Verb::Analyze(_) | Verb::Predictions(_) | Verb::Bench(_) | Verb::Worker(_)
         )
     }
 }
@@ -144,23 +150,8 @@ pub(crate) struct ReportArguments {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) grid: GridArguments,
-    /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// cpu, cuda (all GPUs) or cuda:N [default: the GPUs if there are any]
-    #[arg(long, value_parser = device_name)]
-    pub(crate) device: Option<String>,
-    /// Runs at the same time on each device [default: 1 on a GPU; on the CPU as many as there are cores for their threads and
-    /// memory for]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) per_device: Option<u16>,
-    /// Precision of the networks; auto is bf16 where the hardware that starts a run is faster in it, else f32 [default: the run's own,
-    /// or that of its first stage, else f32]
-    #[arg(long, value_parser = precision())]
-    precision: Option<PrecisionChoice>,
-    /// Threads of each run; another number adds in another order, so a run keeps its own [default: the run's own, else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArguments,
     /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
     /// else eager]
     #[arg(long, value_parser = launch())]
@@ -183,9 +174,8 @@ impl RunArguments {
     /// The settings the user asked for.
     pub(crate) fn asked(&self) -> Asked {
         Asked {
-            precision: self.precision,
-            threads: self.threads,
             launch: self.launch,
+            ..self.machine.asked()
         }
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use datasets::Availability;
-use methods::Dispatch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -17,6 +16,7 @@ use crate::command_line::arguments::{
 };
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::command_line::train::{Job, train};
 use crate::compare;
 use crate::exit::Exit;
 use crate::grid::{Grid, Planned, catalogue};
@@ -24,13 +24,8 @@ use crate::out;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::{RunDir, State};
-use crate::run::environment::limits_here;
-use crate::run::settings::Settings;
-use crate::schedule::preflight;
-use crate::schedule::process::Processes;
-use crate::schedule::slots::Slots;
-use crate::schedule::view::{View, show_download};
-use crate::schedule::{Failure, schedule};
+use crate::schedule::Failure;
+use crate::schedule::view::show_download;
 use crate::tables::report::{Kept, Report, Request, write_report};
 
 /// Trains the unfinished runs of a grid, then reports.
@@ -39,42 +34,16 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     grid.check_select(arguments.select, &arguments.grid.options())?;
     let plan = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    let dataset = plan.first().dataset; // a grid has one data set
-    check(&out, &grid, &plan)?;
-    dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
-
-    let finished = find(&out, &plan).finished;
-    let is_finished: HashSet<&RunId> = finished.iter().map(|outcome| &outcome.run).collect();
-    let unfinished = plan.all().iter().filter(|planned| !is_finished.contains(&planned.id));
-    let unfinished: Vec<Planned> = unfinished.cloned().collect();
-    let asked = arguments.asked();
-    let begun = preflight::check_settings(asked, &finished, &unfinished, &out)?;
-    let most_threads = begun.iter().map(|begun| begun.threads).chain(asked.threads).max();
-    let slots = Slots::new(
-        arguments.device.as_deref(),
-        arguments.per_device,
-        unfinished.len(),
-        most_threads.unwrap_or(Settings::default().threads),
-        gpu_support,
-    )?;
-    if asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
-        bail!("--launch graph needs a GPU, and these runs would train on the CPU; leave it out");
-    }
-    preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
-    claim(&out, &grid, &plan)?;
-
-    let view = View::new(plan.all().len(), finished.len());
-    let processes = Processes {
+    let job = Job {
+        grid: &grid,
+        plan: &plan,
         out: &out,
-        data: arguments.data.clone(),
-        devices: slots.devices.clone(),
-        asked,
+        asked: arguments.asked(),
         metrics_every: arguments.metrics_every,
-        command: limits_here() + &arguments.grid.command(),
-        view: &view,
+        leave_others: arguments.leave_others,
+        command: arguments.grid.command(),
     };
-    let mut failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
-    view.close();
+    let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
     let found = find(&out, &plan);
     let failed_here: HashSet<RunId> = failures.iter().map(|(run, _)| run.clone()).collect();
@@ -136,7 +105,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
         out::result(&jobs.script(&out))?;
     } else {
         let dataset = plan.first().dataset;
-        dataset.fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
+        dataset.fetch(run.machine.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
         claim(&out, &grid, &plan)?;
         out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
