@@ -218,6 +218,12 @@ fn in_a_browser_the_page_sorts_filters_compares_and_changes_colours_and_asks_for
         "true"
     );
 
+    // Printed: charts that nobody has scrolled to are drawn too.
+    browser.until("window.Plotly !== undefined");
+    browser.value("window.dispatchEvent(new Event('beforeprint'))");
+    let blank = "[...document.querySelectorAll('.plot')].filter((plot) => plot.offsetParent && !plot.querySelector('.main-svg')).length";
+    assert_eq!(browser.value(blank), json!(0));
+
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

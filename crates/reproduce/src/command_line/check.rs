@@ -74,7 +74,7 @@ impl Check<'_> {
         for finished in trained.finished {
             Group::add(&mut groups, finished);
         }
-        let baseline = Baseline::of(&groups, margins, self.command())?;
+        let baseline = Baseline::of(&groups, margins, limits_here() + &self.command())?;
         write_whole(path, &baseline.text())?;
         out::result(&format!("{}\n", path.display()))?;
         Ok(Exit::Finished)
@@ -165,8 +165,7 @@ impl Check<'_> {
     /// The command that writes this baseline.
     fn command(&self) -> String {
         format!(
-            "{}reproduce check {} --baseline {} --write-baseline",
-            limits_here(),
+            "reproduce check {} --baseline {} --write-baseline",
             quote::shell(&self.arguments.grid),
             quote::shell(&self.arguments.baseline)
         )

@@ -11,13 +11,14 @@ use crate::command_line::arguments::MachineArguments;
 use crate::grid::{Grid, Plan, Planned};
 use crate::results::{check, claim, find};
 use crate::run::RunId;
+use crate::run::environment::limits_here;
 use crate::run::settings::{Asked, Settings};
 use crate::schedule::process::Processes;
 use crate::schedule::slots::Slots;
 use crate::schedule::view::{View, show_download};
 use crate::schedule::{Failure, preflight, schedule};
 
-/// What is trained.
+/// The runs to train.
 pub(crate) struct Job<'a> {
     pub(crate) grid: &'a Grid,
     pub(crate) plan: &'a Plan,
@@ -25,7 +26,7 @@ pub(crate) struct Job<'a> {
     pub(crate) out: &'a Path,
     /// Settings that the user asked for.
     pub(crate) asked: Asked,
-    /// Epochs from one measurement of neural collapse to the next.
+    /// Number of epochs from one measurement of neural collapse to the next.
     pub(crate) metrics_every: i64,
     /// Whether runs that other processes train are skipped.
     pub(crate) leave_others: bool,
@@ -33,10 +34,10 @@ pub(crate) struct Job<'a> {
     pub(crate) command: String,
 }
 
-/// Trains what is not finished, and returns which runs failed and why.
+/// Trains the unfinished runs, and returns the failures.
 ///
 /// # Errors
-/// If the folder, the data or the settings need attention; then nothing was started.
+/// If the folder, the data or the settings must be corrected; nothing was started then.
 pub(crate) fn train(
     job: &Job<'_>,
     machine: &MachineArguments,
@@ -73,7 +74,7 @@ pub(crate) fn train(
         devices: slots.devices.clone(),
         asked: job.asked,
         metrics_every: job.metrics_every,
-        command: job.command.clone(),
+        command: limits_here() + &job.command,
         view: &view,
     };
     let failures = schedule(unfinished, slots.devices.len(), job.leave_others, &processes);

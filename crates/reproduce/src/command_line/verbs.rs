@@ -27,7 +27,6 @@ use crate::page;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
 use crate::run::directory::RunDir;
-use crate::run::environment::limits_here;
 use crate::schedule::Failure;
 use crate::schedule::view::show_download;
 use crate::tables::report::{Kept, Report, Request};
@@ -46,7 +45,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         asked: arguments.asked(),
         metrics_every: arguments.metrics_every,
         leave_others: arguments.leave_others,
-        command: limits_here() + &arguments.grid.command(),
+        command: arguments.grid.command(),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 

@@ -102,6 +102,17 @@ function redraw({ plot, make, height, title }) {
   });
 }
 
+/** Draws what has not come into view, for printing: paper is not scrolled. */
+function drawAll() {
+  if (!window.Plotly) return;
+  for (const plot of document.querySelectorAll(".plot")) {
+    if (drawnCharts.has(plot.chart) || plot.offsetParent === null) continue;
+    comingIntoView.unobserve(plot);
+    drawnCharts.add(plot.chart);
+    redraw(plot.chart);
+  }
+}
+
 function redrawCharts() {
   for (const drawn of drawnCharts) {
     if (drawn.plot.isConnected) redraw(drawn);

@@ -28,6 +28,7 @@ function start() {
   showOverview();
   go();
   window.addEventListener("hashchange", go);
+  setTimeout(() => chartLibrary().catch(() => {}), 300); // so that it is there when somebody prints
 }
 
 try {

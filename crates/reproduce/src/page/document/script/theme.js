@@ -36,7 +36,7 @@ function startTheme() {
     showTheme();
   });
   systemIsDark.addEventListener("change", showTheme);
-  window.addEventListener("beforeprint", () => { printing = true; redrawCharts(); });
+  window.addEventListener("beforeprint", () => { printing = true; redrawCharts(); drawAll(); });
   window.addEventListener("afterprint", () => { printing = false; redrawCharts(); });
   themeButton.setAttribute("aria-pressed", String(isDark()));
 }
