@@ -84,6 +84,14 @@ fn a_page_has_every_run_and_says_why_something_is_missing_and_no_name_is_markup_
     let split = ce["split"]["shown"].as_u64().expect("its place") as usize;
     let indices = sandbox.read(&format!("{}/indices.txt", sandbox.run_dir("ce")));
     assert_eq!(results["texts"][split], indices);
+    let images = &results["images"]["shown"];
+    let hard = images["shown"]
+        .as_array()
+        .expect("thumbnails")
+        .iter()
+        .filter(|image| image["is_hard"] == true);
+    assert!(hard.count() > 0, "nobody learns all in two epochs");
+    assert_eq!(images["answers"][3], json!([]), "no run of it is finished");
     assert_eq!(
         results["methods"][3]["curves"]["missing"],
         "no run of this method is finished"
@@ -186,6 +194,9 @@ fn in_a_browser_the_page_sorts_filters_compares_and_changes_colours_and_asks_for
             .is_some_and(|traces| traces.contains(&json!("nc-drw, few"))),
         "{traces}"
     );
+
+    browser.value("[...document.querySelectorAll('#methods details.panel')].at(-1).open = true");
+    browser.until("document.querySelectorAll('#methods .thumbnail canvas').length > 20");
 
     // Runs, by keyboard as by mouse: a summary is a control.
     browser.value("location.hash = '#runs/crt'");

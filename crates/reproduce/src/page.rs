@@ -8,6 +8,7 @@ mod classes;
 mod contents;
 mod curves;
 mod document;
+mod images;
 mod method;
 mod overview;
 mod part;

@@ -144,6 +144,9 @@ pub(crate) struct ReportArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
+    /// Folder of the data sets, whose images the page shows [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     /// Write event files of TensorBoard too, to tensorboard/ in the folder of results
     #[arg(long)]
     pub(crate) tensorboard: bool,

@@ -36,7 +36,7 @@ impl Status {
                 Ok(State::Running) => "running".to_owned(),
                 Ok(State::Unknown { next_epoch, reason }) => {
                     let epochs = run.epochs();
-                    format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
+                    format!("interrupted after {next_epoch} of {epochs} epochs, or running: {reason}")
                 }
                 Ok(State::Done(outcome)) => {
                     is_finished = true;

@@ -57,6 +57,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         grid: &grid,
         plan: &plan,
         select: arguments.select,
+        data: arguments.machine.data.as_deref(),
         command: arguments.grid.whole_command("run", arguments.select),
         others: others(&out, &grid, &arguments.grid, arguments.select, &plan),
     };
@@ -150,6 +151,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ReportArguments {
         grid: asked,
         select,
+        data,
         tensorboard,
         open,
     } = arguments;
@@ -163,6 +165,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         grid: &grid,
         plan: &plan,
         select: *select,
+        data: data.as_deref(),
         command: asked.whole_command("run", *select),
         others: others(&out, &grid, asked, *select, &plan),
     };

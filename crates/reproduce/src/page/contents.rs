@@ -7,8 +7,10 @@ use methods::{FeatureTerm, Method as Parts};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::images::Images;
 use super::method::Method;
 use super::overview::Row;
+use super::part::Part;
 use super::run::{Run, Texts};
 use crate::compare::Measure;
 use crate::grid::{Plan, Planned};
@@ -35,6 +37,7 @@ pub(super) struct Contents {
     rows: Vec<Row>,
     /// Of each row.
     methods: Vec<Method>,
+    images: Part<Images>,
     /// Pairs of rows that differ in the NC regularizer alone: without it, with it.
     pairs: Vec<(usize, usize)>,
     /// The first runs of the plan.
@@ -73,13 +76,16 @@ impl Contents {
             let mean = (!minutes.is_empty()).then(|| minutes.iter().sum::<f64>() / minutes.len() as f64);
             Row::new(row, &planned[0].run, table.select, mean, &summary.against)
         });
-        let methods = planned.par_iter().map(|planned| {
-            let outcomes: Vec<&Outcome> = planned
-                .iter()
-                .filter_map(|planned| finished.get(&planned.id).copied())
-                .collect();
-            Method::new(out, &planned[0].run, &outcomes, &summary.shifts, points)
-        });
+        let runs_with_outcomes: Vec<(&run::Run, Vec<&Outcome>)> = planned
+            .iter()
+            .map(|planned| {
+                let outcomes = planned.iter().filter_map(|planned| finished.get(&planned.id).copied());
+                (&planned[0].run, outcomes.collect())
+            })
+            .collect();
+        let methods = runs_with_outcomes
+            .par_iter()
+            .map(|(run, outcomes)| Method::new(out, run, outcomes, &summary.shifts, points));
         let mut texts = Texts::default();
         let runs = runs(out, plan, &finished, summary, &mut texts);
         let runs_of_rows: Vec<&run::Run> = planned.iter().map(|planned| &planned[0].run).collect();
@@ -93,6 +99,7 @@ impl Contents {
             measures: Measure::ALL.map(Measure::name).into(),
             rows: rows.collect(),
             methods: methods.collect(),
+            images: Images::new(out, &runs_with_outcomes, request.data),
             pairs: pairs(&runs_of_rows),
             runs,
             planned: plan.all().len(),

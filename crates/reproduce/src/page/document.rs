@@ -18,6 +18,7 @@ const SCRIPT: &str = concat!(
     include_str!("document/script/chart.js"),
     include_str!("document/script/overview.js"),
     include_str!("document/script/summary_charts.js"),
+    include_str!("document/script/images.js"),
     include_str!("document/script/method.js"),
     include_str!("document/script/method_charts.js"),
     include_str!("document/script/runs.js"),

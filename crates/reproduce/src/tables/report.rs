@@ -32,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) select: Select,
     /// The command that repeats these results.
     pub(crate) command: String,
+    /// Folder of the data sets, if it is not the usual one.
+    pub(crate) data: Option<&'a Path>,
     /// A paragraph on other finished runs in the same folder.
     pub(crate) others: Option<String>,
 }
@@ -101,6 +103,7 @@ pub(crate) fn write_report(
         select,
         ref command,
         ref others,
+        ..
     } = request;
     let runs = in_order_of_plan(plan, outcomes);
     let outcomes: Vec<&Outcome> = runs.iter().map(|(_, outcome)| *outcome).collect();

@@ -38,6 +38,7 @@ fn request<'a>(grid: &'a Grid, plan: &'a Plan, select: Select) -> Request<'a> {
         plan,
         select,
         command,
+        data: None,
         others,
     }
 }

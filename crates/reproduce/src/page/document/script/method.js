@@ -26,6 +26,7 @@ function showMethods(first, second) {
     element("h3", {}, "Training"), element("div", { class: "charts" }, trainingCharts(places)),
     element("h3", {}, "Neural collapse"), element("div", { class: "charts" }, collapseCharts(places)),
     element("h3", {}, "Classes"), element("div", { class: "charts two" }, classCharts(places)),
+    imagePanel(places),
     element("h3", {}, "Calibration and robustness"), element("div", { class: "charts" }, reliabilityCharts(places)));
 }
 

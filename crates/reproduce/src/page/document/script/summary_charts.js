@@ -35,7 +35,7 @@ function forestOf(compared, measure) {
       data: kinds.map((kind) => {
         const own = rows.filter((row) => cell(row).verdict === kind);
         return {
-          type: "scatter", mode: "markers", name: `${SIGNS[kind]} ${kind}`,
+          type: "scatter", mode: "markers", name: kind,
           x: own.map((row) => 100 * cell(row).difference),
           y: own.map((row) => plain(nameOf(row))),
           error_x: { type: "data", array: own.map((row) => 100 * cell(row).margin), color: colour(kind), thickness: 2, width: 5 },
