@@ -54,7 +54,7 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
         "{passed}"
     );
     assert!(
-        passed.ends_with("\nPassed: none of 14 metrics is worse by more than its margin; 0 are better.\n"),
+        passed.ends_with("\nPassed: none of 16 metrics is worse by more than its margin; 0 are better.\n"),
         "{passed}"
     );
     let junit = sandbox.read("junit.xml");
@@ -63,7 +63,7 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
         .find(|line| line.starts_with("<testsuites "))
         .expect("totals");
     assert!(
-        totals.contains("tests=\"14\"") && totals.contains("failures=\"0\""),
+        totals.contains("tests=\"16\"") && totals.contains("failures=\"0\""),
         "{junit}"
     );
 
@@ -78,7 +78,7 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
         failed.stdout
     );
     assert!(
-        failed.stdout.contains("\nFailed: 5 of 14 metrics are worse"),
+        failed.stdout.contains("\nFailed: 5 of 16 metrics are worse"),
         "{}",
         failed.stdout
     );

@@ -29,7 +29,7 @@ pub(crate) struct Baseline {
     /// Test images of each class, `[k]`.
     #[serde(with = "counts")]
     pub(crate) images: Vec<usize>,
-    /// How much worse a metric may be, by name: accuracies in points, NC1 and NC2 in percent of the baseline.
+    /// How much worse a metric may be, by name: accuracies in points, NC1 to NC3 in percent of the baseline.
     pub(crate) margins: BTreeMap<String, f64>,
     pub(crate) methods: Vec<Kept>,
 }
@@ -64,6 +64,7 @@ pub(crate) struct KeptSeed {
     pub(crate) split_digest: String,
     pub(crate) nc1: Option<f64>,
     pub(crate) nc2: Option<f64>,
+    pub(crate) nc3: Option<f64>,
     /// Images of each class that are classified correctly, `[k]`.
     #[serde(with = "counts")]
     pub(crate) correct: Vec<usize>,
@@ -107,6 +108,7 @@ impl Baseline {
                     split_digest: finished.outcome.split_digest.clone(),
                     nc1: Metric::Nc1.measured(&finished.outcome),
                     nc2: Metric::Nc2.measured(&finished.outcome),
+                    nc3: Metric::Nc3.measured(&finished.outcome),
                     correct: per_class(&|image| hits[image]),
                     bits: bits::text(&hits),
                 });

@@ -29,7 +29,7 @@ pub(crate) struct Change {
     pub(crate) baseline: f64,
     /// Mean over the new ones.
     pub(crate) now: f64,
-    /// Accuracies in points. NC1 and NC2 in percent: the mean of logarithms is what is compared.
+    /// Accuracies in points. NC1 to NC3 in percent: the mean of logarithms is what is compared.
     pub(crate) difference: f64,
     /// The 95 % interval of the difference.
     pub(crate) interval: (f64, f64),
@@ -184,10 +184,14 @@ fn accuracies(baseline: &Baseline, before: &[&KeptSeed], now: &[&Finished], judg
     Ok(())
 }
 
-/// NC1 and NC2, where two seeds have them: of one there is no interval.
+/// NC1 to NC3, where two seeds have them: of one there is no interval.
 fn collapse(baseline: &Baseline, before: &[&KeptSeed], now: &[&Finished], judged: &mut Judged) {
     type OfSeed = fn(&KeptSeed) -> Option<f64>;
-    let metrics: [(Metric, OfSeed); 2] = [(Metric::Nc1, |seed| seed.nc1), (Metric::Nc2, |seed| seed.nc2)];
+    let metrics: [(Metric, OfSeed); 3] = [
+        (Metric::Nc1, |seed| seed.nc1),
+        (Metric::Nc2, |seed| seed.nc2),
+        (Metric::Nc3, |seed| seed.nc3),
+    ];
     for (metric, of_seed) in metrics {
         let Some(old) = before
             .iter()

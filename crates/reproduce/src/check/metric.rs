@@ -12,11 +12,13 @@ pub(crate) enum Metric {
     Nc1,
     /// Distance of their class means from equal angles; lower is better.
     Nc2,
+    /// Distance of the classifier's rows from the class means; lower is better.
+    Nc3,
 }
 
 impl Metric {
     /// In the order of tables.
-    pub(crate) const ALL: [Metric; 7] = [
+    pub(crate) const ALL: [Metric; 8] = [
         Metric::Accuracy(Measure::Top1),
         Metric::Accuracy(Measure::Many),
         Metric::Accuracy(Measure::Medium),
@@ -24,6 +26,7 @@ impl Metric {
         Metric::Accuracy(Measure::GroupMean),
         Metric::Nc1,
         Metric::Nc2,
+        Metric::Nc3,
     ];
 
     /// As tables and baselines name it.
@@ -32,6 +35,7 @@ impl Metric {
             Metric::Accuracy(measure) => measure.name(),
             Metric::Nc1 => "NC1",
             Metric::Nc2 => "NC2",
+            Metric::Nc3 => "NC3",
         }
     }
 
@@ -39,7 +43,7 @@ impl Metric {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Metric::Accuracy(_) => "points",
-            Metric::Nc1 | Metric::Nc2 => "%",
+            Metric::Nc1 | Metric::Nc2 | Metric::Nc3 => "%",
         }
     }
 
@@ -50,7 +54,7 @@ impl Metric {
             Metric::Accuracy(Measure::Top1 | Measure::Many | Measure::GroupMean) => 1.0,
             Metric::Accuracy(Measure::Medium) => 2.0,
             Metric::Accuracy(Measure::Few) => 3.0,
-            Metric::Nc1 => 20.0,
+            Metric::Nc1 | Metric::Nc3 => 20.0,
             Metric::Nc2 => 5.0,
         }
     }
@@ -61,6 +65,7 @@ impl Metric {
             Metric::Accuracy(_) => None,
             Metric::Nc1 => outcome.nc1,
             Metric::Nc2 => outcome.nc2_equiangularity,
+            Metric::Nc3 => outcome.nc3,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn markdown(baseline: &Baseline, judged: &[Judged], remarks: &[String
     let made_by = &baseline.made_by;
     write!(
         text,
-        "\nNew less baseline: accuracies in points, NC1 and NC2 in percent (lower is better); ± is half the 95 % interval. The baseline is of \
+        "\nNew less baseline: accuracies in points, NC1 to NC3 in percent (lower is better); ± is half the 95 % interval. The baseline is of \
          commit {}, {} on {}, threads: {}.\n",
         made_by.commit, made_by.precision, made_by.device, made_by.threads
     )
@@ -99,7 +99,7 @@ fn lines(judged: &Judged, verdict: Verdict) -> impl Iterator<Item = String> {
 pub(super) fn in_words(change: &Change) -> String {
     let (unit, digits) = match change.metric {
         Metric::Accuracy(_) => (" %", 2),
-        Metric::Nc1 | Metric::Nc2 => ("", 3),
+        Metric::Nc1 | Metric::Nc2 | Metric::Nc3 => ("", 3),
     };
     format!(
         "{}: {:.digits$}{unit} in the baseline, {:.digits$}{unit} now: {:+.2} {of} (95 % interval {:+.2} to {:+.2}, margin {})",
