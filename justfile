@@ -44,6 +44,10 @@ analyze *options: _libtorch
 methods: _libtorch
     @cargo run --release -p longtail-reproduce -- methods
 
+# Put the program and its grids into a wheel in dist/, for people with Python and torch 2.11.0 (docs/pytorch.md).
+wheel *program: _libtorch
+    scripts/wheel "$@"
+
 # Run all tests, each in its own process: just test resume
 test *filter: _libtorch
     OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace "$@"

@@ -88,6 +88,22 @@ fn a_number_of_another_method_is_found_out() {
 }
 
 #[test]
+fn code_in_documents_is_that_of_the_examples() {
+    let text = fs::read_to_string(checkout().join("docs/pytorch.md")).expect("docs/pytorch.md");
+    let mut blocks = 0;
+    for block in text.split("<!-- file: ").skip(1) {
+        let (file, rest) = block
+            .split_once(" -->\n```python\n")
+            .expect("a marker stands before code");
+        let code = rest.split("\n```\n").next().expect("the code ends");
+        let example = fs::read_to_string(checkout().join(file)).expect(file);
+        assert!(example.contains(code), "{file} has no lines\n{code}");
+        blocks += 1;
+    }
+    assert!(blocks > 0);
+}
+
+#[test]
 fn the_first_page_is_short() {
     let readme = fs::read_to_string(checkout().join("README.md")).expect("README.md");
     assert!(readme.lines().count() <= 150);

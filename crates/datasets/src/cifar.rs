@@ -3,12 +3,14 @@ use std::path::{Path, PathBuf};
 
 use crate::download::{self, Archive, DownloadProgress};
 use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
-use crate::{DataError, Facts, Normalization, cifar_pickle};
+use crate::{DataError, Facts, Normalization, cifar_pickle, class_names};
 
 /// CIFAR-10 or CIFAR-100 and the two layouts its files come in.
 pub(crate) struct Cifar {
     pub(crate) name: &'static str,
     pub(crate) classes: i64,
+    /// One per class.
+    pub(crate) class_names: &'static [&'static str],
     /// The first layout that is found is read; the archive of the first one is downloaded.
     pub(crate) layouts: [Layout; 2],
 }
@@ -39,6 +41,7 @@ enum Format {
 pub(crate) const CIFAR10: Cifar = Cifar {
     name: "cifar10",
     classes: 10,
+    class_names: class_names::CIFAR10,
     layouts: [
         Layout {
             archive: Archive {
@@ -96,6 +99,7 @@ pub(crate) const CIFAR10: Cifar = Cifar {
 pub(crate) const CIFAR100: Cifar = Cifar {
     name: "cifar100",
     classes: 100,
+    class_names: class_names::CIFAR100,
     layouts: [
         Layout {
             archive: Archive {
@@ -148,6 +152,7 @@ impl Cifar {
         Facts {
             train: per_class(train),
             test: per_class(test),
+            class_names: self.class_names,
             side: SIDE as i64,
             normalization: Normalization::CIFAR,
         }
@@ -332,6 +337,7 @@ impl Files {
 pub(crate) const TINY: Cifar = Cifar {
     name: "tiny",
     classes: 2,
+    class_names: &["a", "b"],
     layouts: [
         Layout {
             archive: Archive {

@@ -151,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn every_class_has_a_name_of_its_own() {
+        for dataset in Dataset::ALL {
+            let facts = dataset.facts();
+            let mut names = facts.class_names.to_vec();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len() as i64, facts.classes(), "{dataset}");
+        }
+    }
+
+    #[test]
     fn folder_asked_for_comes_first() {
         assert_eq!(data_folder(Some(Path::new("elsewhere"))), Path::new("elsewhere"));
     }

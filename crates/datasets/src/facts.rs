@@ -9,6 +9,8 @@ pub struct Facts {
     pub train: Vec<i64>,
     /// Test images of each class, `[k]`.
     pub test: Vec<i64>,
+    /// Names of the classes, `[k]`.
+    pub class_names: &'static [&'static str],
     /// Height and width of every image, in pixels.
     pub side: i64,
     /// The constants that images are normalised with.

@@ -20,7 +20,7 @@
 
 use crate::mersenne_twister::MersenneTwister;
 use crate::records::{IMAGE_BYTES, Loaded, Records, SIDE};
-use crate::{Facts, Normalization};
+use crate::{Facts, Normalization, class_names};
 
 const CLASSES: i64 = 10;
 const TRAIN_IMAGES_PER_CLASS: u32 = 1000;
@@ -42,6 +42,7 @@ pub(crate) fn facts() -> Facts {
     Facts {
         train: per_class(TRAIN_IMAGES_PER_CLASS),
         test: per_class(TEST_IMAGES_PER_CLASS),
+        class_names: class_names::SHAPES,
         side: SIDE as i64,
         normalization: Normalization::SHAPES,
     }

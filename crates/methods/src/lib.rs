@@ -38,6 +38,7 @@ pub use network::model::{Model, TrainingState};
 pub use network::posthoc::{logit_adjusted, tau_normalized};
 pub use network::precision::Precision;
 pub use network::start::InitialError;
+pub use network::state_dict::{StateDict, WeightsError, WeightsProblem};
 pub use parts::augment::{
     Augmentation, Augmenter, Cmo, CutMix, Cutout, Mix, Mixup, Policy, RandAugment, Remix, Target,
 };

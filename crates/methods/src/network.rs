@@ -8,3 +8,4 @@ pub(crate) mod model;
 pub(crate) mod posthoc;
 pub(crate) mod precision;
 pub(crate) mod start;
+pub(crate) mod state_dict;

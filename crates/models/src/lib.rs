@@ -14,7 +14,8 @@ mod side_by_side;
 use resnet::Layout;
 use serde::{Deserialize, Serialize};
 use side_by_side::SideBySide;
-use tch::nn::{ModuleT, Path};
+use tch::Device;
+use tch::nn::{ModuleT, Path, VarStore};
 
 pub use init::{batch_norm_from_one, kaiming_normal, linear_bias};
 pub use processor::processor_multiplies_bf16_fast;
@@ -73,6 +74,24 @@ impl Backbone {
     /// Builds the network's parameters under `path`, named as in the public PyTorch code (`layer1.0.conv1.weight`).
     pub fn build(self, path: &Path) -> Box<dyn ModuleT> {
         Box::new(self.layout().build(path))
+    }
+
+    /// Names and shapes of all parameters and batch-norm statistics, sorted. Draws from libtorch's generator.
+    pub fn parameters(self) -> Vec<(String, Vec<i64>)> {
+        let store = VarStore::new(Device::Cpu);
+        self.build(&store.root());
+        let named = store.variables().into_iter();
+        let mut named: Vec<_> = named.map(|(name, tensor)| (name, tensor.size())).collect();
+        named.sort();
+        named
+    }
+
+    /// Whether its parameters are named as torchvision's, whose classifier is called `fc`, and not as those of public CIFAR code.
+    pub fn has_names_of_torchvision(self) -> bool {
+        !matches!(
+            self,
+            Backbone::Resnet8 | Backbone::Resnet18 | Backbone::Resnet20 | Backbone::Resnet32
+        )
     }
 
     /// Builds `experts` networks that share the stem and the first stage: images `[b, 3, h, w]` → features
@@ -141,7 +160,7 @@ impl Backbone {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, nn};
+    use tch::nn;
 
     use super::*;
 

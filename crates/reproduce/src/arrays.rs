@@ -10,7 +10,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use methods::{Precision, Safetensors};
+use methods::{Precision, Safetensors, SafetensorsError};
 use tch::Tensor;
 use zip::ZipArchive;
 
@@ -45,6 +45,7 @@ impl Arrays {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("safetensors") => safetensors(path, wanted, remedy),
             Some("npz") => npz(path, wanted, remedy),
+            Some("pt" | "pth" | "ckpt" | "bin") => bail!(SafetensorsError::Pickle),
             _ => bail!("it is neither a .safetensors nor a .npz file; {remedy} as one of these"),
         }
     }

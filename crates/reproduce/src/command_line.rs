@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod check;
+pub(crate) mod exchange;
 mod open;
 pub(crate) mod others;
 pub(crate) mod plan;

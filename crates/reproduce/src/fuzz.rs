@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::analyze::{Analysis, ShownSplit, Source};
 use crate::arrays::npy_tensor;
+use crate::exchange::foreign::Stated;
 use crate::grid::{Grid, Options};
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
@@ -16,7 +17,7 @@ use crate::run::scores::{ConfusionRow, RobustnessRow};
 /// If the file is refused.
 pub fn features(path: &Path) -> anyhow::Result<usize> {
     let source = Source::parse(&path.to_string_lossy()).map_err(anyhow::Error::msg)?;
-    let subject = source.read(ShownSplit::Test, None)?;
+    let subject = source.read(ShownSplit::Test, None, &Stated::default())?;
     Ok(Analysis::of(&subject)?.by_class.len())
 }
 

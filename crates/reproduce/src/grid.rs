@@ -27,7 +27,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
-use methods::{Augmentation, Protocol, Recipe, ShotSplit, check_epochs};
+use methods::{Augmentation, Initial, Protocol, Recipe, ShotSplit, StateDict, check_epochs};
 use models::Backbone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -71,6 +71,8 @@ pub(crate) struct Options {
     pub(crate) imbalance: Option<Vec<Ratio>>,
     /// Number of images of each class to hold out.
     pub(crate) validation: Option<i64>,
+    /// Weights that the methods without an initial network of their own begin with.
+    pub(crate) init: Option<PathBuf>,
 }
 
 impl Grid {
@@ -165,7 +167,10 @@ impl Grid {
     fn plan(&self, options: &Options) -> Result<Plan, GridError> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
-        let (mut recipe, methods) = self.resolve(dataset, protocol, options.epochs)?;
+        let (mut recipe, mut methods) = self.resolve(dataset, protocol, options.epochs)?;
+        if let Some(path) = &options.init {
+            begin_with(path, &mut methods)?;
+        }
         recipe.backbone = options.backbone.unwrap_or(recipe.backbone);
         let asked = options.methods.as_deref().map(|asked| today(asked, &methods));
         let chosen = self.choose("method", asked.as_deref(), &methods, |named| named.name.clone())?;
@@ -293,6 +298,24 @@ impl Grid {
             refusal: Box::new(fault.refusal),
         }
     }
+}
+
+/// Gives the methods that begin with random weights those of the file at `path`.
+fn begin_with(path: &Path, methods: &mut [Named]) -> Result<(), GridError> {
+    StateDict::open(path).map_err(|error| {
+        GridError::option(Refusal::Weights {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    })?;
+    let random = methods.iter_mut().filter(|named| named.method.initial.is_none());
+    for named in random {
+        named.method.initial = Some(Initial::Checkpoint {
+            path: path.to_owned(),
+            sha256: None,
+        });
+    }
+    Ok(())
 }
 
 /// The names `asked` for, with names of earlier grids replaced by today's.

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod command_line;
 mod compare;
+mod exchange;
 mod exit;
 mod files;
 #[cfg(feature = "fuzz")]
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::{Arguments, Verb};
-use crate::command_line::verbs;
+use crate::command_line::{exchange as exchanging, verbs};
 use crate::exit::Exit;
 
 /// Executes the command line.
@@ -64,6 +65,9 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => verbs::compare(&arguments),
         Verb::Check(arguments) => command_line::check::check(&arguments, &gpu_support),
         Verb::Predictions(arguments) => verbs::predictions(&arguments),
+        Verb::Split(arguments) => exchanging::split(&arguments),
+        Verb::Export(arguments) => exchanging::export(&arguments),
+        Verb::Evaluate(arguments) => exchanging::evaluate(&arguments),
         Verb::Data { data } => verbs::data(data.as_deref()),
         Verb::Methods => verbs::methods(),
         Verb::Submit(arguments) => verbs::submit(&arguments),

@@ -15,7 +15,7 @@ pub(crate) mod rows;
 pub(crate) mod scores;
 pub(crate) mod settings;
 
-use datasets::{DataError, Dataset, Imbalance, Selection, Validation};
+use datasets::{DataError, Dataset, Imbalance, LongTail, Selection, Validation};
 use methods::{Method, Protocol, Recipe, ShotSplit};
 use serde::{Deserialize, Serialize};
 
@@ -70,15 +70,21 @@ impl Run {
         }
     }
 
+    /// How its training images are chosen.
+    pub(crate) fn long_tail(&self) -> LongTail {
+        LongTail {
+            imbalance: self.imbalance,
+            selection: self.selection,
+            validation: self.validation,
+        }
+    }
+
     /// Training images that each class keeps, `[classes]`.
     ///
     /// # Errors
     /// If a class would keep none.
     pub(crate) fn class_counts(&self) -> Result<Vec<i64>, DataError> {
-        let held_out = self.validation.map_or(0, |validation| validation.per_class);
-        let available = self.dataset.facts().train.into_iter();
-        let available: Vec<i64> = available.map(|images| images - held_out).collect();
-        self.imbalance.class_counts(&available)
+        self.long_tail().class_counts(&self.dataset.facts().train)
     }
 
     /// Epochs this run trains itself: those of its second stage, if it has one.

@@ -6,7 +6,7 @@ pub(crate) mod job;
 mod measured;
 pub(crate) mod network;
 mod record;
-mod scores;
+pub(crate) mod scores;
 pub(crate) mod splits;
 
 use std::io::{self, Write};

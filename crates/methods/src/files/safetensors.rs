@@ -35,6 +35,12 @@ pub enum SafetensorsError {
     /// A folder, a pipe or a device.
     #[error("it is not a plain file")]
     NotAFile,
+    /// A file of `torch.save`.
+    #[error(
+        "it is a pickle, as torch.save writes, which can run any code as it is read; save it as safetensors in Python: \
+         `safetensors.torch.save_file(torch.load(FILE, weights_only=True), \"model.safetensors\")`"
+    )]
+    Pickle,
     /// The file is too short for the header length in its first bytes.
     #[error("it has {found} bytes, too few for the header that its first eight promise")]
     NoHeader {
@@ -69,6 +75,11 @@ pub enum SafetensorsError {
         reason: ElementError,
     },
 }
+
+/// How the zip archives begin that `torch.save` writes, and the plain pickles that it wrote before. Either is far beyond any file
+/// if it is read as the length of a header; a header of 640 bytes begins as such a pickle, but is there.
+const ZIP: &[u8] = b"PK\x03\x04";
+const PICKLE: &[u8] = b"\x80\x02";
 
 #[derive(Deserialize)]
 struct Header {
@@ -108,7 +119,12 @@ impl Safetensors {
             u64::from_le_bytes(length).checked_add(8)
         };
         let Some(start) = start.filter(|&start| start <= found) else {
-            return Err(SafetensorsError::NoHeader { found });
+            let is_pickle = length.starts_with(ZIP) || length.starts_with(PICKLE);
+            return Err(if is_pickle {
+                SafetensorsError::Pickle
+            } else {
+                SafetensorsError::NoHeader { found }
+            });
         };
         let mut header = vec![0; start as usize - 8];
         file.read_exact_at(&mut header, 8)?;
@@ -134,6 +150,12 @@ impl Safetensors {
     /// Names of all arrays, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
+    }
+
+    /// The shape of the array `name`, if there is one.
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        let shape = &self.entries.get(name)?.shape;
+        shape.iter().map(|&size| i64::try_from(size).ok()).collect()
     }
 
     /// Reads the array `name` onto the CPU, `None` if there is none; unsigned numbers become i64.

@@ -22,7 +22,7 @@ use crate::parts::second_stage::BackboneMode;
 pub(crate) const IN_CHECKPOINT: &str = "model.";
 
 /// Path of the classifier's parameters, as in the public CIFAR code.
-const CLASSIFIER: &str = "linear";
+pub(crate) const CLASSIFIER: &str = "linear";
 /// Path of the experts' classifiers, as in the public code of RIDE.
 const EXPERT_CLASSIFIERS: &str = "linears";
 
@@ -236,10 +236,22 @@ impl Model {
         learning.map(|(name, variable)| (variable, rate(&name))).collect()
     }
 
+    /// What turns features into logits.
+    pub(crate) fn head(&self) -> &Classifier {
+        &self.classifier
+    }
+
     /// Every parameter and batch-norm statistic by its PyTorch name, sorted.
     pub fn named_tensors(&self) -> Vec<(String, Tensor)> {
         let mut named: Vec<(String, Tensor)> = self.store.variables().into_iter().collect();
         named.sort_by(|(left, _), (right, _)| left.cmp(right));
+        named
+    }
+
+    /// The tensors that turn images into logits, by their PyTorch names, sorted: all but those of contrastive learning.
+    pub fn weights(&self) -> Vec<(String, Tensor)> {
+        let mut named = self.named_tensors();
+        named.retain(|(name, _)| !name.starts_with(CONTRAST));
         named
     }
 

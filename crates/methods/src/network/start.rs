@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 
-use crate::files::safetensors::{Safetensors, SafetensorsError};
-use crate::network::model::{IN_CHECKPOINT, Model};
+use crate::files::safetensors::SafetensorsError;
+use crate::network::model::Model;
+use crate::network::state_dict::StateDict;
 
 /// Why a network cannot start from a file.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +56,8 @@ impl Model {
             path: path.into(),
             reason: error.to_string(),
         };
-        let file = Safetensors::open(path).map_err(unread)?;
-        let found = |name: &str| match file.tensor(&format!("{IN_CHECKPOINT}{name}")).map_err(unread)? {
-            None => file.tensor(name).map_err(unread),
-            found => Ok(found),
-        };
+        let weights = StateDict::open(path).map_err(unread)?;
+        let found = |name: &str| weights.tensor(name).map_err(unread);
         let (head, backbone): (Vec<_>, Vec<_>) = self
             .named_tensors()
             .into_iter()
@@ -84,6 +82,7 @@ impl Model {
         for (name, variable) in &head {
             fitting.extend(
                 found(name)?
+                    .map(|saved| self.as_laid_out(name, saved))
                     .filter(|saved| saved.size() == variable.size())
                     .zip(Some(variable)),
             );

@@ -7,12 +7,14 @@ use anyhow::anyhow;
 
 use super::Origin;
 use super::features::Features;
-use super::trained::{ShownSplit, Trained};
+use super::trained::{ShownSplit, Trained, features_of_weights};
 use crate::arrays::Arrays;
+use crate::exchange::foreign::{Stated, is_weights};
 use crate::run::metrics::MetricsRow;
 
 /// The arrays of a features file, and the one that only a checkpoint has.
-const WANTED: [&str; 6] = ["features", "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
+const WANTED: [&str; 6] = [FEATURES, "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
+const FEATURES: &str = "features";
 const NEXT_EPOCH: &str = "next_epoch";
 
 /// A run's directory, a checkpoint in one, or a features file, optionally with a name.
@@ -61,13 +63,15 @@ impl Source {
         &self.path
     }
 
-    /// Reads the features, or computes them with the source's network on `split` of its data.
+    /// Reads the features, or has the source's network compute them on `split` of its data. Of weights, `stated` says what they do
+    /// not say themselves.
     ///
     /// # Errors
-    /// If a file is missing or damaged; the message names it.
-    pub(crate) fn read(&self, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Subject> {
-        let found = fs::metadata(&self.path)
-            .map_err(|error| anyhow!("{error}; name a run's directory, a checkpoint in one, or a features file"))?;
+    /// With what is missing or wrong.
+    pub(crate) fn read(&self, split: ShownSplit, data: Option<&Path>, stated: &Stated) -> anyhow::Result<Subject> {
+        let found = fs::metadata(&self.path).map_err(|error| {
+            anyhow!("{error}; name a run's directory, a checkpoint in one, weights, or a features file")
+        })?;
         if found.is_dir() {
             return Ok(self.trained(Trained::in_directory(&self.path, split, data)?, split));
         }
@@ -76,6 +80,18 @@ impl Source {
             return Ok(self.trained(Trained::at_checkpoint(&self.path, split, data)?, split));
         }
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        if !arrays.has(FEATURES) && is_weights(&self.path) {
+            let (features, precision) = features_of_weights(&self.path, stated, split, data)?;
+            return Ok(Subject {
+                origin: Origin {
+                    split: Some(split.name()),
+                    precision: Some(precision),
+                    ..self.origin(&stem)
+                },
+                features,
+                epochs: Vec::new(),
+            });
+        }
         Ok(Subject {
             origin: Origin {
                 precision: arrays.precision,

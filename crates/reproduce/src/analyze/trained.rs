@@ -9,11 +9,12 @@ use methods::{Checkpoint, Images, Model, Precision, features_of, remedy_for_writ
 use tch::Device;
 
 use super::features::Features;
+use crate::exchange::foreign::{Foreign, Stated};
 use crate::run::Run;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::metrics::{self, MetricsRow};
 use crate::run::predictions::Predictions;
-use crate::run::settings::Settings;
+use crate::run::settings::{Settings, with_threads};
 use crate::schedule::view::show_download;
 use crate::worker::network;
 use crate::worker::splits::Splits;
@@ -163,6 +164,36 @@ impl Restored {
     }
 }
 
+/// The features that the network of the weights at `path` computes of `split` of its data, and the precision that it computes in.
+///
+/// # Errors
+/// If the weights cannot be used, or the data are missing.
+pub(crate) fn features_of_weights(
+    path: &Path,
+    stated: &Stated,
+    split: ShownSplit,
+    data_root: Option<&Path>,
+) -> anyhow::Result<(Features, Precision)> {
+    let device = Device::cuda_if_available();
+    let foreign = Foreign::read(path, stated, device)?;
+    let dataset = foreign.run.dataset;
+    dataset.fetch(data_root, &mut show_download())?;
+    let data = dataset.load(data_root)?;
+    let images = match split {
+        ShownSplit::Test => data.test.to_device(Device::Cpu),
+        ShownSplit::Train => foreign.training_split(&data)?,
+    };
+    let images = Images::new(&images, &foreign.normalization, device);
+    let (weight, bias) = foreign.model.classifier();
+    let features = Features {
+        vectors: with_threads(foreign.settings.threads, || features_of(&foreign.model, &images)),
+        labels: images.labels().shallow_clone(),
+        classifier: Some(nc::LinearClassifier { weight, bias }),
+        class_counts: foreign.class_counts()?,
+    };
+    Ok((features, foreign.settings.precision))
+}
+
 /// Writes the predictions of the finished run in `run_dir` again, from its checkpoint, and states their digest in its outcome.
 ///
 /// # Errors
@@ -207,15 +238,6 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
     }
     outcome.predictions_digest = Some(predictions.write(run_dir.path())?);
     Ok(run_dir.write("outcome.json", &outcome.text())?)
-}
-
-/// Computes with as many threads as trained the network: another number adds in another order.
-fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
-    let usual = tch::get_num_threads();
-    tch::set_num_threads(threads.into());
-    let computed = compute();
-    tch::set_num_threads(usual);
-    computed
 }
 
 /// The settings the run was trained with, from its outcome or, before it is finished, its environment. Refuses `data` that it was not

@@ -1,4 +1,4 @@
-//! Writing arrays as npz. Equal numbers make equal files: entries have no timestamp, so a digest identifies a file.
+//! Writing arrays as npy and npz. Equal numbers make equal files: entries have no timestamp, so a digest identifies a file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,6 +13,8 @@ pub(crate) enum Column<'a> {
     Bytes(&'a [u8]),
     /// As NumPy's `int32`.
     Integers(&'a [i32]),
+    /// As NumPy's `int64`.
+    LongIntegers(&'a [i64]),
     /// As NumPy's `float32`.
     Floats(&'a [f32]),
 }
@@ -27,6 +29,11 @@ impl Column<'_> {
                 values.len(),
                 values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             ),
+            Column::LongIntegers(values) => (
+                "<i8",
+                values.len(),
+                values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            ),
             Column::Floats(values) => (
                 "<f4",
                 values.len(),
@@ -36,7 +43,7 @@ impl Column<'_> {
     }
 
     /// The array as a NumPy file, version 1.0: magic, length of the header, header, numbers. The header ends at a multiple of 64 bytes.
-    fn npy(&self) -> Vec<u8> {
+    pub(crate) fn npy(&self) -> Vec<u8> {
         let (kind, length, numbers) = self.parts();
         let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({length},), }}");
         let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod compare;
+mod exchange;
 mod grid;
 mod machine;
 mod submit;
@@ -22,6 +23,7 @@ use crate::run::settings::Asked;
 pub(crate) use bench::BenchArguments;
 pub(crate) use check::CheckArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
+pub(crate) use exchange::{EvaluateArguments, ExportArguments, SplitArguments, WeightsArguments};
 pub(crate) use grid::GridArguments;
 pub(crate) use machine::MachineArguments;
 pub(crate) use submit::SubmitArguments;
@@ -110,6 +112,12 @@ pub(crate) enum Verb {
     Check(CheckArguments),
     /// Print what a finished run's network predicts for each test image
     Predictions(PredictionsArguments),
+    /// Write which images a long-tailed split keeps, for NumPy, PyTorch and spreadsheets
+    Split(SplitArguments),
+    /// Write a run's network for PyTorch, with a description beside it
+    Export(ExportArguments),
+    /// Measure weights that come from PyTorch or from `export`: every metric of a run, predictions and logits
+    Evaluate(EvaluateArguments),
     /// Print which data sets are available, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
@@ -132,7 +140,13 @@ impl Verb {
     pub(crate) fn computes(&self) -> bool {
         matches!(
             self,
-            Verb::Run(_) | Verb::Check(_) | Verb::Analyze(_) | Verb::Predictions(_) | Verb::Bench(_) | Verb::Worker(_)
+            Verb::Run(_)
+                | Verb::Check(_)
+                | Verb::Analyze(_)
+                | Verb::Predictions(_)
+                | Verb::Evaluate(_)
+                | Verb::Bench(_)
+                | Verb::Worker(_)
         )
     }
 }
@@ -200,8 +214,9 @@ impl RunArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct AnalyzeArguments {
-    /// A run's directory, a checkpoint in one, or a .safetensors or .npz file with arrays `features [n, d]`, `labels [n]` and, if
-    /// there is a classifier, `weight [k, d]` and `bias [k]`. Tables and figures call it NAME
+    /// A run's directory, a checkpoint in one, weights of a network as `evaluate` takes them, or a .safetensors or .npz file with
+    /// arrays `features [n, d]`, `labels [n]` and, if there is a classifier, `weight [k, d]` and `bias [k]`. Tables and
+    /// figures call it NAME
     #[arg(required = true, value_name = "[NAME=]PATH", value_parser = Source::parse)]
     pub(crate) sources: Vec<Source>,
     /// Folder of tables and figures
@@ -213,6 +228,8 @@ pub(crate) struct AnalyzeArguments {
     /// Write each source's features to a file that can be analysed again, or elsewhere
     #[arg(long)]
     pub(crate) save_features: bool,
+    #[command(flatten)]
+    pub(crate) described: WeightsArguments,
     /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

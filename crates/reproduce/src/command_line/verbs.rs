@@ -207,7 +207,11 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
     let mut analyses = Vec::new();
     let mut features = Vec::new();
     for source in &arguments.sources {
-        let subject = source.read(arguments.split, arguments.data.as_deref());
+        let subject = source.read(
+            arguments.split,
+            arguments.data.as_deref(),
+            &arguments.described.stated(),
+        );
         let analysis = subject.and_then(|subject| Analysis::of(&subject).map(|analysis| (analysis, subject.features)));
         let (analysis, subject_features) =
             analysis.with_context(|| format!("cannot analyse {}", source.path().display()))?;

@@ -59,6 +59,15 @@ impl Settings {
     }
 }
 
+/// Computes with a number of threads, such as the one that trained the network: another number adds in another order.
+pub(crate) fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
+    let usual = tch::get_num_threads();
+    tch::set_num_threads(threads.into());
+    let computed = compute();
+    tch::set_num_threads(usual);
+    computed
+}
+
 /// The precision that the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrecisionChoice {

@@ -35,7 +35,7 @@ impl Finished<'_> {
         } = self;
         let collapse = model.collapse(&features_of(model, train), train.labels());
         let collapse = collapse.as_ref();
-        let by_index = by_index(run, &scores.per_class);
+        let by_index = by_index(run, &scores.evaluation.per_class);
         Outcome {
             run: run.id(),
             first_stage: job

@@ -10,17 +10,23 @@ use crate::files;
 use crate::run::directory::RunDir;
 use crate::run::{Role, Run};
 
-/// The network of `run`, restored from `checkpoint`. Draws from libtorch's generator.
-///
-/// # Errors
-/// If the checkpoint belongs to another network.
-pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> anyhow::Result<Model> {
+/// The network of `run` as its training leaves it, with other weights. Draws from libtorch's generator.
+pub(crate) fn built(run: &Run, device: Device) -> Model {
     let (_, method) = run.stage();
     let classes = method.classes(run.dataset.facts().classes());
     let mut model = Model::new(run.recipe.backbone, &method, classes, Kind::Float, device);
     if let Some(second_stage) = &run.method.second_stage {
         second_stage.prepare(&mut model); // the layers it adds are in the checkpoint too
     }
+    model
+}
+
+/// The network of `run`, restored from `checkpoint`. Draws from libtorch's generator.
+///
+/// # Errors
+/// If the checkpoint belongs to another network.
+pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> anyhow::Result<Model> {
+    let model = built(run, device);
     checkpoint.restore(model.state())?;
     Ok(model)
 }

@@ -16,11 +16,15 @@ const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
 /// Ratios of the test splits (Hong et al. 2021).
 const RATIOS: [f64; 5] = [50.0, 25.0, 10.0, 5.0, 2.0];
 
-/// The scores that an outcome states; the others are in the run's files.
+/// The scores that an outcome keeps, and what they are computed from; the others are in the run's files.
 #[derive(Debug)]
 pub(crate) struct Scores {
-    /// Test accuracy of each class that has samples.
-    pub(crate) per_class: Vec<Option<f64>>,
+    /// Logits of the test images, `[n, k]`.
+    pub(crate) logits: Tensor,
+    /// What is predicted from them.
+    pub(crate) predictions: Predictions,
+    /// Accuracies of the predictions.
+    pub(crate) evaluation: Evaluation,
     /// Share of samples with their label among the five largest logits.
     pub(crate) top5: Option<f64>,
     /// Expected calibration error, if a softmax was trained.
@@ -108,8 +112,10 @@ pub(crate) fn score(
     }
 
     Ok(Scores {
-        per_class: clean.per_class,
         top5: top_accuracy(&logits, test.labels(), 5),
+        logits,
+        predictions,
+        evaluation: clean,
         ece: calibration.map(|calibration| calibration.expected_error()),
         predictions_digest,
     })

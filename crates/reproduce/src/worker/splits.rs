@@ -20,19 +20,14 @@ impl Splits {
     /// # Errors
     /// If a class has too few images.
     pub(crate) fn new(run: &Run, data: &Loaded) -> anyhow::Result<Splits> {
-        let mut labels = data.train.label_list();
-        let held_out = match run.validation {
-            None => Vec::new(),
-            Some(validation) => validation.hold_out(&labels, data.train.classes)?,
-        };
-        for &index in &held_out {
-            labels[usize::try_from(index)?] = -1; // a label of no class, so that the image is not selected again
-        }
-        let kept = run.selection.select(&labels, &run.class_counts()?)?;
+        let chosen = run
+            .long_tail()
+            .choose(&data.train.label_list(), &run.dataset.facts().train)?;
+        let held_out = &chosen.validation;
         Ok(Splits {
-            train: data.train.select(&kept),
-            train_list: IndexList::new(&kept),
-            validation: (!held_out.is_empty()).then(|| (data.train.select(&held_out), IndexList::new(&held_out))),
+            train: data.train.select(&chosen.train),
+            train_list: IndexList::new(&chosen.train),
+            validation: (!held_out.is_empty()).then(|| (data.train.select(held_out), IndexList::new(held_out))),
         })
     }
 }

@@ -41,10 +41,13 @@ pub(crate) struct GridArguments {
     /// Number of images per class to hold out of the training images, for --select val [default: the grid's]
     #[arg(long, value_name = "PER_CLASS", value_parser = whole_number)]
     validation: Option<i64>,
+    /// Weights to begin with instead of random ones: a state dict of PyTorch saved as safetensors, or a run's checkpoint
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
     /// Source of the defaults: the paper's text or its public code [default: the grid's]
     #[arg(long, value_parser = protocol())]
     protocol: Option<Protocol>,
-    /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs or -50-held-out where that is asked for]
+    /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs, -50-held-out or -from-weights where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -61,6 +64,7 @@ impl GridArguments {
             imbalance,
             protocol,
             validation,
+            init,
             ..
         } = self.clone();
         Options {
@@ -72,6 +76,7 @@ impl GridArguments {
             methods,
             imbalance,
             validation,
+            init,
         }
     }
 
@@ -83,6 +88,7 @@ impl GridArguments {
             ("protocol", self.protocol.map(|protocol| protocol.name().to_owned())),
             ("epochs", self.epochs.map(|epochs| epochs.to_string())),
             ("validation", self.validation.map(|per_class| per_class.to_string())),
+            ("init", self.init.as_ref().map(|path| path.display().to_string())),
         ]
         .into_iter()
         .filter_map(|(option, value)| Some((option, value?)))
@@ -93,6 +99,10 @@ impl GridArguments {
         let suffix = |(option, value)| match option {
             "epochs" => format!("-{value}-epochs"),
             "validation" => format!("-{value}-held-out"),
+            "init" => {
+                let stem = Path::new(&value).file_stem().unwrap_or_default();
+                format!("-from-{}", stem.to_string_lossy())
+            }
             _ => format!("-{value}"),
         };
         let suffixes: String = self.changes().map(suffix).collect();

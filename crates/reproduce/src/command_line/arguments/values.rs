@@ -3,7 +3,7 @@
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use datasets::Dataset;
 use methods::{Dispatch, Precision, Protocol};
 use models::Backbone;
@@ -70,6 +70,16 @@ pub(super) fn dataset() -> impl TypedValueParser<Value = Dataset> {
     one_of(Dataset::ALL.map(|dataset| (dataset.name().to_owned(), dataset)).into())
 }
 
+/// As [`dataset`], or the name of its long-tailed splits, such as `cifar10-lt`.
+pub(super) fn long_tailed() -> impl TypedValueParser<Value = Dataset> {
+    let names = Dataset::ALL.map(|dataset| PossibleValue::new(dataset.name()).alias(format!("{dataset}-lt")));
+    PossibleValuesParser::new(names).map(|text| {
+        let name = text.strip_suffix("-lt").unwrap_or(&text);
+        let found = Dataset::ALL.into_iter().find(|dataset| dataset.name() == name);
+        found.expect("the parser before knows no other word")
+    })
+}
+
 /// A whole number such as a count or a seed; its range depends on the grid.
 pub(super) fn whole_number(text: &str) -> Result<i64, String> {
     text.trim().parse().map_err(|error: ParseIntError| match error.kind() {
@@ -98,6 +108,15 @@ pub(super) fn grid(text: &std::ffi::OsStr) -> PathBuf {
     files
         .find(|file| is_bare && file.is_file())
         .unwrap_or_else(|| asked.to_owned())
+}
+
+/// Numbers above 0, one for each channel of colour.
+pub(super) fn three_numbers(text: &str) -> Result<[f64; 3], String> {
+    let numbers = text.split(',').map(|number| number.trim().parse().ok());
+    let numbers: Option<Vec<f64>> = numbers.collect();
+    let numbers = numbers.filter(|numbers| numbers.iter().all(|number| number.is_finite() && *number > 0.0));
+    let three = numbers.and_then(|numbers| numbers.try_into().ok());
+    three.ok_or_else(|| format!("`{text}` are not three numbers above 0; say some such as 0.4914,0.4822,0.4465"))
 }
 
 /// A time limit in one of Slurm's forms, such as `4:00:00` or `1-12`.

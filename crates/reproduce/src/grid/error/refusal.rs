@@ -184,7 +184,15 @@ pub(crate) enum Refusal {
         /// The error of the system.
         reason: String,
     },
-    /// A checkpoint to start from that has another digest.
+    /// Weights of the command line that cannot be read.
+    #[error("cannot begin with the weights in {}: {reason}", path.display())]
+    Weights {
+        /// As stated.
+        path: PathBuf,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A file to start from with another digest.
     #[error("checkpoint {} has SHA-256 {found}, not {stated}; name the file that is meant, or \
          leave `sha256` out", path.display())]
     OtherCheckpoint {

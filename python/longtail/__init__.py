@@ -1,0 +1,1 @@
+"""Reproducible long-tailed image classification: the program `reproduce`."""
