@@ -16,21 +16,25 @@ reproduce name *options: _libtorch
 plan name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- plan "$@"
 
-# Print which runs of a grid are finished, interrupted or still to do.
+# Print which runs of a grid are finished, interrupted or still to do: just status shapes-lt --watch
 status name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- status "$@"
 
-# Rewrite a grid's tables from its finished runs.
+# Rewrite a grid's tables and their page from its finished runs, and look at it: just report shapes-lt --open
 report name *options: _libtorch
     @cargo run --release -p longtail-reproduce -- report "$@"
 
-# Print which data sets are here and which are missing.
+# Print which data sets are available and which are missing.
 data *options: _libtorch
     @cargo run --release -p longtail-reproduce -- data "$@"
 
-# Say which differences few seeds can show: just compare shapes-lt nc-drw ce
+# Compare methods, with intervals and verdicts: just compare shapes-lt nc-drw ce
 compare *options: _libtorch
     @cargo run --release -p longtail-reproduce -- compare "$@"
+
+# Train a small grid and compare its accuracies with the committed baseline: just accuracy, just accuracy --confirm 2
+accuracy *options: _libtorch
+    @cargo run --release -p longtail-reproduce -- check benchmarks/regression.toml --baseline benchmarks/regression-baseline.json "$@"
 
 # Measure and draw neural collapse: just analyze out/shapes-lt/runs/ce.r100.s0.12d3b2b1 mine=features.npz
 analyze *options: _libtorch
@@ -58,7 +62,17 @@ test-arithmetics: _libtorch
     ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 end_to_end
     scripts/embedded-grid --program "${CARGO_TARGET_DIR:-target}/debug/reproduce" --seeds 0 bf16 avx2
 
-# Kill a small grid again and again, and compare its results with those of an uninterrupted one: just storm 1000
+# The accuracy gate as CI runs it: with the program that the tests have built, its verdicts in target/accuracy/.
+test-accuracy: _libtorch
+    mkdir -p target/accuracy
+    "${CARGO_TARGET_DIR:-target}/debug/reproduce" check benchmarks/regression.toml --baseline benchmarks/regression-baseline.json \
+        --precision f32 --device cpu --confirm 2 --junit target/accuracy/junit.xml | tee target/accuracy/verdicts.md
+
+# Break the product in twelve small ways and see whether the accuracy gate notices: just mutations, just mutations drw-never
+mutations *names: _libtorch
+    scripts/mutations "$@"
+
+# Kill a small grid many times, and compare its results with those of an uninterrupted one: just storm 1000
 storm kills="100" seed="0": _libtorch
     STORM_KILLS="$1" STORM_SEED="$2" scripts/cargo-tool nextest run --workspace --test end-to-end storm
 
@@ -69,7 +83,7 @@ lint: _libtorch
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     scripts/cargo-tool deny --offline --workspace check licenses bans sources
 
-# Everything that CI runs, except the other arithmetics.
+# Everything that CI runs, except the other arithmetics and the accuracy gate.
 check: lint test
 
 # Measure speed, as the baseline of later comparisons: just bench, just bench step
@@ -81,7 +95,7 @@ bench *filter: _libtorch
 bench-compare *filter: _libtorch
     OMP_NUM_THREADS=1 cargo bench --workspace --bench '*' -- --baseline main "$@"
 
-# Feed a million damaged files to a parser, one of `just fuzz list`: just fuzz npz_archive, just fuzz grid 10000
+# Feed a million damaged files to one of the parsers of `just fuzz list`: just fuzz npz_archive, just fuzz grid 10000
 fuzz target executions="1000000": _libtorch
     cd fuzz && BOLERO_RANDOM_ITERATIONS="$2" OMP_NUM_THREADS=1 nice cargo test --target-dir ../target --test foreign_bytes -- \
         {{ if target == "list" { "--list" } else { '"$1" --nocapture' } }}

@@ -196,7 +196,7 @@ fn refuses_what_is_left_of_a_run(sandbox: &Sandbox, run_dir: &str) {
     sandbox.write(&outcome, &text.replace(&digest, "0123"));
     sandbox
         .analyze(&[run_dir])
-        .refused(2, &["the run was trained on data of digest 0123", "--data"]);
+        .refused(2, &["the run was trained on data with digest 0123", "--data"]);
     fs::remove_file(sandbox.path(&format!("{run_dir}/checkpoint.safetensors"))).expect("it was there");
     sandbox
         .analyze(&[run_dir])

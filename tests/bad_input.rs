@@ -75,12 +75,12 @@ fn a_missing_grid_and_choices_that_it_does_not_have_are_refused() {
 fn a_device_that_is_unknown_or_not_here_is_refused() {
     let sandbox = Sandbox::new(TINY);
     for (device, message) in [
-        ("tpu", "`tpu` is no device; say cpu, cuda or cuda:N"),
-        ("", "`` is no device; say cpu, cuda or cuda:N"),
-        ("cpu:1", "`cpu:1` is no device; say cpu, cuda or cuda:N"),
-        ("cuda:x", "`x` is not the number of a GPU; say cuda:0"),
-        ("cuda:-1", "`-1` is not the number of a GPU; say cuda:0"),
-        ("cuda:99", "device cuda:99 is not here"),
+        ("tpu", "`tpu` is not a device; give cpu, cuda or cuda:N"),
+        ("", "`` is not a device; give cpu, cuda or cuda:N"),
+        ("cpu:1", "`cpu:1` is not a device; give cpu, cuda or cuda:N"),
+        ("cuda:x", "`x` is not the number of a GPU; give one such as cuda:0"),
+        ("cuda:-1", "`-1` is not the number of a GPU; give one such as cuda:0"),
+        ("cuda:99", "device cuda:99 is not available"),
     ] {
         sandbox.reproduce("run", &["--device", device]).refused(2, &[message]);
         if device != "cuda:99" {
@@ -95,7 +95,7 @@ fn a_device_that_is_unknown_or_not_here_is_refused() {
 fn a_cuda_graph_without_a_gpu_is_refused() {
     let sandbox = Sandbox::new(TINY);
     let options = ["--device", "cpu", "--launch", "graph"];
-    let message = "--launch graph takes a GPU, and these runs would train on the CPU; leave it out";
+    let message = "--launch graph needs a GPU, and these runs would train on the CPU; leave it out";
     sandbox.reproduce("run", &options).refused(2, &[message]);
     let unknown = "invalid value 'fast' for '--launch <LAUNCH>'\n  [possible values: eager, graph]";
     sandbox.reproduce("run", &["--launch", "fast"]).refused(2, &[unknown]);

@@ -159,7 +159,7 @@ fn what_cannot_be_compared_is_refused_by_name() {
         (&["out", "ce", "ce"], "`ce` is compared with itself; name two methods"),
         (
             &["out"],
-            "say what to compare: two methods, `--against METHOD`, or another folder of results with `--with`",
+            "there is nothing to compare with; give two methods, `--against METHOD`, or another folder of results with `--with`",
         ),
         (
             &["nowhere", "ce", "nc-drw"],

@@ -261,6 +261,7 @@ fn a_begun_run_with_a_damaged_environment_fails_alone() {
     let run_dir = sandbox.run_dir("ce");
     kill_after_an_epoch(&sandbox, &run_dir, &["--methods", "ce"]);
     let environment = format!("{run_dir}/environment.toml");
+    let whole = sandbox.read(&environment).replace("format = 2\n", "");
     sandbox.write(&environment, "precision = \"f16\"\n");
     let parts = [
         &format!("{environment} is damaged: "),
@@ -271,6 +272,20 @@ fn a_begun_run_with_a_damaged_environment_fails_alone() {
         trained.stdout.contains("| nc-drw | exponential 400 | 1 of 1 |"),
         "{trained:#?}"
     );
+    let status = || sandbox.reproduce("status", &["--methods", "ce"]);
+    let damaged = status().refused(1, &parts);
+    assert!(damaged.stdout.ends_with("  damaged\n"), "{damaged:#?}");
+    sandbox.write(&environment, &format!("format = 3\nnew = 1\n{whole}"));
+    let newer = format!(
+        "cannot use {environment}: it was written by a newer version (format 3), and this one reads formats up to 2; use the version \
+         that wrote it, or a newer one"
+    );
+    let said = status().refused(1, &[&newer]);
+    assert!(
+        said.stdout.ends_with("  written by a newer version (format 3)\n"),
+        "{said:#?}"
+    );
+    sandbox.run(&["--methods", "ce"]).refused(1, &[&newer]);
 }
 
 #[test]

@@ -85,15 +85,15 @@ fn refuses_what_would_change_the_numbers(sandbox: &Sandbox, environment: &str) {
         (
             "data_digest",
             [
-                "was trained on data of digest 0123, those found here have",
+                "was trained on data with digest 0123, and the data found here have digest",
                 "with --data",
             ],
         ),
         (
             "split_digest",
             [
-                "the images that split digest 0123 stands for",
-                "go on with the program that began it",
+                "was trained on a split with digest 0123",
+                "continue with the program that started it",
             ],
         ),
         (

@@ -3,6 +3,8 @@
 mod analyze;
 mod archive;
 mod bad_input;
+mod browser;
+mod check;
 mod command_line;
 mod compare;
 mod contrast;
@@ -14,6 +16,7 @@ mod exchange;
 mod failed_run;
 mod kill_and_resume;
 mod main_job;
+mod page;
 mod reading;
 mod rows;
 mod sandbox;

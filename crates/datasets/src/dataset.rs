@@ -67,6 +67,17 @@ impl Dataset {
         cifar.read(&data_folder(data_root))
     }
 
+    /// As [`Dataset::load`], without a download; `None` where the files are missing.
+    ///
+    /// # Errors
+    /// If the files cannot be read, or are not those of the data set.
+    pub fn load_if_here(self, data_root: Option<&Path>) -> Option<Result<Loaded, DataError>> {
+        let is_here = self
+            .cifar()
+            .is_none_or(|cifar| cifar.locate(&data_folder(data_root)).is_some());
+        is_here.then(|| self.load(data_root))
+    }
+
     /// The data set's files, if it has any.
     pub(crate) fn cifar(self) -> Option<&'static Cifar> {
         match self {

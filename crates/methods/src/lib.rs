@@ -23,7 +23,7 @@ mod unit;
 mod words;
 
 pub use files::element::{Element, ElementError};
-pub use files::remedy::{remedy_for_reading, remedy_for_writing};
+pub use files::remedy::{remedy_for_reading, remedy_for_writing, remedy_for_writing_or};
 pub use files::safetensors::{Safetensors, SafetensorsError};
 pub use images::{Batch, Images};
 pub use measures::evaluate::{Evaluation, evaluate, features_of, noisy_features_of, view_features_of};

@@ -150,11 +150,6 @@ impl Statistics {
         &self.means
     }
 
-    /// Class means minus their unweighted mean, `[p, d]`: NC2 measures the angles between these vectors.
-    pub fn centred_means(&self) -> &Tensor {
-        &self.centred
-    }
-
     /// Unweighted mean of the class means, `[d]`.
     pub fn global_mean(&self) -> Tensor {
         self.means.mean_dim(0, false, None::<Kind>)

@@ -1,6 +1,6 @@
 //! `analyze`: neural collapse of runs, checkpoints and feature files, side by side.
 //!
-//! A source's way: [`Source`] → [`Subject`] (features and what is known of them) → [`Analysis`] (numbers, all of them from
+//! The path of a source: [`Source`] → [`Subject`] (features and their origin) → [`Analysis`] (numbers, all of them from
 //! the `nc` crate) → tables and figures.
 
 mod features;
@@ -33,8 +33,8 @@ pub(crate) struct Origin {
     pub(crate) split: Option<&'static str>,
     /// Last epoch that the network was trained for, 0-based; missing for a features file.
     pub(crate) epoch: Option<i64>,
-    /// Arithmetic in which the network computed the features: the one that it was trained in. Missing where a features file
-    /// does not say.
+    /// Precision in which the network computed the features: the one it was trained in. Missing if a features file does not
+    /// state it.
     pub(crate) precision: Option<Precision>,
 }
 
@@ -43,23 +43,23 @@ pub(crate) struct Origin {
 pub(crate) struct Analysis {
     pub(crate) origin: Origin,
     pub(crate) metrics: Metrics,
-    /// One row a class, in the order of classes.
+    /// One row per class, in class order.
     pub(crate) by_class: Vec<ClassMetrics>,
-    /// Samples of each class where "classes by size" is meant: the training images of a run, else the labels' counts.
+    /// Samples of each class, by which classes are sorted: the training images of a run, else the counts of the labels.
     pub(crate) class_counts: Vec<i64>,
-    /// The classes that have features, p of them, the largest first.
+    /// The p classes that have features, largest first.
     pub(crate) by_size: Vec<usize>,
-    /// Angles between their centred means in that order, degrees, `[p, p]` f64 on the CPU.
+    /// Angles between their centred means in that order, in degrees, `[p, p]` f64 on the CPU.
     pub(crate) angles: Tensor,
     /// The run's epochs; empty for a features file.
     pub(crate) epochs: Vec<MetricsRow>,
 }
 
 impl Analysis {
-    /// Measures what `subject` has.
+    /// Measures the neural collapse of `subject`.
     ///
     /// # Errors
-    /// Whatever of shapes, labels, values or classes neural collapse is not defined for.
+    /// If neural collapse is not defined for its shapes, labels, values or classes.
     pub(crate) fn of(subject: &Subject) -> anyhow::Result<Analysis> {
         let Subject {
             origin,
@@ -97,10 +97,10 @@ impl Analysis {
     }
 }
 
-/// Refuses two sources of one name: nobody could tell them apart in a table or a figure.
+/// Refuses two sources with the same name, which tables and figures could not tell apart.
 ///
 /// # Errors
-/// With the name and both paths.
+/// If there are two; the message names both paths.
 pub(crate) fn check_names(analyses: &[Analysis]) -> anyhow::Result<()> {
     for (index, Analysis { origin, .. }) in analyses.iter().enumerate() {
         let earlier = analyses[..index]
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     use super::features::Features;
     use super::*;
 
-    /// Features about a mean on an axis of its own, the axes ever longer, `samples` of each class.
+    /// `samples` features of each class around a mean on the class's own axis; the means grow with the class.
     fn subject(name: &str, samples: &[i64], class_counts: Option<Vec<i64>>) -> Subject {
         tch::manual_seed(0);
         let classes = samples.len() as i64;
@@ -156,7 +156,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// The analysis of made-up features with `samples` of each class.
+    /// The analysis of synthetic features with `samples` of each class.
     pub(crate) fn analysis(name: &str, samples: &[i64]) -> Analysis {
         Analysis::of(&subject(name, samples, None)).expect("classes apart")
     }

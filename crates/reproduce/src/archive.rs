@@ -1,30 +1,30 @@
 //! Archive: the finished runs of a folder of results as a few files of text, for git.
 //!
-//! A folder where runs live has a directory for each run: its checkpoint, its log, a row for each epoch and class. What is worth
-//! keeping fits into a handful of files: the tables as `report` wrote them, every epoch of every run, the accuracy of each class at
-//! the end, every config, and the list of training images, which most runs share, once for each digest.
+//! A folder of results has a directory for each run, with its checkpoint, its log, and a row for each epoch and class. An archive keeps a
+//! few files: the tables as `report` wrote them, every epoch of every run, the accuracy of each class at the end, every config, and the
+//! list of training images, which most runs share, once for each digest.
 
 mod index;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use methods::remedy_for_reading;
-use serde::{Deserialize, Serialize};
+use methods::{remedy_for_reading, remedy_for_writing_or};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::files;
 use crate::grid::describe;
-use crate::results::{short, tabled_runs, write_whole};
+use crate::results::{short, tabled_runs};
 use crate::run::directory::RunDir;
-use crate::run::metrics::{self, MetricsRow};
+use crate::run::metrics::{self, ClassRow, MetricsRow};
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, RunId};
 
-/// Tables of `report`, which are kept as they are, and whether each folder has them.
+/// Tables of `report`, which are copied unchanged, and whether every folder has them.
 const TABLES: [(&str, bool); 4] = [
     ("runs.csv", true),
     ("summary.csv", true),
@@ -38,21 +38,13 @@ struct Archived {
     /// Text of `config.toml`.
     config: String,
     epochs: Vec<MetricsRow>,
-    /// Accuracy of each class after the last epoch; none of a classifier that was only computed.
+    /// Accuracy of each class after the last epoch; none for a classifier that was only computed.
     classes: Vec<ClassRow>,
     /// Text of `indices.txt`.
     split: String,
 }
 
-/// A row of `per_class.csv`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct ClassRow {
-    epoch: i64,
-    class: i64,
-    accuracy: Option<f64>,
-}
-
-/// Whose a row of an archive's table is.
+/// The run that a row of an archive's table belongs to.
 #[derive(Serialize)]
 struct OfRun<'a> {
     run: &'a RunId,
@@ -64,7 +56,7 @@ impl OfRun<'_> {
     }
 }
 
-/// The rest of a row of `classes.csv`.
+/// The rest of a row of `classes.csv`, which no program reads again.
 #[derive(Serialize)]
 struct ClassAtEnd {
     class: i64,
@@ -78,15 +70,15 @@ struct Config<'a> {
     config: &'a str,
 }
 
-/// Writes what is worth keeping of the runs in the table of `from` into `to`, their splits beside it, and the index of all archives
-/// there. Returns the files, relative to the folder around `to`.
+/// Writes an archive of the runs in the table of `from` into `to`, and their splits and the index of all archives into the folder around
+/// `to`. Returns the files, relative to that folder.
 ///
 /// # Errors
 /// If a table is missing, a run is not finished or damaged, a file cannot be written, or `to` has runs that would be lost. Nothing is
 /// written before all runs have been read.
 pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let tables = tables(from)?;
-    let runs = tabled_runs(&tables[0].1);
+    let runs = tabled_runs(&tables[0].1).with_context(|| format!("cannot read {}/runs.csv", from.display()))?;
     check_nothing_is_lost(from, to, &runs)?;
     let archived: Vec<Archived> = runs.iter().map(|run| read(from, run)).collect::<Result<_, _>>()?;
 
@@ -94,7 +86,7 @@ pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let around = around.unwrap_or(Path::new("."));
     let name = PathBuf::from(
         to.file_name()
-            .context("an archive has a name; say one such as results/shapes-lt")?,
+            .context("the archive needs a name; give one such as results/shapes-lt")?,
     );
     let epochs = archived
         .iter()
@@ -126,15 +118,20 @@ pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     for folder in [to, &around.join("splits")] {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make folder {}; choose another one", folder.display()))?;
+        fs::create_dir_all(folder).map_err(|error| unwritable(error, folder))?;
     }
     for (path, text) in &written {
-        write_whole(&around.join(path), text)?;
+        let path = around.join(path);
+        files::write(&path, text).map_err(|error| unwritable(error, &path))?;
     }
     let mut files: Vec<PathBuf> = written.into_iter().map(|(path, _)| path).collect();
     files.extend(index::write(around)?);
     Ok(files)
+}
+
+fn unwritable(error: io::Error, path: &Path) -> anyhow::Error {
+    let remedy = remedy_for_writing_or(&error, "choose another --to");
+    anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
 }
 
 fn tables(from: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
@@ -160,7 +157,7 @@ fn check_nothing_is_lost(from: &Path, to: &Path, runs: &[RunId]) -> anyhow::Resu
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         text => text.with_context(|| format!("cannot read {}; name another folder", table.display()))?,
     };
-    let before = tabled_runs(&before);
+    let before = tabled_runs(&before).with_context(|| format!("cannot replace {}", table.display()))?;
     let lost: Vec<&RunId> = before.iter().filter(|run| !kept.contains(run)).collect();
     if let Some(first) = lost.first() {
         bail!(

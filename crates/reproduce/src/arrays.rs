@@ -20,7 +20,7 @@ use npy::Header;
 #[cfg(feature = "fuzz")]
 pub(crate) use npy::tensor as npy_tensor;
 
-/// No stream of deflate becomes more times as long.
+/// Largest factor by which deflate can expand a stream.
 const MOST_EXPANSION: u64 = 1032;
 
 /// A file's arrays by name.
@@ -29,18 +29,18 @@ pub(crate) struct Arrays {
     wanted: HashMap<String, Tensor>,
     /// Names of all arrays, sorted.
     names: Vec<String>,
-    /// What to do where a wanted array is missing.
+    /// The remedy if a wanted array is missing.
     remedy: &'static str,
-    /// Arithmetic that a safetensors file says its features were computed in; an npz file has no place for it.
+    /// Precision in which the features were computed, which a safetensors file may state; an npz file has no place for it.
     pub(crate) precision: Option<Precision>,
 }
 
 impl Arrays {
-    /// Reads the arrays `wanted` of a `.safetensors` or a `.npz` file; the others may be of any kind. `remedy` says what to do where
-    /// one is missing.
+    /// Reads the arrays `wanted` from a `.safetensors` or `.npz` file; the others may be of any type. `remedy` says what to do if one is
+    /// missing.
     ///
     /// # Errors
-    /// If the file has another ending, cannot be read or is damaged, or an array that is wanted has a kind that tensors do not have.
+    /// If the file has another extension, cannot be read or is damaged, or a wanted array has a type that tensors do not have.
     pub(crate) fn read(path: &Path, wanted: &[&str], remedy: &'static str) -> anyhow::Result<Arrays> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("safetensors") => safetensors(path, wanted, remedy),
@@ -50,20 +50,20 @@ impl Arrays {
         }
     }
 
-    /// Whether an array that is wanted is there.
+    /// Whether the file has a wanted array.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.wanted.contains_key(name)
     }
 
-    /// Takes an array out.
+    /// Removes and returns an array.
     pub(crate) fn take(&mut self, name: &str) -> Option<Tensor> {
         self.wanted.remove(name)
     }
 
-    /// Takes an array out that has to be there.
+    /// Removes and returns an array that the file must have.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it has none.
     pub(crate) fn require(&mut self, name: &str) -> anyhow::Result<Tensor> {
         let found = if self.names.is_empty() {
             "no array".to_owned()
@@ -114,8 +114,8 @@ fn npz(path: &Path, looked_for: &[&str], remedy: &'static str) -> anyhow::Result
     })
 }
 
-/// Whether the record that ends a zip archive is where it must be: within its own 22 bytes and the longest comment behind it. The
-/// `zip` crate looks for it byte by byte through the whole file, with a read from the disk for each.
+/// Whether the record that ends a zip archive is where it must be: within its own 22 bytes and the longest comment after them. The `zip`
+/// crate searches the whole file for it byte by byte, with a read from the disk for each.
 fn has_end(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     const SIGNATURE: &[u8] = b"PK\x05\x06";
     const LONGEST: u64 = 22 + u16::MAX as u64;
@@ -126,8 +126,8 @@ fn has_end(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(end.windows(SIGNATURE.len()).any(|bytes| bytes == SIGNATURE))
 }
 
-/// Reads an array to its end before it is understood: only then has its checksum been compared. Its header alone is read before
-/// that, so that no memory is taken for numbers that the file does not have.
+/// Reads an array to its end before parsing it: only then has its checksum been compared. Only its header is parsed first, so that no
+/// memory is allocated for numbers that the file does not have.
 fn entry(archive: &mut ZipArchive<impl Read + Seek>, name: &str) -> anyhow::Result<Tensor> {
     let mut file = archive.by_name(&format!("{name}.npy"))?;
     let (length, compressed) = (file.size(), file.compressed_size());

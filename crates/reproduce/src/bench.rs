@@ -15,28 +15,28 @@ use torch_shim::GpuSupport;
 use crate::out;
 use crate::schedule::slots::check_device;
 
-/// What to measure.
+/// The measurement to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Bench {
-    /// Training images of an epoch.
+    /// Training images per epoch.
     pub(crate) images: i64,
-    /// Images of a step.
+    /// Images per step.
     pub(crate) batch: i64,
-    /// Classes, all of the same size.
+    /// Number of classes, all of the same size.
     pub(crate) classes: i64,
-    /// Epochs of each configuration; the first is not counted where there are more.
+    /// Epochs of each configuration; the first is not counted if there are more.
     pub(crate) epochs: i64,
-    /// Where tensors live.
+    /// The device of the tensors.
     pub(crate) device: Device,
     /// Threads of libtorch.
     pub(crate) threads: i32,
-    /// Arithmetic of the backbone.
+    /// Precision of the backbone.
     pub(crate) precision: Precision,
     /// How steps reach the device.
     pub(crate) launch: Dispatch,
 }
 
-/// Test images of the evaluation that is timed beside the training.
+/// Test images of the evaluation that is timed too.
 const EVALUATION_IMAGES: i64 = 2000;
 
 impl Bench {
@@ -44,7 +44,7 @@ impl Bench {
     /// with crop and flip: median over the counted epochs.
     ///
     /// # Errors
-    /// If there are fewer images than a batch or than classes, or the device is not here.
+    /// If there are fewer images than a batch or than classes, or the device is not available.
     pub(crate) fn run(&self, gpu_support: &GpuSupport) -> anyhow::Result<()> {
         let Bench {
             images, batch, classes, ..
@@ -71,7 +71,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Trains `method` and says how fast.
+    /// Trains `method` and prints its speed.
     fn measure(&self, method: &Method) -> anyhow::Result<String> {
         forget_peak_memory();
         tch::manual_seed(0);
@@ -125,7 +125,7 @@ impl Bench {
         ))
     }
 
-    /// `samples` images of noise, the classes in turn, on the device.
+    /// `samples` images of noise on the device, whose labels go through the classes in turn.
     fn made_up(&self, samples: i64) -> Images {
         let split = Split {
             images: Tensor::randint(256, [samples, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
@@ -141,9 +141,9 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-/// Linux keeps the highest resident size of a process until told to forget it.
+/// Linux keeps the peak resident size of a process until it is reset.
 fn forget_peak_memory() {
-    let _ = fs::write("/proc/self/clear_refs", "5"); // where that is not allowed, the peak is that of the whole process
+    let _ = fs::write("/proc/self/clear_refs", "5"); // if that is not allowed, the peak is that of the whole process
 }
 
 fn peak_memory_megabytes() -> Option<f64> {

@@ -11,7 +11,7 @@ use anyhow::{bail, ensure};
 
 pub(crate) use comparison::{Cell, Comparison, Verdict, decide};
 pub(crate) use finished::{Finished, Group};
-pub(crate) use measure::Measure;
+pub(crate) use measure::{Measure, weighted_accuracy};
 
 use finished::{groups, of_method};
 

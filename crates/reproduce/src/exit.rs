@@ -7,23 +7,23 @@ use torch_shim::GraphError;
 
 use crate::run::directory::RunDirError;
 
-/// How the program ended. Scripts and the parent of a worker read its number, so a number keeps its meaning.
+/// How the program ended. Scripts and the parent of a worker read the number, so it never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything asked for is finished.
     Finished = 0,
-    /// Some run failed; it is listed with its reason.
+    /// At least one run failed; each is listed with its reason.
     Failed = 1,
-    /// Nothing was started: the arguments, the grid or the data need attention.
+    /// Nothing was started: the arguments, the grid or the data must be corrected.
     Refused = 2,
-    /// A worker found its run's lock taken: two programs asked for it in the same moment.
+    /// A worker found the lock of its run taken: two programs started the run at the same moment.
     Held = 3,
-    /// A worker's steps did not become a CUDA graph: the device's memory may have run out.
+    /// A worker could not record its steps as a CUDA graph: the device may have run out of memory.
     GraphFailed = 4,
 }
 
 impl Exit {
-    /// How a program ends that stops at `error`.
+    /// The exit code of a program that stops with `error`.
     pub(crate) fn of(error: &anyhow::Error) -> Exit {
         if let Some(RunDirError::Held { .. }) = error.downcast_ref() {
             Exit::Held
@@ -34,7 +34,7 @@ impl Exit {
         }
     }
 
-    /// The number that the system passes on.
+    /// The exit status of the process.
     pub(crate) fn code(self) -> i32 {
         self as i32
     }

@@ -1,5 +1,5 @@
-//! Reading text files, and writing them so that they survive a power failure. A file's bytes and its name reach the
-//! disk by two flushes, of the file and of the folder that it lies in.
+//! Reading text files, and writing them so that they survive a power failure. Two flushes bring the bytes and the name of a file to
+//! the disk: one of the file, one of the folder around it.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,10 +9,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// Reads a file of text. A pipe or a device is refused: it may have no end, or never begin.
+/// Reads a text file. Pipes and devices are refused: they may have no end, or never begin.
 ///
 /// # Errors
-/// If it cannot be read, or is not a file.
+/// If it cannot be read, or is not a plain file.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let kind = fs::metadata(path)?.file_type();
     if kind.is_file() {
@@ -27,13 +27,13 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// How the names of temporary files end; they begin with a dot.
+/// Ending of the names of temporary files, which begin with a dot.
 const TEMPORARY: &str = ".tmp";
 
-/// Writes a file of text whole or not at all: see [`replace`].
+/// Writes a text file whole or not at all: see [`replace`].
 ///
 /// # Errors
-/// If it cannot be written; the file is then the previous one.
+/// If it cannot be written; the previous file is then kept.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     replace(path, |temporary| fs::write(temporary, text))
 }
@@ -42,7 +42,7 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
 /// write the same file at the same moment, on several machines.
 ///
 /// # Errors
-/// If one of them cannot be written; the file is then the previous one.
+/// If it cannot be written; the previous file is then kept.
 pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
@@ -50,18 +50,18 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) 
     let file = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(TEMPORARY)
-        .permissions(Permissions::from_mode(0o666)) // as other files; the process's mask takes from it
+        .permissions(Permissions::from_mode(0o666)) // as for other files; the process's mask restricts it
         .tempfile_in(folder_of(path))
         .map_err(as_of_system)?;
     write(file.path())?;
     file.as_file().sync_all()?;
-    let temporary = file.into_temp_path(); // removed where the rename fails
-    fs::rename(&temporary, path)?; // not `persist`, whose system call the test of the order of writes cannot see
-    let _ = temporary.keep(); // it has its name by now
+    let temporary = file.into_temp_path(); // removed if the rename fails
+    fs::rename(&temporary, path)?; // not `persist`, whose system call is invisible to the test of the order of writes
+    let _ = temporary.keep(); // it has been renamed
     flush_folder_of(path)
 }
 
-/// Removes the temporary files that [`replace`] left in `folder` in processes that were killed. No process may be writing there.
+/// Removes the temporary files that killed processes left in `folder` during [`replace`]. No process may be writing there.
 ///
 /// # Errors
 /// If one of them cannot be removed.
@@ -78,7 +78,7 @@ pub(crate) fn remove_temporary(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The system's error without the path of the temporary file, which tempfile adds: the caller names the file that is meant.
+/// The system's error without the path of the temporary file, which tempfile adds: the caller names the file that is written.
 fn as_of_system(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|error| error.source());
     let number = cause.and_then(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
@@ -97,10 +97,10 @@ pub(crate) fn append(path: &Path, text: impl FnOnce(bool) -> io::Result<String>)
     if is_empty { flush_folder_of(path) } else { Ok(()) }
 }
 
-/// Makes the folder `path` and those around it.
+/// Creates the folder `path` and those around it.
 ///
 /// # Errors
-/// If one of them cannot be made.
+/// If one of them cannot be created.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     fs::create_dir_all(path)?;

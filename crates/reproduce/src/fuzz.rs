@@ -1,4 +1,4 @@
-//! Entry points for the targets of `fuzz/`: each parser on a file of arbitrary bytes.
+//! Entry points for the targets of `fuzz/`: each runs a parser on a file of arbitrary bytes.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::run::scores::{ConfusionRow, RobustnessRow};
 /// Reads a features file, measures it, and returns the number of classes.
 ///
 /// # Errors
-/// With whatever is wrong with the file.
+/// If the file is refused.
 pub fn features(path: &Path) -> anyhow::Result<usize> {
     let source = Source::parse(&path.to_string_lossy()).map_err(anyhow::Error::msg)?;
     let subject = source.read(ShownSplit::Test, None, &Stated::default())?;
@@ -24,7 +24,7 @@ pub fn features(path: &Path) -> anyhow::Result<usize> {
 /// Reads an array as NumPy saves it, and returns its shape.
 ///
 /// # Errors
-/// With whatever is wrong with the bytes.
+/// If the bytes are refused.
 pub fn npy(bytes: Vec<u8>) -> anyhow::Result<Vec<i64>> {
     Ok(npy_tensor(bytes)?.size())
 }
@@ -32,7 +32,7 @@ pub fn npy(bytes: Vec<u8>) -> anyhow::Result<Vec<i64>> {
 /// Reads a grid file and plans its runs, and returns their number.
 ///
 /// # Errors
-/// With whatever is wrong with the file.
+/// If the file is refused.
 pub fn grid(path: &Path) -> anyhow::Result<usize> {
     Ok(Grid::load(path)?.runs(&Options::default())?.asked().len())
 }
@@ -41,23 +41,23 @@ pub fn grid(path: &Path) -> anyhow::Result<usize> {
 /// that are left.
 ///
 /// # Errors
-/// With whatever is wrong with the file.
+/// If the file is refused.
 pub fn metrics(path: &Path, next_epoch: i64) -> anyhow::Result<usize> {
     let read = metrics::read::<MetricsRow>(path);
     let by_class = EpochTable::by_class(path.to_owned(), 2);
-    let _ = by_class.trimmed(next_epoch); // as `per_class.csv`, which has other columns
+    let _ = by_class.trimmed(next_epoch); // as a `per_class.csv`, which has other columns
     if let Some(trimmed) = EpochTable::by_epoch(path.to_owned()).trimmed(next_epoch)? {
         trimmed.write()?;
     }
     read?;
-    metrics::upgrade(path)?;
+    metrics::upgrade::<MetricsRow>(path)?;
     Ok(metrics::read::<MetricsRow>(path)?.len())
 }
 
 /// Reads a file as the tables that `report` reads, and returns the number of their rows.
 ///
 /// # Errors
-/// With whatever is wrong with the file.
+/// If the file is refused.
 pub fn scores(path: &Path) -> anyhow::Result<usize> {
     match metrics::read::<ConfusionRow>(path) {
         Ok(rows) => Ok(rows.len()),
@@ -68,7 +68,7 @@ pub fn scores(path: &Path) -> anyhow::Result<usize> {
 /// Reads `config.toml`, `environment.toml` and `outcome.json` of a run's directory.
 ///
 /// # Errors
-/// With whatever is wrong with them.
+/// If one of them is refused.
 pub fn run_directory(path: &Path) -> anyhow::Result<()> {
     let run_dir = RunDir::at(path);
     let run = run_dir.run().map(|run| run.id());

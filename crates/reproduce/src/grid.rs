@@ -1,7 +1,7 @@
-//! A grid file, and the runs it stands for.
+//! A grid file, and the runs it describes.
 //!
-//! Values come from the protocol, over them from the grid file, over those from the command line. Nothing is trained
-//! before every value is known and in its range.
+//! The grid file overrides values of the protocol, and the command line overrides both. Nothing is trained before every value is known
+//! and in its range.
 
 pub(crate) mod catalogue;
 mod check;
@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::Run;
+pub(crate) use catalogue::family;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};
@@ -54,31 +55,31 @@ pub(crate) struct Grid {
 /// The command line's overrides of a grid; `None` keeps the grid's value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// What is trained on.
+    /// Data set.
     pub(crate) dataset: Option<Dataset>,
-    /// The network.
+    /// Network.
     pub(crate) backbone: Option<Backbone>,
-    /// Where defaults come from.
+    /// Source of the defaults.
     pub(crate) protocol: Option<Protocol>,
     /// Length of the first stage; every schedule and start epoch scales with it.
     pub(crate) epochs: Option<i64>,
-    /// Instead of the grid's.
+    /// Seeds instead of the grid's.
     pub(crate) seeds: Option<Vec<i64>>,
-    /// Those of the grid's, by name.
+    /// Methods of the grid to run, by name.
     pub(crate) methods: Option<Vec<String>>,
-    /// Those of the grid's, by ratio.
+    /// Imbalances of the grid to run, by ratio.
     pub(crate) imbalance: Option<Vec<Ratio>>,
-    /// Images of each class that are held out.
+    /// Number of images of each class to hold out.
     pub(crate) validation: Option<i64>,
     /// Weights that the methods without an initial network of their own begin with.
     pub(crate) init: Option<PathBuf>,
 }
 
 impl Grid {
-    /// Reads and checks a grid file, or the one that it is `like` on its own data set.
+    /// Reads and checks a grid file. One that is `like` another is the other one on its own data set.
     ///
     /// # Errors
-    /// If it cannot be read, or anything in it is refused; the message says where.
+    /// If it cannot be read, or anything in it is refused; the message names the place.
     pub(crate) fn load(path: &Path) -> Result<Grid, GridError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut text = read(path)?;
@@ -107,7 +108,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// The file's stem, which names the directory of results.
+    /// The stem of the file, which names the folder of results.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -117,13 +118,13 @@ impl Grid {
         self.file.noise_table
     }
 
-    /// What happens to images under `protocol`, in every method that does not say otherwise.
+    /// The augmentation under `protocol` of every method that does not state its own.
     pub(crate) fn augmentation(&self, protocol: Protocol) -> Augmentation {
         let stated = self.file.augmentation.clone();
         stated.unwrap_or_else(|| protocol.augmentation())
     }
 
-    /// Its methods, each followed by its plug-in twin, under the data set and protocol of `options`.
+    /// The names of its methods, each followed by that of its plug-in twin, under the data set and protocol of `options`.
     pub(crate) fn method_names(&self, options: &Options) -> Vec<String> {
         let dataset = options.dataset.unwrap_or(self.file.dataset);
         let methods = self.resolve(dataset, options.protocol.unwrap_or(self.file.protocol), None);
@@ -131,7 +132,7 @@ impl Grid {
         methods.into_iter().map(|named| named.name).collect()
     }
 
-    /// The runs of the grid, with those they depend on.
+    /// The runs of the grid, with the runs they depend on.
     ///
     /// # Errors
     /// If an option is out of range, names what the grid does not have, or makes a part start after the last epoch.
@@ -147,13 +148,13 @@ impl Grid {
         })
     }
 
-    /// That `part` of `method` has no room in a training of `epochs`, as `options` ask for it, and how many have room for all.
+    /// The refusal of `options` that leave no epoch for `part` of `method`, with the smallest number of epochs that suits all methods.
     fn too_short(&self, options: &Options, epochs: i64, part: &'static str, method: &str) -> Refusal {
         let longer = |epochs| Options {
             epochs: Some(epochs),
             ..options.clone()
         };
-        // A part starts after the first epoch at the latest where there are two.
+        // With two epochs, every part starts after the first at the latest.
         let smallest = (epochs + 1..epochs + 10).find(|&epochs| self.plan(&longer(epochs)).is_ok());
         Refusal::TooShort {
             part,
@@ -238,7 +239,7 @@ impl Grid {
             .map_err(|error| self.place(Fault::new(named.span.clone(), error.into())))
     }
 
-    /// Recipe and all methods on `dataset` under `protocol`, in a training of `epochs` if given.
+    /// The recipe and all methods on `dataset` under `protocol`, scaled to `epochs` if given.
     fn resolve(
         &self,
         dataset: Dataset,
@@ -260,7 +261,7 @@ impl Grid {
         Ok((recipe, methods))
     }
 
-    /// The entries of the grid that `asked` names, in the grid's order; all if nothing is asked.
+    /// The entries of the grid that `asked` names, in the grid's order; all entries if it is `None`.
     fn choose<'a, Entry, Key: PartialEq + Display>(
         &self,
         what: &'static str,
@@ -317,7 +318,7 @@ fn begin_with(path: &Path, methods: &mut [Named]) -> Result<(), GridError> {
     Ok(())
 }
 
-/// The names `asked` for, those of earlier grids as `methods` are called today.
+/// The names `asked` for, with names of earlier grids replaced by today's.
 fn today(asked: &[String], methods: &[Named]) -> Vec<String> {
     let today = |asked: &String| {
         let is_known = methods.iter().any(|named| named.name == *asked);
@@ -328,7 +329,7 @@ fn today(asked: &[String], methods: &[Named]) -> Vec<String> {
     asked.iter().map(today).collect()
 }
 
-/// No grid comes near to it; a device or a file of data does not fill the memory.
+/// Far above the size of any grid, so that a device or a data file does not fill the memory.
 const LARGEST_GRID: u64 = 1 << 20;
 
 fn read(path: &Path) -> Result<String, GridError> {

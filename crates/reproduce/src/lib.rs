@@ -4,6 +4,7 @@ mod analyze;
 mod archive;
 mod arrays;
 mod bench;
+mod check;
 mod command_line;
 mod compare;
 mod exchange;
@@ -15,11 +16,13 @@ mod grid;
 mod markdown;
 mod openmp;
 mod out;
+mod page;
 mod results;
 mod run;
 mod schedule;
 mod statistics;
 mod tables;
+mod tensorboard;
 mod worker;
 
 use std::process::ExitCode;
@@ -30,14 +33,17 @@ use crate::command_line::arguments::{Arguments, Verb};
 use crate::command_line::{exchange as exchanging, shell, verbs};
 use crate::exit::Exit;
 
-/// Does what the command line says.
+/// Executes the command line.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::typed() {
         Ok(arguments) => arguments,
         Err(answer) => return answer_of_clap(&answer),
     };
-    if !matches!(arguments.verb, Verb::Run(_) | Verb::Submit(_) | Verb::Worker(_)) {
-        sigpipe::reset(); // `reproduce plan … | head` ends in silence; a grid goes on without a reader
+    if !matches!(
+        arguments.verb,
+        Verb::Run(_) | Verb::Check(_) | Verb::Submit(_) | Verb::Worker(_)
+    ) {
+        sigpipe::reset(); // `reproduce plan … | head` ends silently; a grid continues without a reader
     }
     if matches!(arguments.verb, Verb::Analyze(_) | Verb::Bench(_)) {
         openmp::restart_where_threads_sleep();
@@ -57,6 +63,7 @@ pub fn main() -> ExitCode {
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
         Verb::Archive { from, to } => verbs::archive(&from, to.as_deref()),
         Verb::Compare(arguments) => verbs::compare(&arguments),
+        Verb::Check(arguments) => command_line::check::check(&arguments, &gpu_support),
         Verb::Predictions(arguments) => verbs::predictions(&arguments),
         Verb::Split(arguments) => exchanging::split(&arguments),
         Verb::Export(arguments) => exchanging::export(&arguments),
@@ -76,7 +83,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// Help, the version, or why what was typed is refused.
+/// Prints help, the version, or why the command line is refused.
 fn answer_of_clap(answer: &clap::Error) -> ExitCode {
     match answer.print() {
         Err(error) if !answer.use_stderr() => {
@@ -87,7 +94,7 @@ fn answer_of_clap(answer: &clap::Error) -> ExitCode {
     }
 }
 
-/// An error and its causes in one line. Many messages contain their cause; it is not repeated.
+/// An error and its causes in one line. A cause that the message contains is not repeated.
 fn in_one_line(error: &anyhow::Error) -> String {
     error
         .chain()

@@ -1,7 +1,7 @@
-//! Markdown tables that are readable as plain text too.
+//! Markdown tables that are also readable as plain text.
 
-/// Cells below their header, each column as wide as its widest cell; the first `words` columns are aligned to the left, the
-/// others, numbers, to the right.
+/// A table whose columns are as wide as their widest cells; the first `words` columns are aligned to the left, the others, numbers, to
+/// the right.
 pub(crate) fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, words: usize) -> String {
     let mut lines: Vec<Vec<String>> = vec![header.iter().map(|&cell| cell.to_owned()).collect()];
     lines.extend(rows);
@@ -27,12 +27,12 @@ pub(crate) fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String
     lines.collect()
 }
 
-/// A person's text as a cell: a bar would end it.
+/// Escapes text for a cell, which a bar would end.
 pub(crate) fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Inline code, between more backticks than `text` has in a row.
+/// `text` as inline code, between more backticks than it has in a row.
 pub(crate) fn code(text: &str) -> String {
     let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

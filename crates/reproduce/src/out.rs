@@ -1,11 +1,11 @@
 //! Output of the program. Results go to standard output, and a result that cannot be written is an error. Progress, warnings
-//! and errors go to standard error, which nothing depends on: a full disk behind it or a reader that has gone stops no training.
+//! and errors go to standard error; if that fails, on a full disk or without a reader, training continues.
 
 use std::io::{self, Write};
 
 use anyhow::Context;
 
-/// Writes `text` to standard output, to its end.
+/// Writes all of `text` to standard output.
 ///
 /// # Errors
 /// If it cannot be written, as on a full disk.
@@ -14,7 +14,7 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
-        .context("cannot write to standard output; direct it to where there is room")
+        .context("cannot write to standard output; redirect it to a disk with free space")
 }
 
 /// Writes a line to standard error at once. A failure to do so is ignored.

@@ -12,14 +12,15 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::files;
-use crate::grid::{Grid, Plan, Planned};
+use crate::grid::{Grid, Plan};
 use crate::run::directory::RunDir;
-use crate::run::groups::by_index_from_confusion;
+use crate::run::format::Newer;
+use crate::run::metrics::refuse_newer;
 use crate::run::{Outcome, Run, RunId};
 use crate::schedule::Failure;
 
-/// What all runs of a folder have in common, and what decides which images they see and how their classes are grouped. Other
-/// methods, seeds and imbalances may join later; another value here would put numbers into one table that do not belong together.
+/// The settings that all runs of a folder share, which decide the images they see and how their classes are grouped. Other methods, seeds
+/// and imbalances may be added later; another value here would mix numbers in one table that cannot be compared.
 #[derive(Serialize)]
 struct Configuration<'a> {
     dataset: Dataset,
@@ -28,7 +29,7 @@ struct Configuration<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<Validation>,
     shots: ShotSplit,
-    /// That of methods that do not say otherwise.
+    /// The augmentation of methods that do not state their own.
     augmentation: Augmentation,
     #[serde(flatten)]
     recipe: &'a Recipe,
@@ -38,7 +39,7 @@ struct Configuration<'a> {
 const ADDED: [&str; 4] = ["selection", "validation", "shots", "augmentation"];
 
 impl Configuration<'_> {
-    /// Of the runs `plan` of `grid`.
+    /// The configuration of the runs `plan` of `grid`.
     fn table(grid: &Grid, plan: &Plan) -> anyhow::Result<Table> {
         let &Run {
             dataset,
@@ -62,11 +63,11 @@ impl Configuration<'_> {
     }
 }
 
-/// Refuses the folder `out` if it belongs to another configuration than that of the runs `plan` of `grid`; returns whether it
-/// says that it belongs to this one.
+/// Refuses the folder `out` if it belongs to another configuration than that of the runs `plan` of `grid`; returns whether it states
+/// this configuration.
 ///
 /// # Errors
-/// If it is another one's, or what it says cannot be read.
+/// If it belongs to another configuration, or its configuration cannot be read.
 pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool> {
     if out.is_file() {
         bail!(
@@ -94,7 +95,7 @@ pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool
     let keys = asked.keys().chain(found.keys().filter(|key| !asked.contains_key(*key)));
     let compared = keys.filter(|key| !(is_old && ADDED.contains(&key.as_str())));
     let mut differing: Vec<&String> = compared.filter(|&key| asked.get(key) != found.get(key)).collect();
-    differing.sort_by_key(|&key| !(asked.contains_key(key) && found.contains_key(key))); // what both state says more
+    differing.sort_by_key(|&key| !(asked.contains_key(key) && found.contains_key(key))); // a value that both state says more
     let Some(&key) = differing.first() else {
         return Ok(true);
     };
@@ -108,7 +109,7 @@ pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool
     )
 }
 
-/// As [`check`]; then makes `out` and writes down which configuration it belongs to.
+/// As [`check`]; then creates `out` and writes its configuration.
 ///
 /// # Errors
 /// If the folder belongs to another configuration, or cannot be written.
@@ -127,7 +128,7 @@ pub(crate) fn claim(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<()> 
 pub(crate) struct Found {
     /// The outcomes of the finished runs, in the order of the plan.
     pub(crate) finished: Vec<Outcome>,
-    /// The runs whose `outcome.json` or `confusion.csv` cannot be read, with the reason. They fail alone: the others are
+    /// The runs whose outcome cannot be read, with the reason. They fail alone; the others are
     /// trained and tabled.
     pub(crate) damaged: Vec<Failure>,
 }
@@ -136,27 +137,12 @@ pub(crate) struct Found {
 pub(crate) fn find(out: &Path, plan: &Plan) -> Found {
     let mut found = Found::default();
     for planned in plan.all() {
-        match outcome(out, planned) {
+        match RunDir::of(out, &planned.id).outcome() {
             Ok(outcome) => found.finished.extend(outcome),
-            Err(error) => found.damaged.push((planned.id.clone(), format!("{error:#}"))),
+            Err(error) => found.damaged.push((planned.id.clone(), error.to_string())),
         }
     }
     found
-}
-
-/// The outcome of a run, once it is finished.
-fn outcome(out: &Path, planned: &Planned) -> anyhow::Result<Option<Outcome>> {
-    let run_dir = RunDir::of(out, &planned.id);
-    let Some(mut outcome) = run_dir.outcome()? else {
-        return Ok(None);
-    };
-    if outcome.few_by_index.is_none() {
-        let groups = by_index_from_confusion(&planned.run, &run_dir)?; // older versions did not write them down
-        outcome.many_by_index = groups.many;
-        outcome.medium_by_index = groups.medium;
-        outcome.few_by_index = groups.few;
-    }
-    Ok(Some(outcome))
 }
 
 /// The finished runs below `out` that are not among `known`, sorted.
@@ -170,12 +156,16 @@ pub(crate) fn finished_besides(out: &Path, known: &HashSet<&RunId>) -> Vec<RunId
 }
 
 /// The runs in the text of a `runs.csv`.
-pub(crate) fn tabled_runs(text: &str) -> Vec<RunId> {
+///
+/// # Errors
+/// If a newer version wrote it.
+pub(crate) fn tabled_runs(text: &str) -> Result<Vec<RunId>, Newer> {
+    refuse_newer(text)?;
     let rows = csv::Reader::from_reader(text.as_bytes()).into_records();
-    rows.filter_map(|row| row.ok()?.get(0).map(RunId::named)).collect()
+    Ok(rows.filter_map(|row| row.ok()?.get(0).map(RunId::named)).collect())
 }
 
-/// The first characters of a digest, enough to tell splits and data apart; `runs.csv` has all of it.
+/// The first characters of a digest, enough to tell splits and data apart; `runs.csv` has the whole digest.
 pub(crate) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -23,31 +23,31 @@ pub(crate) use id::RunId;
 pub(crate) use outcome::Outcome;
 pub(crate) use role::Role;
 
-/// One network to train: every default written out. Its text is a run directory's `config.toml`, and what of it differs from the
-/// defaults names the directory: change a setting and it is a new run.
+/// One network to train, with every default written out. Its text is the `config.toml` of a run's directory. Settings that differ from
+/// the defaults decide the name of the directory, so changing one makes a new run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
     /// Name of the method in its grid, such as `ldam-drw+nc`.
     pub(crate) name: String,
-    /// What is trained on.
+    /// Data set.
     pub(crate) dataset: Dataset,
-    /// Which reading of the paper the defaults came from.
+    /// Source of the defaults.
     pub(crate) protocol: Protocol,
-    /// Every draw follows from it.
+    /// Seed of every random draw.
     pub(crate) seed: i64,
-    /// Which images of each class are kept.
+    /// How the images of each class are chosen.
     pub(crate) selection: Selection,
     /// How many images of each class are kept.
     pub(crate) imbalance: Imbalance,
-    /// Which images are held out of each class before that; `None`: none.
+    /// The images of each class that are held out before that; `None` for none.
     pub(crate) validation: Option<Validation>,
-    /// Which classes count as many-, medium- and few-shot.
+    /// How classes are divided into many-, medium- and few-shot.
     #[serde(default, skip_serializing_if = "ShotSplit::is_by_images")]
     pub(crate) shots: ShotSplit,
-    /// Network, length and speed.
+    /// Network, length and learning rate.
     pub(crate) recipe: Recipe,
-    /// What is done with them.
+    /// Parts of the method.
     pub(crate) method: Method,
 }
 
@@ -57,12 +57,12 @@ impl Run {
         toml::to_string(self).expect("a run holds only numbers, words and tables of them")
     }
 
-    /// Names its directory.
+    /// The id, which names its directory.
     pub(crate) fn id(&self) -> RunId {
         RunId::of(self)
     }
 
-    /// What this run trains itself: its second stage, if it has one.
+    /// The stage that this run trains itself: the second one, if it has one.
     pub(crate) fn stage(&self) -> (Recipe, Method) {
         match &self.method.second_stage {
             None => (self.recipe.clone(), self.method.clone()),

@@ -1,7 +1,7 @@
 //! Scheduling: a queue of runs over slots, one child process per run. A failed run never stops the others.
 //!
-//! Several programs may work on one grid, on machines that share its folder: a run is claimed by its directory's lock, and
-//! a run that somebody else trains comes back to the queue until it is finished or free.
+//! Several programs may work on one grid, on machines that share its folder: the lock of its directory claims a run, and a run that
+//! another process trains returns to the queue until it is finished or free.
 
 pub(crate) mod device;
 pub(crate) mod preflight;
@@ -22,39 +22,39 @@ pub(crate) type Failure = (RunId, String);
 /// How a run's process ended without finishing it.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// With an error for people: the same again would end the same.
+    /// With an error: another try would end in the same way.
     Refused(String),
-    /// Killed or panicked, as when memory runs out: with fewer neighbours it may go well.
+    /// Killed or panicked, as when memory runs out: with fewer runs beside it, another try may succeed.
     Crashed(String),
-    /// Somebody else trains it.
+    /// Another process trains it.
     Elsewhere,
 }
 
-/// Starts a run's process on a slot and waits for it. The physical boundary: tests put a fake one here.
+/// Starts the process of a run on a slot and waits for it. Tests replace it.
 pub(crate) trait Launcher: Sync {
     /// # Errors
     /// If the run did not finish here.
     fn launch(&self, planned: &Planned, slot: usize) -> Result<(), Ended>;
 }
 
-/// How long a slot rests before it asks again for a run that somebody else trains.
+/// Pause of a slot before it tries again to start a run that another process trains.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The queue: what waits, what runs, what is over.
+/// The queue: runs that wait, that are being trained, and that have ended.
 struct Queue {
     waiting: Vec<Planned>,
     running: HashSet<RunId>,
     failures: Vec<Failure>,
     /// Runs that crashed once.
     crashed: HashSet<RunId>,
-    /// Slots that have not closed.
+    /// Number of slots that are open.
     open_slots: usize,
-    /// Runs that somebody else trains are dropped, not waited for.
+    /// Whether runs that another process trains are dropped instead of waited for.
     leave_others: bool,
 }
 
 impl Queue {
-    /// The next run that needs none of those that wait or run.
+    /// The next run that needs no run that waits or is being trained.
     fn next(&mut self) -> Option<Planned> {
         let waiting: HashSet<&RunId> = self.waiting.iter().map(|planned| &planned.id).collect();
         let ready = self.waiting.iter().position(|planned| {
@@ -66,7 +66,7 @@ impl Queue {
         Some(planned)
     }
 
-    /// Why a run that is ready cannot run: one that it needs failed.
+    /// The reason why a run cannot be trained, if a run it needs failed.
     fn blocked(&self, planned: &Planned) -> Option<String> {
         planned.needs.iter().find_map(|(role, needed)| {
             let failed = self.failures.iter().any(|(id, _)| id == needed);
@@ -74,15 +74,15 @@ impl Queue {
         })
     }
 
-    /// Notes how a run ended. A run that crashed gets one more try; true: the slot is to close, so that its neighbours have
-    /// more memory by then.
+    /// Records how a run ended. A run that crashed is tried once more. Returns whether the slot must close, so that the other runs have more
+    /// memory by then.
     fn settle(&mut self, planned: Planned, ended: Result<(), Ended>) -> bool {
         let id = planned.id.clone();
         self.running.remove(&id);
         match ended {
             Ok(()) => false,
             Err(Ended::Elsewhere) if self.leave_others => {
-                // Whoever trains it goes on with what needs it, and with what needs that.
+                // The process that trains it also trains the runs that need it, directly or through others.
                 let mut left = vec![id];
                 while let Some(id) = left.pop() {
                     self.waiting.retain(|waiting| {
@@ -113,8 +113,8 @@ impl Queue {
     }
 }
 
-/// Trains `runs` over `slots` slots, longest first, and returns the failures. Runs that somebody else trains are waited for,
-/// or left to them.
+/// Trains `runs` over `slots` slots, longest first, and returns the failures. Runs that another process trains are waited for, or left to
+/// it.
 pub(crate) fn schedule(
     mut runs: Vec<Planned>,
     slots: usize,
@@ -145,7 +145,7 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: 
     let mut state = queue.lock().expect("no slot panicked");
     while !state.waiting.is_empty() {
         let Some(planned) = state.next() else {
-            state = changed.wait(state).expect("no slot panicked"); // what the others need is still running
+            state = changed.wait(state).expect("no slot panicked"); // the waiting runs need one that is being trained
             continue;
         };
         let blocked = state.blocked(&planned);
@@ -164,7 +164,7 @@ fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: 
     state.open_slots -= 1;
 }
 
-/// A run's cost next to another's of the same length: its training images.
+/// The relative cost of a run per epoch: its number of training images.
 fn images(run: &Run) -> i64 {
     run.class_counts().map_or(0, |class_counts| class_counts.iter().sum())
 }

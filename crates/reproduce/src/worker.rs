@@ -19,7 +19,6 @@ use tch::Kind;
 use crate::run::directory::RunDir;
 use crate::run::environment::Environment;
 use crate::run::message::Message;
-use crate::run::metrics;
 use crate::run::settings::Asked;
 use crate::run::{Role, Run};
 use crate::worker::finished::Finished;
@@ -32,9 +31,9 @@ use crate::worker::splits::Splits;
 /// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
 ///
 /// # Errors
-/// With the thing, the value and the remedy; what was recorded and checkpointed before stays.
+/// With the thing, the value and the remedy; earlier records and checkpoints are kept.
 pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
-    // A run whose parent was killed would hold its lock and its core for nobody.
+    // A worker whose parent was killed would occupy its lock and its core for nothing.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     tch::set_num_threads(job.settings.threads.into());
     job.devices.check_single()?;
@@ -43,7 +42,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let run = run_dir.run()?;
     let _lock = run_dir.lock()?;
     if run_dir.outcome()?.is_some() {
-        return Ok(()); // somebody else finished it just now
+        return Ok(()); // another process has just finished it
     }
     let (recipe, method) = run.stage();
     let classes = method.classes(run.dataset.facts().classes());
@@ -63,7 +62,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let (train, test) = (images(&splits.train), evaluated(images(&data.test)));
     let shots = match method.pretext {
         None => run.shots.shots(&train.class_counts()),
-        Some(_) => Shots::default(), // its classes are all of one size
+        Some(_) => Shots::default(), // all of its classes have the same size
     };
     let validation = splits.validation.as_ref().map(|(split, _)| evaluated(images(split)));
 
@@ -118,7 +117,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
             Measured::adjusted(second_stage, &mut model, images, &shots, &run_dir)?
         }
         _ => {
-            record.trim_to(recipe.epochs)?; // nobody has taken a row away since
+            record.trim_to(recipe.epochs)?; // no row has been removed since
             Measured::trained(&run_dir, splits.validation.is_some())?
         }
     };
@@ -138,22 +137,22 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a run is begun or gone on with.
+/// Everything that a session of a run starts with.
 struct Session {
     data: Loaded,
     splits: Splits,
-    /// First epoch that is to be trained.
+    /// First epoch to train.
     next_epoch: i64,
     environment: Environment,
     record: Record,
 }
 
 impl Session {
-    /// Reads the data and what the run has been trained with and on so far, and writes down what it goes on with.
+    /// Reads the data and the environment of earlier sessions, and writes the environment and the splits of this one.
     ///
     /// # Errors
-    /// If that is something else, if rows are missing, or a file cannot be read or written; nothing is written before all has
-    /// been compared.
+    /// If data or settings differ from earlier sessions, if rows are missing, or a file cannot be read or written; nothing is written
+    /// before everything has been compared.
     fn open(job: &Job, run: &Run, run_dir: &RunDir, classes: usize) -> anyhow::Result<Session> {
         let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
         let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
@@ -162,15 +161,15 @@ impl Session {
         let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
         let mut environment = Environment::here(job.device(), job.settings, digests, next_epoch);
         if let Some(before) = run_dir.environment()? {
-            // Whoever started this process has looked before, but another program may have begun the run since.
+            // The parent has checked this, but another program may have started the run since.
             Asked::all(job.settings).admits(&run.id(), before.settings().into())?;
             environment = environment.after(before, &run.id())?;
         }
-        metrics::check_format(&run_dir.metrics())?; // before anything is written
+        run_dir.check_tables()?; // before anything is written
         run_dir.remove_temporary()?;
         let record = Record::of(run_dir, classes, splits.validation.is_some());
         record.trim_to(next_epoch)?;
-        metrics::upgrade(&run_dir.metrics())?;
+        Record::upgrade(run_dir)?;
         run_dir.write("environment.toml", &environment.text())?;
         run_dir.write("indices.txt", &splits.train_list.text)?;
         if let Some((_, list)) = &splits.validation {
@@ -186,7 +185,7 @@ impl Session {
     }
 }
 
-/// The network as its training finds it: of random weights, another's, or the finished first stage's.
+/// The network before training: with random weights, the weights of another run, or those of the finished first stage.
 fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Model> {
     tch::manual_seed(epoch_seed(run.seed, -1));
     let classes = method.classes(run.dataset.facts().classes());
@@ -201,13 +200,13 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
     Ok(model)
 }
 
-/// The network that the run learns from, as its own run left it.
+/// The teacher's network, as its own run left it.
 fn restore_teacher(job: &Job) -> anyhow::Result<Model> {
     let (directory, checkpoint) = network::needed(job.teacher.as_ref(), Role::Teacher)?;
     network::restored(&directory.run()?, &checkpoint, job.device())
 }
 
-/// Tells the parent of an epoch.
+/// Sends an epoch to the parent.
 fn say_epoch(row: &EpochRow) -> io::Result<()> {
     say(&Message::Epoch {
         epoch: row.epoch,
@@ -218,7 +217,7 @@ fn say_epoch(row: &EpochRow) -> io::Result<()> {
     })
 }
 
-/// One line to the parent. If the parent is gone this fails, and the run stops: it resumes with its next parent.
+/// Sends one line to the parent. If the parent has ended this fails, and the run stops; the next parent resumes it.
 fn say(message: &Message) -> io::Result<()> {
     let mut line = serde_json::to_string(message).map_err(io::Error::other)?;
     line.push('\n');

@@ -13,15 +13,23 @@ pub fn remedy_for_reading(error: &Error) -> &'static str {
 }
 
 /// What to do about a file or folder that cannot be written: the end of the error message, in the imperative.
-pub fn remedy_for_writing(error: &Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "ask its owner to let you write there or choose another --out"
-        }
-        ErrorKind::IsADirectory => "move this folder away, since a file belongs there, or choose another --out",
-        ErrorKind::InvalidData => "delete this file, which is not text, or choose another --out",
-        _ => in_the_way(error).unwrap_or("make room or choose another --out"),
-    }
+pub fn remedy_for_writing(error: &Error) -> String {
+    remedy_for_writing_or(error, "choose another --out")
+}
+
+/// As [`remedy_for_writing`], for a command without `--out`: `otherwise` is what else a user can do.
+pub fn remedy_for_writing_or(error: &Error, otherwise: &str) -> String {
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => "ask its owner to let you write there",
+        ErrorKind::ReadOnlyFilesystem => "make the file system writable",
+        ErrorKind::IsADirectory => "move this folder away, since a file belongs there,",
+        ErrorKind::InvalidData => "delete this file, which is not text,",
+        _ => match in_the_way(error) {
+            Some(remedy) => return remedy.to_owned(),
+            None => "make room",
+        },
+    };
+    format!("{remedy} or {otherwise}")
 }
 
 /// What to do about something in the way of the path.
@@ -62,5 +70,10 @@ mod tests {
         assert_eq!(writing("link"), reading("link"));
         let full = Error::from(ErrorKind::StorageFull);
         assert_eq!(remedy_for_writing(&full), "make room or choose another --out");
+        let read_only = Error::from(ErrorKind::ReadOnlyFilesystem);
+        assert_eq!(
+            remedy_for_writing_or(&read_only, "choose another --to"),
+            "make the file system writable or choose another --to"
+        );
     }
 }

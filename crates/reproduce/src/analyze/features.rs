@@ -10,9 +10,9 @@ use tch::{Kind, Tensor};
 use super::Origin;
 use crate::arrays::{Arrays, metadata};
 
-/// Longest feature vector: its scatter is a matrix of 2 GiB.
+/// Largest dimension of features: their scatter matrix then takes 2 GiB.
 const MOST_ENTRIES: i64 = 16_384;
-/// Most classes: the angles between them are a matrix of the same size.
+/// Largest number of classes: the matrix of angles between them is of the same size.
 const MOST_CLASSES: i64 = 16_384;
 
 /// Features of n samples, their labels and, optionally, a classifier and class counts. Only the element types are checked here; the rest
@@ -30,10 +30,10 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// From a file's `features` and `labels`, and `weight`, `bias` and `class_counts` if it has them.
+    /// Takes `features` and `labels` from a file, and `weight`, `bias` and `class_counts` if it has them.
     ///
     /// # Errors
-    /// If an array is missing or is not of whole numbers where it has to be.
+    /// If an array is missing, or has fractions where whole numbers are needed.
     pub(crate) fn of(mut arrays: Arrays) -> anyhow::Result<Features> {
         let vectors = arrays.require("features")?;
         let labels = whole_numbers("labels", &arrays.require("labels")?)?;
@@ -60,7 +60,7 @@ impl Features {
         })
     }
 
-    /// Number of classes: the classifier's rows, else the largest label and one more.
+    /// Number of classes: the rows of the classifier, else the largest label plus one.
     ///
     /// # Errors
     /// If labels without a classifier are negative or so large that most classes would be absent, which indicates a wrong array or a
@@ -89,7 +89,7 @@ impl Features {
         }
         if classes > samples {
             bail!(
-                "label {largest} would mean {classes} classes for {samples} samples; labels must be 0 to k - 1, and where most \
+                "label {largest} would mean {classes} classes for {samples} samples; labels must be 0 to k - 1; if most \
                  classes are absent indeed, give the classifier's `weight` [k, d] too"
             );
         }
@@ -118,7 +118,7 @@ impl Features {
     /// Training samples of `classes` classes, if they are known.
     ///
     /// # Errors
-    /// If there are more or fewer of them than classes.
+    /// If their number is not that of the classes.
     pub(crate) fn class_counts(&self, classes: i64) -> Result<Option<Vec<i64>>, Error> {
         match &self.class_counts {
             Some(counts) if counts.len() as i64 != classes => Err(Error::Shape {

@@ -1,4 +1,4 @@
-//! Figures: an analysis as SVG, after the figures of Liu et al. (2023). No font has to be installed to draw them.
+//! Figures: an analysis as SVG, after the figures of Liu et al. (2023). Drawing needs no installed font.
 
 mod angles;
 mod curves;
@@ -13,13 +13,13 @@ use crate::results::write_whole;
 
 /// Width and height of one panel, axes and title included, in pixels.
 const PANEL: (u32, u32) = (340, 320);
-/// Panels beside each other.
+/// Panels in a row.
 const MOST_COLUMNS: usize = 4;
 
 const TITLE: (&str, u32) = ("sans-serif", 16);
 const TEXT: (&str, u32) = ("sans-serif", 13);
 
-/// Okabe and Ito's colours without yellow, told apart by the colour-blind too.
+/// Okabe and Ito's colours without yellow, which colour-blind readers can tell apart too.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -30,7 +30,7 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 
-/// What drawing into a text can fail with.
+/// Errors of drawing into a string.
 type DrawError = DrawingAreaErrorKind<std::io::Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
@@ -85,7 +85,7 @@ fn legend(area: &Area<'_>, analyses: &[Analysis], (left, top): (i32, i32)) -> Re
     Ok(())
 }
 
-/// Least and largest of finite values; `None` without any.
+/// Minimum and maximum of the finite values; `None` if there are none.
 fn range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     values
         .into_iter()

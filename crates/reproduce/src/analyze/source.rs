@@ -37,14 +37,14 @@ impl Source {
     /// `PATH`, or `NAME=PATH`. An existing path is a path even if it contains `=`.
     ///
     /// # Errors
-    /// If the name is empty or cannot stand in a line.
+    /// If the name is empty or has control characters.
     pub(crate) fn parse(text: &str) -> Result<Source, String> {
         match text.split_once('=') {
             Some(("", path)) => Err(format!(
-                "`{text}` has no name before `=`; say NAME={path}, or {path} alone"
+                "`{text}` has no name before `=`; write NAME={path}, or {path} alone"
             )),
             Some((name, _)) if name.contains(|letter: char| letter.is_control()) => Err(format!(
-                "the name `{}` has a line break or another control character; say one without",
+                "the name `{}` has a line break or another control character; choose one without",
                 name.escape_debug()
             )),
             Some((name, path)) if !Path::new(text).exists() => Ok(Source {

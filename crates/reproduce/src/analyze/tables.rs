@@ -1,4 +1,4 @@
-//! Tables: an analysis as JSON, as CSV and as Markdown. Only the last turns shares of one into percent.
+//! Tables: an analysis as JSON, CSV and Markdown. Only Markdown has percentages; the others have fractions.
 
 use std::fs;
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::markdown::{aligned, cell};
 use crate::results::write_whole;
 use crate::tables::render::MISSING;
 
-/// Above this many classes a source's pairs are left out of `angles.csv`: 1000 make half a million rows.
+/// Above this many classes the pairs of a source are left out of `angles.csv`: 1000 classes make half a million rows.
 const MOST_CLASSES_IN_PAIRS: usize = 1000;
 
-/// Writes `report.json` (everything but pairs), `report.csv` (a row a source), `classes.csv` (a row a source and class) and
-/// `angles.csv` (a row a source and pair of classes) into `out`, and returns their names.
+/// Writes `report.json` (everything but pairs), `report.csv` (a row per source), `classes.csv` (a row per source and class) and
+/// `angles.csv` (a row per source and pair of classes) into `out`, and returns their names.
 ///
 /// # Errors
 /// If a file cannot be written; the message names it.
@@ -106,7 +106,7 @@ fn csv_text<T: Serialize>(rows: impl IntoIterator<Item = T>) -> anyhow::Result<S
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// A class's training images go before its metrics.
+/// The training images of a class come before its metrics.
 #[derive(Serialize)]
 struct Class<'a> {
     source: &'a str,
@@ -129,7 +129,7 @@ struct Pair<'a> {
     angle_degrees: f64,
 }
 
-/// Every pair once, the larger class first, pairs of large classes first.
+/// Every pair once, with the larger class first; pairs of large classes come first.
 fn pairs(analysis: &Analysis) -> impl Iterator<Item = Pair<'_>> {
     let Analysis { origin, by_size, .. } = analysis;
     let classes = if by_size.len() > MOST_CLASSES_IN_PAIRS {

@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, Model, Precision, features_of};
+use methods::{Checkpoint, Images, Model, Precision, features_of, remedy_for_writing_or};
 use tch::Device;
 
 use super::features::Features;
 use crate::exchange::foreign::{Foreign, Stated};
 use crate::run::Run;
-use crate::run::directory::RunDir;
+use crate::run::directory::{RunDir, RunDirError};
 use crate::run::metrics::{self, MetricsRow};
 use crate::run::predictions::Predictions;
 use crate::run::settings::{Settings, with_threads};
@@ -19,7 +19,7 @@ use crate::schedule::view::show_download;
 use crate::worker::network;
 use crate::worker::splits::Splits;
 
-/// Which images a network is shown, in evaluation mode.
+/// The images whose features are computed, in evaluation mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ShownSplit {
     /// The balanced test images, as at the end of each epoch of training
@@ -37,7 +37,7 @@ impl ShownSplit {
     }
 }
 
-/// What a checkpoint has to say.
+/// A checkpoint and the files of its run.
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(crate) run: Run,
@@ -54,16 +54,16 @@ impl Trained {
     /// The last checkpoint of the run in directory `path`, finished or not.
     ///
     /// # Errors
-    /// If it is not a run's directory or has no checkpoint, or with what [`Trained::at_checkpoint`] finds.
+    /// If it is not a run's directory or has no checkpoint, and as [`Trained::at_checkpoint`].
     pub(crate) fn in_directory(path: &Path, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Trained> {
         Trained::read(&RunDir::at(path), &RunDir::at(path).checkpoint(), split, data)
     }
 
-    /// A checkpoint that lies in its run's directory.
+    /// A checkpoint in its run's directory.
     ///
     /// # Errors
     /// If the run's other files are missing or damaged, the checkpoint does not fit its config, or the data are missing or
-    /// not those it was trained on.
+    /// not those that it was trained on.
     pub(crate) fn at_checkpoint(path: &Path, split: ShownSplit, data: Option<&Path>) -> anyhow::Result<Trained> {
         let directory = path.parent().context("a file lies in a directory")?;
         Trained::read(&RunDir::at(directory), path, split, data)
@@ -204,7 +204,13 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
     let Some(mut outcome) = run_dir.outcome()? else {
         bail!("{directory} has no outcome; finish the run, or name another");
     };
-    let _lock = run_dir.lock()?;
+    let _lock = run_dir.lock().map_err(|error| match error {
+        RunDirError::Io { path, source } => {
+            let remedy = remedy_for_writing_or(&source, "work on a copy of the run's folder");
+            anyhow::Error::new(source).context(format!("cannot write {}; {remedy}", path.display()))
+        }
+        error => error.into(),
+    })?;
     if outcome.epochs == 0 {
         bail!(
             "{directory} has no network of its own, only a classifier that was computed: delete its outcome.json and run its grid again"
@@ -234,12 +240,12 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
     Ok(run_dir.write("outcome.json", &outcome.text())?)
 }
 
-/// What the run was trained with, as its outcome says, or its environment as long as there is no outcome. Refuses `data` that
-/// it was not trained on: CIFAR comes in more than one order, so other images would be kept.
+/// The settings the run was trained with, from its outcome or, before it is finished, its environment. Refuses `data` that it was not
+/// trained on: CIFAR exists in more than one order, so other images would be kept.
 fn kept(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<Settings> {
     let outcome = run_dir.outcome()?;
     let environment = match outcome {
-        Some(_) => None, // it says all of it
+        Some(_) => None, // it states everything
         None => run_dir.environment()?,
     };
     let kept_digest = match (&outcome, &environment) {
@@ -251,7 +257,7 @@ fn kept(run_dir: &RunDir, data: &Loaded) -> anyhow::Result<Settings> {
         && *kept != data.digest
     {
         bail!(
-            "the run was trained on data of digest {kept}, those found here have {}; name the folder of the former with --data",
+            "the run was trained on data with digest {kept}, and the data found here have digest {}; name the folder of the former with --data",
             data.digest
         );
     }

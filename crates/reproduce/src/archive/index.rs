@@ -7,15 +7,16 @@ use anyhow::Context;
 use serde::Deserialize;
 use walkdir::WalkDir;
 
+use super::unwritable;
 use crate::files;
 use crate::markdown::{aligned, code};
-use crate::results::write_whole;
+use crate::run::metrics::refuse_newer;
 
 const FILE: &str = "README.md";
 const BEGIN: &str = "<!-- archives -->\n";
 const END: &str = "<!-- end of archives -->\n";
 
-/// What an index begins with where there is none.
+/// The beginning of a new index.
 const HEAD: &str = "\
 # Results
 
@@ -29,7 +30,7 @@ Each folder is the archive of a grid's finished runs, written by `reproduce arch
 
 ";
 
-/// The columns of `runs.csv` that an index is made of.
+/// The columns of `runs.csv` that the index shows.
 #[derive(Deserialize)]
 struct RunRow {
     dataset: String,
@@ -40,8 +41,8 @@ struct RunRow {
     commit: String,
 }
 
-/// Writes the index of the archives in `folder`, between its markers where it has text of its own, and returns its name. An index
-/// without markers is somebody's and left alone.
+/// Writes the index of the archives in `folder`, between the markers of an existing index, and returns its name. A file without markers
+/// was written by somebody else and is not changed.
 ///
 /// # Errors
 /// If an archive is damaged, or the index cannot be written.
@@ -56,7 +57,7 @@ pub(super) fn write(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     };
     let text = format!("{}{}{}", &before[..begin + BEGIN.len()], lines(folder)?, &before[end..]);
-    write_whole(&path, &text)?;
+    files::write(&path, &text).map_err(|error| unwritable(error, &path))?;
     Ok(Some(FILE.into()))
 }
 
@@ -88,6 +89,7 @@ fn line(archive: &Path) -> anyhow::Result<Vec<String>> {
         files::read(&path).with_context(|| format!("cannot read {}", path.display()))
     };
     let runs = text("runs.csv")?;
+    refuse_newer(&runs).with_context(|| format!("cannot read {}", archive.join("runs.csv").display()))?;
     let runs = csv::Reader::from_reader(runs.as_bytes()).into_deserialize();
     let runs: Vec<RunRow> = runs.collect::<Result<_, _>>().with_context(|| {
         format!(

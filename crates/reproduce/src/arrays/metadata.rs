@@ -8,15 +8,15 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-/// The word that says in which arithmetic a network computed the features in a file.
+/// The key of the precision in which a network computed the features of a file.
 pub(crate) const PRECISION: &str = "precision";
 
-/// Where a header has its words.
+/// The key of the metadata in a header.
 const WORDS: &str = "__metadata__";
-/// Arrays begin at multiples of this many bytes.
+/// Arrays begin at multiples of this number of bytes.
 const ALIGNMENT: usize = 8;
 
-/// Copies the safetensors file `from` to `to` with `words` in its header.
+/// Copies the safetensors file `from` to `to` with `words` as metadata in its header.
 ///
 /// # Errors
 /// If one of them cannot be read or written.
@@ -33,7 +33,7 @@ pub(crate) fn add(from: &Path, to: &Path, words: &HashMap<&str, &str>) -> io::Re
     Ok(())
 }
 
-/// Reads the header; `file` stands at the first array then.
+/// Reads the header and leaves `file` at the first array.
 fn header(file: &mut File) -> io::Result<Map<String, Value>> {
     let mut length = [0; 8];
     file.seek(SeekFrom::Start(0))?;

@@ -1,34 +1,33 @@
-//! Npy: one array as NumPy saves it, a header in Python's syntax and the numbers.
+//! Npy: one array as NumPy saves it, a header in Python's syntax followed by the numbers.
 //!
-//! Of Python's syntax the header has one flat dictionary. It is read from left to right without recursion, so that no header, however
-//! deep, is a danger to the stack.
+//! The header is one flat dictionary. It is parsed from left to right without recursion, so that no header can overflow the stack.
 
 use anyhow::{Context, bail, ensure};
 use methods::Element;
 use tch::Tensor;
 
-/// Longest text of a header: that of an array of numbers has about a hundred bytes.
+/// Longest header: that of an array of numbers has about a hundred bytes.
 const MOST_TEXT: u64 = 1 << 16;
 
-/// What a header says.
+/// A parsed header.
 #[derive(Debug, PartialEq)]
 pub(super) struct Header {
-    /// Kind of number in NumPy's words, such as `<f4`, or the fields of a structure.
+    /// Type of the numbers in NumPy's notation, such as `<f4`, or the fields of a structure.
     kind: String,
     fortran_order: bool,
     shape: Vec<u64>,
-    /// Where the numbers begin, in bytes.
+    /// Offset of the numbers in bytes.
     start: usize,
 }
 
 impl Header {
-    /// Bytes before the header's text, at most: the magic, the version and the text's length.
+    /// Largest number of bytes before the header's text: the magic, the version and the length of the text.
     pub(super) const PREFIX: u64 = 12;
 
-    /// Length of the header of an entry that begins with `bytes`, which are at least [`Header::PREFIX`] if it has so many.
+    /// Length of the header of an entry that begins with `bytes`: at least [`Header::PREFIX`] of them, unless the entry is shorter.
     ///
     /// # Errors
-    /// If it does not begin as NumPy's files do.
+    /// If it does not begin like a NumPy file.
     pub(super) fn length(bytes: &[u8]) -> anyhow::Result<u64> {
         let (prefix, text) = match bytes {
             [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, low, high, ..] => {
@@ -37,7 +36,7 @@ impl Header {
             [0x93, b'N', b'U', b'M', b'P', b'Y', 2 | 3, _, a, b, c, d, ..] => {
                 (Header::PREFIX, u64::from(u32::from_le_bytes([*a, *b, *c, *d])))
             }
-            _ => bail!("it does not begin as NumPy's arrays do"),
+            _ => bail!("it does not begin like a NumPy array"),
         };
         ensure!(
             text <= MOST_TEXT,
@@ -89,10 +88,10 @@ impl Header {
         })
     }
 
-    /// Checks that an entry of `length` bytes is this array, before memory is taken for its numbers.
+    /// Checks that an entry of `length` bytes can be this array, before memory is allocated for its numbers.
     ///
     /// # Errors
-    /// If tensors do not have its kind, or its shape needs more or fewer bytes.
+    /// If tensors do not have its type, or its shape needs more or fewer bytes.
     pub(super) fn check(&self, length: u64) -> anyhow::Result<()> {
         let element = self.element()?;
         let found = length.saturating_sub(self.start as u64);
@@ -127,10 +126,10 @@ impl Header {
     }
 }
 
-/// The tensor that a whole entry holds, of either byte order and either order of axes.
+/// The tensor in a whole entry, in either byte order and either order of axes.
 ///
 /// # Errors
-/// If it is not an array, or not one of numbers that tensors have.
+/// If it is not an array, or its type is not one that tensors have.
 pub(crate) fn tensor(mut bytes: Vec<u8>) -> anyhow::Result<Tensor> {
     let header = Header::read(&bytes)?;
     header.check(bytes.len() as u64)?;
@@ -148,7 +147,7 @@ pub(crate) fn tensor(mut bytes: Vec<u8>) -> anyhow::Result<Tensor> {
     Ok(element.tensor(numbers, &shape)?.f_permute(axes)?)
 }
 
-/// What follows `sign`, which has to come next.
+/// The rest after `sign`, which must come next.
 fn after(sign: char, text: &str) -> anyhow::Result<&str> {
     let rest = text.trim_start().strip_prefix(sign);
     Ok(rest
@@ -156,14 +155,14 @@ fn after(sign: char, text: &str) -> anyhow::Result<&str> {
         .trim_start())
 }
 
-/// The text between quotation marks, and what follows.
+/// The text between quotation marks, and the rest after it.
 fn quoted(text: &str) -> anyhow::Result<(&str, &str)> {
     let mark = text.chars().next().filter(|mark| "'\"".contains(*mark));
     let parts = mark.and_then(|mark| text[1..].split_once(mark));
     parts.context("its header lacks a quoted word")
 }
 
-/// A kind of number, or the fields of a structure up to the bracket that closes them.
+/// A type of number, or the fields of a structure up to the closing bracket.
 fn description(text: &str) -> anyhow::Result<(&str, &str)> {
     if !text.starts_with(['[', '(']) {
         return quoted(text);
@@ -189,15 +188,15 @@ fn truth(text: &str) -> anyhow::Result<(bool, &str)> {
         .context("its header's `fortran_order` is neither True nor False")
 }
 
-/// Sizes between parentheses, which Python 2 ended in an L.
+/// Sizes between parentheses; Python 2 ended them with an L.
 fn tuple(text: &str) -> anyhow::Result<(Vec<u64>, &str)> {
     let inside = text.strip_prefix('(').and_then(|text| text.split_once(')'));
-    let (sizes, rest) = inside.context("its header's `shape` is no tuple")?;
+    let (sizes, rest) = inside.context("its header's `shape` is not a tuple")?;
     let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes = sizes.map(|size| size.trim_end_matches('L').parse());
     let sizes: Result<_, _> = sizes.collect();
     Ok((
-        sizes.context("its header's `shape` has something else than sizes")?,
+        sizes.context("its header's `shape` has entries that are not sizes")?,
         rest,
     ))
 }
@@ -208,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// An entry of this header, in the version that NumPy writes first.
+    /// An entry with this header, in the first version of the format.
     fn entry(header: &str, numbers: &[u8]) -> Vec<u8> {
         let length = (header.len() as u16).to_le_bytes();
         [&b"\x93NUMPY\x01\x00"[..], &length, header.as_bytes(), numbers].concat()
@@ -288,8 +287,11 @@ mod tests {
             ("", "its header lacks a `{`"),
             ("{", "its header lacks a quoted word"),
             ("{'shape'", "its header lacks a `:`"),
-            ("{'shape': 3}", "its header's `shape` is no tuple"),
-            ("{'shape': (-1,)}", "its header's `shape` has something else than sizes"),
+            ("{'shape': 3}", "its header's `shape` is not a tuple"),
+            (
+                "{'shape': (-1,)}",
+                "its header's `shape` has entries that are not sizes",
+            ),
             (
                 "{'fortran_order': 1}",
                 "its header's `fortran_order` is neither True nor False",
@@ -302,6 +304,6 @@ mod tests {
             assert_eq!(refusal(header, &[]), message);
         }
         let foreign = tensor(b"PK\x03\x04".to_vec()).expect_err("no array");
-        assert_eq!(foreign.to_string(), "it does not begin as NumPy's arrays do");
+        assert_eq!(foreign.to_string(), "it does not begin like a NumPy array");
     }
 }

@@ -1,4 +1,4 @@
-//! Writing arrays as npy and npz. Equal numbers make equal files: entries bear no time, so that a file can be known by its digest.
+//! Writing arrays as npy and npz. Equal numbers make equal files: entries have no timestamp, so a digest identifies a file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub(crate) enum Column<'a> {
 }
 
 impl Column<'_> {
-    /// NumPy's name of the kind, the length, and the numbers in little-endian order.
+    /// NumPy's name of the type, the length, and the numbers in little-endian order.
     fn parts(&self) -> (&'static str, usize, Vec<u8>) {
         match self {
             Column::Bytes(values) => ("|u1", values.len(), values.to_vec()),
@@ -42,8 +42,7 @@ impl Column<'_> {
         }
     }
 
-    /// The array as a file of NumPy, version 1.0: magic, length of the header, header, numbers. The header ends at a multiple of 64
-    /// bytes.
+    /// The array as a NumPy file, version 1.0: magic, length of the header, header, numbers. The header ends at a multiple of 64 bytes.
     pub(crate) fn npy(&self) -> Vec<u8> {
         let (kind, length, numbers) = self.parts();
         let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({length},), }}");

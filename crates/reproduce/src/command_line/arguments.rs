@@ -1,9 +1,11 @@
 //! Command-line arguments.
 
 mod bench;
+mod check;
 mod compare;
 mod exchange;
 mod grid;
+mod machine;
 mod submit;
 mod values;
 mod worker;
@@ -19,26 +21,28 @@ use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
 use crate::run::environment;
-use crate::run::settings::{Asked, PrecisionChoice};
+use crate::run::settings::Asked;
 pub(crate) use bench::BenchArguments;
+pub(crate) use check::CheckArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
 pub(crate) use exchange::{EvaluateArguments, ExportArguments, SplitArguments, WeightsArguments};
 pub(crate) use grid::GridArguments;
+pub(crate) use machine::MachineArguments;
 pub(crate) use submit::SubmitArguments;
-use values::{device_name, launch, precision};
+use values::launch;
 pub(crate) use worker::WorkerArguments;
 
 /// Reproduces long-tailed image classification: runs a grid of experiments and tables it beside the published numbers.
 ///
 /// A grid file names a data set, imbalances, seeds and methods; `benchmarks/` has the published ones. Every run trains
-/// in a process and a directory of its own. Stop at any moment, type the same command again, and it goes on.
+/// in a process and a directory of its own. Stop it at any moment; the same command resumes it.
 #[derive(Debug, Parser)]
 #[command(
     name = "reproduce",
     version = version(),
     max_term_width = 110,
     after_help = "Exit codes: 0 everything asked for is finished; 1 some run failed (listed with its reason); \
-                  2 nothing was started: the arguments, the grid or the data need attention.\n\n\
+                  2 nothing was started: the arguments, the grid or the data must be corrected.\n\n\
                   Examples:\n  reproduce run benchmarks/shapes-lt.toml\n  \
                   reproduce run benchmarks/cifar10-lt.toml --epochs 30 --seeds 0 --methods ce,nc-drw\n  \
                   reproduce plan benchmarks/cifar100-lt.toml --imbalance 100\n  \
@@ -50,12 +54,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What was typed.
+    /// Parses the command line.
     ///
     /// # Errors
-    /// If it is refused, and likewise where help or the version is asked for.
+    /// If it is refused, and also if it asks for help or the version.
     pub(crate) fn typed() -> Result<Arguments, clap::Error> {
-        // A negative number is a value like others, refused with its range and not as an unknown option.
+        // A negative number is a value like any other: it is refused for its range, not as an unknown option.
         let command = Arguments::command().mut_subcommands(|verb| {
             verb.mut_args(|argument| {
                 let takes_values = argument.get_action().takes_values();
@@ -91,13 +95,13 @@ fn version() -> String {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Train a grid's runs, or go on with them, then write and print its tables
+    /// Train or resume the runs of a grid, then write and print its tables
     Run(RunArguments),
-    /// Print the runs that a grid stands for, and train nothing
+    /// Print the runs of a grid, and train nothing
     Plan(PlanArguments),
     /// Print which runs are finished, interrupted, running or still to do
-    Status(GridArguments),
-    /// Write and print a grid's tables from the runs that are finished
+    Status(StatusArguments),
+    /// Write and print a grid's tables and their page, report.html, from the runs that are finished
     Report(ReportArguments),
     /// Measure neural collapse of runs, checkpoints or features files side by side, and draw it
     Analyze(AnalyzeArguments),
@@ -112,6 +116,8 @@ pub(crate) enum Verb {
     },
     /// Compare methods, or two folders of results: differences with intervals and verdicts
     Compare(CompareArguments),
+    /// Train a grid and compare its accuracies with a committed baseline: exit code 1 where one became worse
+    Check(CheckArguments),
     /// Print what a finished run's network predicts for each test image
     Predictions(PredictionsArguments),
     /// Write which images a long-tailed split keeps, for NumPy, PyTorch and spreadsheets
@@ -120,7 +126,7 @@ pub(crate) enum Verb {
     Export(ExportArguments),
     /// Measure weights that come from PyTorch or from `export`: every metric of a run, predictions and logits
     Evaluate(EvaluateArguments),
-    /// Print which data sets are here, their counts and digests, and how to get the missing ones
+    /// Print which data sets are available, their counts and digests, and how to get the missing ones
     Data {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
         #[arg(long, value_name = "DIR")]
@@ -137,7 +143,7 @@ pub(crate) enum Verb {
     },
     /// Submit a grid to Slurm as a job array whose tasks share the runs
     Submit(SubmitArguments),
-    /// Measure the training loop on made-up images: one line for cross-entropy, one with the NC regularizer
+    /// Measure the speed of training on synthetic images: one line for cross-entropy, one with the NC regularizer
     Bench(BenchArguments),
     /// Print a script that completes this program's verbs and options in a shell
     Completions {
@@ -152,11 +158,12 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Whether a GPU has something to do.
+    /// Whether it computes with tensors, for which a GPU is loaded.
     pub(crate) fn computes(&self) -> bool {
         matches!(
             self,
             Verb::Run(_)
+                | Verb::Check(_)
                 | Verb::Analyze(_)
                 | Verb::Predictions(_)
                 | Verb::Evaluate(_)
@@ -182,29 +189,32 @@ pub(crate) struct ReportArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
+    /// Folder of the data sets, whose images the page shows [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Write event files of TensorBoard too, to tensorboard/ in the folder of results
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
+    /// Open the page in a browser
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) grid: GridArguments,
+    /// Keep the states up to date in the terminal until all runs are finished, or Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) grid: GridArguments,
-    /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// cpu, cuda (all GPUs) or cuda:N [default: the GPUs if there are any]
-    #[arg(long, value_parser = device_name)]
-    pub(crate) device: Option<String>,
-    /// Runs at the same time on each device [default: 1 on a GPU; on the CPU as many as there are cores for their threads and
-    /// memory for]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) per_device: Option<u16>,
-    /// Precision of the networks; auto is bf16 where the hardware that starts a run is faster in it, else f32 [default: the run's own,
-    /// or that of its first stage, else f32]
-    #[arg(long, value_parser = precision())]
-    precision: Option<PrecisionChoice>,
-    /// Threads of each run; other threads add in another order, so a run keeps its own [default: the run's own, else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    pub(crate) machine: MachineArguments,
     /// How steps reach a GPU: graph records an epoch's step once and replays it, for small networks [default: the run's own,
     /// else eager]
     #[arg(long, value_parser = launch())]
@@ -215,10 +225,10 @@ pub(crate) struct RunArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
-    /// Skip runs that another process trains instead of waiting for them, for tasks of a job array
+    /// Skip runs that another process trains instead of waiting for them (for tasks of a job array)
     #[arg(long)]
     pub(crate) leave_others: bool,
-    /// Print the resolved runs, or of `submit` the job's script, and do nothing
+    /// Print the resolved runs (for `submit`, the job's script), and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -227,9 +237,8 @@ impl RunArguments {
     /// The settings the user asked for.
     pub(crate) fn asked(&self) -> Asked {
         Asked {
-            precision: self.precision,
-            threads: self.threads,
             launch: self.launch,
+            ..self.machine.asked()
         }
     }
 }
@@ -237,14 +246,14 @@ impl RunArguments {
 #[derive(Args, Debug)]
 pub(crate) struct AnalyzeArguments {
     /// A run's directory, a checkpoint in one, weights of a network as `evaluate` takes them, or a .safetensors or .npz file with
-    /// arrays `features [n, d]`, `labels [n]` and, if there is a classifier, `weight [k, d]` and `bias [k]`. NAME= before it is what
-    /// tables and figures call it
+    /// arrays `features [n, d]`, `labels [n]` and, if there is a classifier, `weight [k, d]` and `bias [k]`. Tables and
+    /// figures call it NAME
     #[arg(required = true, value_name = "[NAME=]PATH", value_parser = Source::parse)]
     pub(crate) sources: Vec<Source>,
     /// Folder of tables and figures
     #[arg(long, value_name = "DIR", default_value = "analysis")]
     pub(crate) out: PathBuf,
-    /// Images that a run's network is shown
+    /// Images whose features a run's network computes
     #[arg(long, value_enum, default_value_t = ShownSplit::Test)]
     pub(crate) split: ShownSplit,
     /// Write each source's features to a file that can be analysed again, or elsewhere

@@ -13,7 +13,7 @@ use crate::run::{Run, RunId};
 /// Largest number of runs to name.
 const NAMED: usize = 4;
 
-/// Names the finished runs of `grid` below `out` that are not in `plan` (the runs of `asked`), and the command that tables all of them.
+/// Lists the finished runs of `grid` below `out` that are not in `plan` (the runs of `asked`), and the command that tables all of them.
 /// `None` if there are none. Runs of methods the grid no longer has in this form are not counted.
 pub(crate) fn others(out: &Path, grid: &Grid, asked: &GridArguments, select: Select, plan: &Plan) -> Option<String> {
     let known: HashSet<&RunId> = plan.all().iter().map(|planned| &planned.id).collect();
@@ -66,7 +66,7 @@ pub(crate) fn others(out: &Path, grid: &Grid, asked: &GridArguments, select: Sel
     ))
 }
 
-/// `asked` with the seeds, methods and imbalances of `others` too.
+/// `asked`, extended by the seeds, methods and imbalances of `others`.
 fn together(
     asked: &GridArguments,
     plan: &Plan,

@@ -38,7 +38,7 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
     text
 }
 
-/// Lines of cells as columns of equal width, two spaces apart.
+/// Lines of cells as aligned columns, two spaces apart.
 fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; COLUMNS] = std::array::from_fn(width);

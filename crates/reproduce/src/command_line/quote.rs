@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 
-/// A word as a POSIX shell reads it back, byte for byte.
+/// A word quoted for a POSIX shell, which reads it back byte for byte.
 pub(crate) fn shell(word: impl AsRef<OsStr>) -> String {
     let word = word.as_ref();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,:=+%@".contains(letter);
@@ -15,7 +15,7 @@ pub(crate) fn shell(word: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// Each byte as `printf` reads it.
+/// Each byte as an octal escape of `printf`.
 fn octal(word: &OsStr) -> String {
     word.as_bytes().iter().fold(String::new(), |mut text, byte| {
         write!(text, "\\{byte:03o}").expect("a string takes all text");
@@ -23,8 +23,8 @@ fn octal(word: &OsStr) -> String {
     })
 }
 
-/// An option of `sbatch` such as `--comment=two words` as a line `#SBATCH …` reads it back: its value in quotes where it needs
-/// them, with a backslash before each quote and backslash.
+/// An option of `sbatch`, such as `--comment=two words`, quoted for a line `#SBATCH …`: its value in quotes if it needs them, with a
+/// backslash before each quote and backslash.
 pub(crate) fn directive(option: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./,:=+%@[]*".contains(letter);
     match option.split_once('=') {

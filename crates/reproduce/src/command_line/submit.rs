@@ -1,8 +1,8 @@
 //! `submit`: a grid as a Slurm job array.
 //!
-//! Every task of the array types the same `run` command: a run is claimed by the lock of its directory, so tasks that share
-//! the results' file system divide the grid among themselves, whenever each of them starts. A task that is out of time or
-//! preempted is queued again and goes on from its runs' checkpoints.
+//! Every task of the array executes the same `run` command. A run is claimed by the lock of its directory, so tasks that share a file
+//! system divide the grid among themselves, whenever each of them starts. A task that reaches its time limit or is preempted is
+//! requeued and resumes its runs from their checkpoints.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::results::write_whole;
 pub(crate) struct JobArray {
     /// Shown by `squeue`.
     pub(crate) name: String,
-    /// Runs that are not finished.
+    /// Number of runs that are not finished.
     pub(crate) runs: usize,
     /// Number of runs per task.
     pub(crate) runs_per_task: usize,
@@ -26,11 +26,11 @@ pub(crate) struct JobArray {
     pub(crate) gpus: u16,
     /// Processor cores of a task.
     pub(crate) cores: u16,
-    /// Time limit of a task, as Slurm writes it.
+    /// Time limit of a task in Slurm's notation.
     pub(crate) time: String,
     /// Other options of `sbatch`, such as `--partition=gpu`.
     pub(crate) options: Vec<String>,
-    /// What every task types.
+    /// The command of every task.
     pub(crate) command: Vec<OsString>,
 }
 
@@ -62,7 +62,7 @@ impl JobArray {
         let command: Vec<String> = self.command.iter().map(quote::shell).collect();
         format!(
             "#!/bin/sh\n{}\n\n\
-             # A minute before its time is over the task queues itself again; its runs go on from their checkpoints.\n\
+             # A minute before its time limit the task requeues itself; its runs resume from their checkpoints.\n\
              trap 'scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"' USR1\n\
              {} &\nwait $!\n",
             lines.join("\n"),
@@ -73,7 +73,7 @@ impl JobArray {
     /// Writes the script to `out/submit.sh`, submits it with `sbatch`, and returns the output of `sbatch`.
     ///
     /// # Errors
-    /// If it cannot be written, or `sbatch` is not here or refuses it.
+    /// If it cannot be written, or `sbatch` is missing or refuses it.
     pub(crate) fn submit(&self, out: &Path) -> anyhow::Result<String> {
         let path = out.join("submit.sh");
         write_whole(&path, &self.script(out))?;
@@ -91,8 +91,8 @@ impl JobArray {
     }
 }
 
-/// The folder `out` as the beginning of a log's name: `%` begins a pattern there, and a backslash switches patterns off. `None` if
-/// it is not there or has no name of that kind.
+/// The folder `out` as the beginning of a log's name, in which `%` begins a pattern and a backslash disables patterns. `None` if the
+/// folder is missing or such a name cannot express it.
 fn folder_of_logs(out: &Path) -> Option<String> {
     let name = out.to_str().filter(|_| out.is_dir())?;
     let sayable = !name.contains(|letter: char| letter == '\\' || letter.is_control());
@@ -133,7 +133,7 @@ mod tests {
              #SBATCH --gres=gpu:1\n\
              #SBATCH --partition=gpu\n\
              \n\
-             # A minute before its time is over the task queues itself again; its runs go on from their checkpoints.\n\
+             # A minute before its time limit the task requeues itself; its runs resume from their checkpoints.\n\
              trap 'scontrol requeue \"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}\"' USR1\n\
              /opt/reproduce run 'my grids/a.toml' --seeds=0,1 &\n\
              wait $!\n"

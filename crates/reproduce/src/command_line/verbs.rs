@@ -1,37 +1,37 @@
 //! The subcommands, one function each. Results go to standard output, progress to standard error.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use datasets::Availability;
-use methods::Dispatch;
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
 use crate::archive;
 use crate::command_line::arguments::{
     AnalyzeArguments, CompareArguments, GridArguments, PredictionsArguments, ReportArguments, RunArguments,
-    SubmitArguments,
+    StatusArguments, SubmitArguments,
 };
 use crate::command_line::json;
+use crate::command_line::open;
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::command_line::quote;
+use crate::command_line::status::{self, Status};
+use crate::command_line::train::{Job, train};
 use crate::compare;
 use crate::exit::Exit;
-use crate::grid::{Grid, Planned, catalogue};
+use crate::grid::{Grid, catalogue, describe};
 use crate::out;
+use crate::page;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
-use crate::run::directory::{RunDir, State};
-use crate::run::settings::Settings;
-use crate::schedule::preflight;
-use crate::schedule::process::Processes;
-use crate::schedule::slots::Slots;
-use crate::schedule::view::{View, show_download};
-use crate::schedule::{Failure, schedule};
-use crate::tables::report::{Kept, Report, Request, write_report};
+use crate::run::directory::RunDir;
+use crate::schedule::Failure;
+use crate::schedule::view::show_download;
+use crate::tables::report::{Kept, Report, Request};
+use crate::tensorboard;
 
 /// Trains the unfinished runs of a grid, then reports.
 pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
@@ -39,42 +39,16 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
     grid.check_select(arguments.select, &arguments.grid.options())?;
     let plan = grid.runs(&arguments.grid.options())?;
     let out = arguments.grid.out(grid.name());
-    let dataset = plan.first().dataset; // one grid, one data set
-    check(&out, &grid, &plan)?;
-    dataset.fetch(arguments.data.as_deref(), &mut show_download())?; // once, before anything starts
-
-    let finished = find(&out, &plan).finished;
-    let is_finished: HashSet<&RunId> = finished.iter().map(|outcome| &outcome.run).collect();
-    let unfinished = plan.all().iter().filter(|planned| !is_finished.contains(&planned.id));
-    let unfinished: Vec<Planned> = unfinished.cloned().collect();
-    let asked = arguments.asked();
-    let begun = preflight::check_settings(asked, &finished, &unfinished, &out)?;
-    let most_threads = begun.iter().map(|begun| begun.threads).chain(asked.threads).max();
-    let slots = Slots::new(
-        arguments.device.as_deref(),
-        arguments.per_device,
-        unfinished.len(),
-        most_threads.unwrap_or(Settings::default().threads),
-        gpu_support,
-    )?;
-    if asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
-        bail!("--launch graph takes a GPU, and these runs would train on the CPU; leave it out");
-    }
-    preflight::check_data(&unfinished, &finished, &out, arguments.data.as_deref())?;
-    claim(&out, &grid, &plan)?;
-
-    let view = View::new(plan.all().len(), finished.len());
-    let processes = Processes {
+    let job = Job {
+        grid: &grid,
+        plan: &plan,
         out: &out,
-        data: arguments.data.clone(),
-        devices: slots.devices.clone(),
-        asked,
+        asked: arguments.asked(),
         metrics_every: arguments.metrics_every,
+        leave_others: arguments.leave_others,
         command: arguments.grid.command(),
-        view: &view,
     };
-    let mut failures = schedule(unfinished, slots.devices.len(), arguments.leave_others, &processes);
-    view.close();
+    let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
     let found = find(&out, &plan);
     let failed_here: HashSet<RunId> = failures.iter().map(|(run, _)| run.clone()).collect();
@@ -84,14 +58,17 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         grid: &grid,
         plan: &plan,
         select: arguments.select,
+        data: arguments.machine.data.as_deref(),
         command: arguments.grid.whole_command("run", arguments.select),
         others: others(&out, &grid, &arguments.grid, arguments.select, &plan),
     };
-    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &failures)?;
+    let Report {
+        text, damaged, kept, ..
+    } = page::write(&out, &request, &found.finished, &failures)?;
     failures.extend(damaged);
     let code = exit_code(&failures);
     let files = match kept {
-        None => format!("{}/summary.md, summary.csv, runs.csv\n", out.display()),
+        None => format!("{}/summary.md, summary.csv, runs.csv, report.html\n", out.display()),
         Some(Kept::Unwritable(_)) => String::new(),
         Some(ref kept) => {
             out::note(&format!("warning: {kept}"));
@@ -99,7 +76,7 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         }
     };
     out::result(&format!("{text}\n{files}"))
-        .with_context(|| format!("the runs are over and their results are in {}", out.display()))?;
+        .with_context(|| format!("the runs have ended and their results are in {}", out.display()))?;
     match kept {
         Some(Kept::Unwritable(why)) => bail!(why),
         _ => Ok(code),
@@ -136,7 +113,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
         out::result(&jobs.script(&out))?;
     } else {
         let dataset = plan.first().dataset;
-        dataset.fetch(run.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
+        dataset.fetch(run.machine.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
         claim(&out, &grid, &plan)?;
         out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
@@ -154,48 +131,35 @@ pub(crate) fn plan(arguments: &GridArguments, as_json: bool) -> anyhow::Result<E
     Ok(Exit::Finished)
 }
 
-/// Prints the state of every run of a grid and of those it depends on.
-pub(crate) fn status(arguments: &GridArguments) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&arguments.grid)?;
-    let plan = grid.runs(&arguments.options())?;
-    let out = arguments.out(grid.name());
+/// Prints the state of every run of a grid and of those it depends on, once or until all are finished.
+pub(crate) fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
+    let StatusArguments { grid: asked, watch } = arguments;
+    let grid = Grid::load(&asked.grid)?;
+    let plan = grid.runs(&asked.options())?;
+    let out = asked.out(grid.name());
     check(&out, &grid, &plan)?;
-    let mut text = String::new();
-    let mut failures = Vec::new(); // of damaged runs, said after the others
-    for Planned { id, run, .. } in plan.all() {
-        let state = match RunDir::of(&out, id).state() {
-            Ok(State::Fresh) => "to do".to_owned(),
-            Ok(State::Interrupted { next_epoch }) => {
-                format!("interrupted after {next_epoch} of {} epochs", run.epochs())
-            }
-            Ok(State::Running) => "running".to_owned(),
-            Ok(State::Unknown { next_epoch, reason }) => {
-                let epochs = run.epochs();
-                format!("after {next_epoch} of {epochs} epochs interrupted, or running: {reason}")
-            }
-            Ok(State::Done(outcome)) => format!("done: {:.2} %", 100.0 * outcome.accuracy_last),
-            Err(error) => {
-                let state = if error.is_about_access() {
-                    "unreadable"
-                } else {
-                    "damaged"
-                };
-                failures.push((id.clone(), error.to_string()));
-                state.to_owned()
-            }
-        };
-        writeln!(text, "{id}  {state}")?;
-    }
-    out::result(&text)?;
+    let status = if *watch {
+        status::watch(&out, &plan)?
+    } else {
+        let status = Status::of(&out, &plan);
+        out::result(&status.text())?;
+        status
+    };
     if !out.exists() {
         out::note(&format!("there is no folder {} yet", out.display()));
     }
-    Ok(exit_code(&failures))
+    Ok(exit_code(&status.failures))
 }
 
 /// Writes and prints the tables of the finished runs.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    let ReportArguments { grid: asked, select } = arguments;
+    let ReportArguments {
+        grid: asked,
+        select,
+        data,
+        tensorboard,
+        open,
+    } = arguments;
     let grid = Grid::load(&asked.grid)?;
     grid.check_select(*select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
@@ -206,12 +170,32 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         grid: &grid,
         plan: &plan,
         select: *select,
+        data: data.as_deref(),
         command: asked.whole_command("run", *select),
         others: others(&out, &grid, asked, *select, &plan),
     };
-    let Report { text, damaged, kept } = write_report(&out, &request, &found.finished, &found.damaged)?;
+    let Report {
+        text, damaged, kept, ..
+    } = page::write(&out, &request, &found.finished, &found.damaged)?;
     if !found.finished.is_empty() {
         out::result(&format!("{text}\n"))?;
+    }
+    let page = out.join(page::FILE);
+    if kept.is_none() {
+        out::result(&format!("{}\n", page.display()))?;
+    }
+    if *tensorboard {
+        let files = tensorboard::write(&out, &found.finished)?;
+        let folder = out.join(tensorboard::FOLDER);
+        out::result(&format!(
+            "{} of {}: tensorboard --logdir {}\n",
+            describe::count(files as i64, "event file"),
+            grid.name(),
+            quote::shell(&folder)
+        ))?;
+    }
+    if *open && page.exists() {
+        open::open(&page);
     }
     found.damaged.extend(damaged);
     let code = exit_code(&found.damaged);
@@ -260,7 +244,7 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
 pub(crate) fn archive(from: &Path, to: Option<&Path>) -> anyhow::Result<Exit> {
     let name = from
         .file_name()
-        .context("a folder of results has a name; say one such as out/shapes-lt")?;
+        .context("the folder of results needs a name; give one such as out/shapes-lt")?;
     let to = to.map_or_else(|| Path::new("results").join(name), Path::to_owned);
     let written = archive::archive(from, &to)?;
     let around = to.parent().unwrap_or(Path::new(""));
@@ -276,7 +260,9 @@ pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<Exit> {
         (Some(pairs), _) => compare::methods(&results, &pairs, arguments.csv)?,
         (None, Some(other)) => compare::folders(&results, other, arguments.csv)?,
         (None, None) => {
-            bail!("say what to compare: two methods, `--against METHOD`, or another folder of results with `--with`")
+            bail!(
+                "there is nothing to compare with; give two methods, `--against METHOD`, or another folder of results with `--with`"
+            )
         }
     };
     out::result(&text)?;

@@ -3,7 +3,7 @@
 use anyhow::{bail, ensure};
 
 use super::finished::{Finished, Group};
-use super::measure::Measure;
+use super::measure::{Measure, weighted_accuracy};
 use crate::statistics::bootstrap::{self, Design, Difference};
 use crate::statistics::mcnemar::mcnemar;
 use crate::statistics::welch::{Welch, welch};
@@ -107,12 +107,7 @@ impl Comparison {
             other.outcome.run
         );
         let labels: Vec<usize> = labels.into_iter().map(|label| label as usize).collect();
-        let class_counts = first.run.class_counts()?;
-        let shots = first.run.shots.shots(&class_counts);
-        let measures: Vec<(Measure, Vec<f64>)> = Measure::ALL
-            .into_iter()
-            .filter_map(|measure| Some((measure, measure.weights(&labels, &shots, class_counts.len())?)))
-            .collect();
+        let measures = Measure::of(&first.run, &labels)?;
         let weights: Vec<Vec<f64>> = measures.iter().map(|(_, weights)| weights.clone()).collect();
         let design = Design {
             labels: &labels,
@@ -201,19 +196,6 @@ fn remarks(left: (&str, &Group, &[&Finished]), right: (&str, &Group, &[&Finished
         }
     }
     remarks
-}
-
-/// A weighted sum of class accuracies.
-fn weighted_accuracy(hits: &[bool], labels: &[usize], weights: &[f64]) -> f64 {
-    let (mut correct, mut images) = (vec![0.0; weights.len()], vec![0.0_f64; weights.len()]);
-    for (&hit, &label) in hits.iter().zip(labels) {
-        images[label] += 1.0;
-        correct[label] += f64::from(u8::from(hit));
-    }
-    let classes = correct.iter().zip(&images).zip(weights);
-    classes
-        .map(|((correct, images), weight)| weight * correct / images.max(1.0))
-        .sum()
 }
 
 /// The runs of both sides that are compared, and why they are no pairs, if they are not. Seeds that both sides have belong together

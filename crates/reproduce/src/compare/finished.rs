@@ -12,7 +12,7 @@ use crate::grid::spelling::hint;
 use crate::results::tabled_runs;
 use crate::run::directory::RunDir;
 use crate::run::predictions::Predictions;
-use crate::run::{Outcome, Run, RunId};
+use crate::run::{Outcome, Role, Run, RunId};
 
 /// A finished run.
 #[derive(Clone, Debug)]
@@ -43,10 +43,11 @@ pub(super) fn groups(folder: &Path) -> anyhow::Result<Vec<Group>> {
         )
     })?;
     let table = files::read(&folder.join("runs.csv")).unwrap_or_default();
-    let order: HashMap<RunId, usize> = tabled_runs(&table).into_iter().zip(0..).collect();
+    let order = tabled_runs(&table).with_context(|| format!("cannot read {}/runs.csv", folder.display()))?;
+    let order: HashMap<RunId, usize> = order.into_iter().zip(0..).collect();
     let mut names: Vec<RunId> = entries
         .filter_map(|entry| Some(RunId::named(entry.ok()?.file_name().into_string().ok()?)))
-        .filter(|id| !id.method().contains('~'))
+        .filter(|id| Role::of_name(id.method()).is_none())
         .collect();
     names.sort_by_key(|id| (order.get(id).copied().unwrap_or(usize::MAX), id.clone()));
 

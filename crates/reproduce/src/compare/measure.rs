@@ -1,6 +1,9 @@
 //! The accuracies that are compared.
 
+use datasets::DataError;
 use methods::Shots;
+
+use crate::run::Run;
 
 /// A weighted sum of class accuracies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +41,22 @@ impl Measure {
         }
     }
 
+    /// The accuracies of the runs like `run` with the weight of each class, `[k]`, on test images with these labels. A group without a
+    /// class is left out.
+    ///
+    /// # Errors
+    /// If a class would keep no training image.
+    pub(crate) fn of(run: &Run, labels: &[usize]) -> Result<Vec<(Measure, Vec<f64>)>, DataError> {
+        let class_counts = run.class_counts()?;
+        let shots = run.shots.shots(&class_counts);
+        let weighted = Measure::ALL
+            .into_iter()
+            .filter_map(|measure| Some((measure, measure.weights(labels, &shots, class_counts.len())?)));
+        Ok(weighted.collect())
+    }
+
     /// The weight of each of `classes` classes, `[k]`, on test images with these labels; `None` where a group has no class.
-    pub(super) fn weights(self, labels: &[usize], shots: &Shots, classes: usize) -> Option<Vec<f64>> {
+    fn weights(self, labels: &[usize], shots: &Shots, classes: usize) -> Option<Vec<f64>> {
         let mean_over = |group: &[usize]| -> Option<Vec<f64>> {
             let mut weights = vec![0.0; classes];
             for &class in group {
@@ -72,4 +89,17 @@ impl Measure {
             }
         }
     }
+}
+
+/// A weighted sum of class accuracies.
+pub(crate) fn weighted_accuracy(hits: &[bool], labels: &[usize], weights: &[f64]) -> f64 {
+    let (mut correct, mut images) = (vec![0.0; weights.len()], vec![0.0_f64; weights.len()]);
+    for (&hit, &label) in hits.iter().zip(labels) {
+        images[label] += 1.0;
+        correct[label] += f64::from(u8::from(hit));
+    }
+    let classes = correct.iter().zip(&images).zip(weights);
+    classes
+        .map(|((correct, images), weight)| weight * correct / images.max(1.0))
+        .sum()
 }

@@ -111,15 +111,24 @@ pub(super) fn csv(comparisons: &[Comparison]) -> anyhow::Result<String> {
                 (mean - margin).to_string(),
                 (mean + margin).to_string(),
                 margin.to_string(),
-                cell.p.to_string(),
+                number(cell.p),
                 welch(|welch| welch.t),
                 welch(|welch| welch.freedom),
-                welch(|welch| welch.p),
+                cell.welch.as_ref().map_or(String::new(), |welch| number(welch.p)),
                 verdict(cell.verdict, comparison.is_of_networks()),
             ])?;
         }
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// A p value with all its digits, and with an exponent where it would begin with a row of zeros.
+fn number(p: f64) -> String {
+    if p > 0.0 && p < 1e-4 {
+        format!("{p:e}")
+    } else {
+        p.to_string()
+    }
 }
 
 fn verdict(verdict: Verdict, is_of_networks: bool) -> String {
@@ -133,4 +142,15 @@ fn verdict(verdict: Verdict, is_of_networks: bool) -> String {
 fn joined(seeds: &[i64]) -> String {
     let seeds: Vec<String> = seeds.iter().map(i64::to_string).collect();
     seeds.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_small_p_value_has_an_exponent_and_keeps_its_digits() {
+        let texts = [1.0, 0.0125, 1.25e-4, 6.25e-5, 1e-300, 0.0].map(number);
+        assert_eq!(texts, ["1", "0.0125", "0.000125", "6.25e-5", "1e-300", "0"]);
+    }
 }

@@ -1,5 +1,4 @@
-//! The catalogue of methods (family, paper, parts) and of recipes that grids share. Embedded, so that the binary
-//! has them anywhere.
+//! The catalogue of methods (family, paper, parts) and recipes that grids share. It is embedded in the binary.
 
 mod page;
 
@@ -20,11 +19,11 @@ pub(crate) use page::{list, page};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    /// Where the survey puts it.
+    /// Its family in the survey.
     family: Family,
     /// First author and year.
     paper: String,
-    /// What earlier grids called it.
+    /// Its names in earlier grids.
     #[serde(default)]
     aliases: Vec<String>,
     /// Its parts.
@@ -32,8 +31,8 @@ pub(super) struct Entry {
     pub(super) uses: Uses,
 }
 
-/// The closed set of families: the nine sub-families of Zhang et al., "Deep Long-Tailed Learning: A Survey" (TPAMI 2023,
-/// §3), and what they are compared with.
+/// The families: the nine sub-families of Zhang et al., "Deep Long-Tailed Learning: A Survey" (TPAMI 2023, §3), and the baselines they
+/// are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Family {
@@ -86,13 +85,20 @@ pub(super) fn method(name: &str) -> Result<&'static Entry, Refusal> {
     Err(Refusal::UnknownMethod { value, hint })
 }
 
-/// What earlier grids called the method `name`; nothing, if a grid defines it itself.
+/// The names of the method `name` in earlier grids; none if a grid defines the method itself.
 pub(super) fn aliases(name: &str) -> &'static [String] {
     let known = METHODS.iter().find(|(known, _)| known == name);
     known.map_or(&[], |(_, entry)| &entry.aliases)
 }
 
-/// What the recipe called `name` changes of a protocol's.
+/// The family of the method `name`, or of the one that `name` is the `+nc` twin of; `None` if a grid defines it itself.
+pub(crate) fn family(name: &str) -> Option<&'static str> {
+    let original = name.strip_suffix("+nc").unwrap_or(name);
+    let known = METHODS.iter().find(|(known, _)| known == original);
+    known.map(|(_, entry)| entry.family.title())
+}
+
+/// The settings in which the recipe called `name` differs from a protocol's.
 ///
 /// # Errors
 /// If there is none.
@@ -106,7 +112,7 @@ pub(super) fn recipe(name: &str) -> Result<&'static Overrides, Refusal> {
     })
 }
 
-/// Whether `text` is a file such as `benchmarks/methods.toml` or `recipes.toml`: nothing but tables, none of them a grid's.
+/// Whether `text` is a file such as `benchmarks/methods.toml` or `recipes.toml`: only tables, none of which a grid has.
 pub(super) fn lists(text: &str) -> bool {
     let of_grids = ["recipe", "change", "augmentation", "shots", "validation"];
     toml::from_str(text).is_ok_and(|table: toml::Table| {

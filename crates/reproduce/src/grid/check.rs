@@ -87,7 +87,7 @@ impl GridFile {
         })
     }
 
-    /// Where the number of `entry` is looked up.
+    /// The source in which the number of `entry` is looked up.
     pub(super) fn source_of<'a>(&'a self, entry: &'a PublishedEntry) -> Option<&'a str> {
         let default = self.published_source.as_ref().map(|source| source.get_ref().as_str());
         entry.source.as_deref().or(default)
@@ -106,7 +106,7 @@ fn check_source(source: &str) -> Result<(), Refusal> {
     })
 }
 
-/// `+` and `~` are left out on purpose: they mark plug-in twins and first stages.
+/// `+` and `~` are excluded: they mark plug-in twins and first stages.
 fn can_name_a_directory(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name
@@ -127,7 +127,7 @@ fn check_distinct<T: PartialEq + Display>(what: &'static str, entries: &[Spanned
     }
 }
 
-/// The first entry that equals one before it.
+/// The first entry that equals an earlier one.
 pub(super) fn first_repeated<T: PartialEq>(entries: &[T]) -> Option<&T> {
     (0..entries.len())
         .find(|&index| entries[..index].contains(&entries[index]))

@@ -1,4 +1,4 @@
-//! Completing a table that is stated in part with the values of a default.
+//! Completing a partly stated table with default values.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,14 +9,13 @@ use super::forms;
 use super::overrides::Overrides;
 
 impl Overrides {
-    /// `default` with the stated values in place of its own; an unknown key or a value of the wrong type is refused at
-    /// its own place.
+    /// `default` with the stated values instead of its own. An unknown key or a value of the wrong type is refused at its own place.
     pub(super) fn over<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
         let table = Value::try_from(default).expect("settings are tables of numbers and words");
         self.insert(table, |table| table)
     }
 
-    /// As [`Overrides::over`] for the fields of an enum's variant, which serde writes as `{ variant = { fields } }`.
+    /// As [`Overrides::over`], for the fields of an enum variant, which serde writes as `{ variant = { fields } }`.
     pub(super) fn over_variant<T: Serialize + DeserializeOwned>(&self, default: &T) -> Result<T, Fault> {
         let table = Value::try_from(default).expect("settings are tables of numbers and words");
         self.insert(table, |table| {
@@ -26,7 +25,7 @@ impl Overrides {
     }
 
     fn insert<T: DeserializeOwned>(&self, mut table: Value, fields: fn(&mut Value) -> &mut Value) -> Result<T, Fault> {
-        // Read again after each key, so that serde's words are about that key.
+        // Deserialized again after each key, so that serde's message is about that key.
         for (key, value) in &self.0 {
             let fields = fields(&mut table).as_table_mut().expect("fields are a table");
             fields.insert(key.get_ref().clone(), value.get_ref().clone());

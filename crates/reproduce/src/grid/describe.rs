@@ -7,8 +7,7 @@ use crate::run::RunId;
 
 pub(crate) use methods::{count, in_words};
 
-/// What sets a method apart, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`. Other runs are called by
-/// their methods.
+/// The parts of a method, such as `cross-entropy, re-weighted from epoch 160, NC from epoch 0`. Other runs are named by their methods.
 pub(crate) fn parts(method: &Method) -> String {
     let mut method = method.clone();
     if let Some(distillation) = &mut method.distillation {
@@ -34,7 +33,7 @@ pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
     }
 }
 
-/// Which images of a class are kept, such as `as by Cao et al. 2019 (seed 0)`.
+/// How the images of a class are chosen, such as `as by Cao et al. 2019 (seed 0)`.
 pub(crate) fn selection(selection: Selection) -> String {
     match selection {
         Selection::Ldam { seed } => format!("as by Cao et al. 2019 (seed {seed})"),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use refusal::Refusal;
 
-/// Why a grid is refused: the place, the problem and the remedy.
+/// The refusal of a grid: place, problem and remedy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GridError {
     /// The file cannot be read as text.
@@ -17,23 +17,23 @@ pub(crate) enum GridError {
     Read {
         /// As given.
         path: PathBuf,
-        /// Which grids there are.
+        /// A hint at the grids there are.
         remedy: String,
-        /// The system's reason.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file is no text of a grid.
+    /// The file is not the text of a grid.
     #[error("grid {} {refusal}", path.display())]
     Text {
         /// As given.
         path: PathBuf,
-        /// What it is, and the remedy.
+        /// What the file is, and the remedy.
         refusal: String,
     },
     /// Something in the file is wrong.
     #[error("{place}: {refusal}")]
     File {
-        /// Where in which file.
+        /// File, line and column.
         place: Place,
         /// What is wrong with it.
         refusal: Box<Refusal>,
@@ -50,10 +50,10 @@ impl GridError {
     }
 }
 
-/// A refusal and the bytes of the file it is about.
+/// A refusal and the range of the file it is about.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// Bytes of the grid's text.
+    /// Range of bytes in the grid's text.
     pub(super) span: Range<usize>,
     /// What is wrong with them.
     pub(super) refusal: Refusal,

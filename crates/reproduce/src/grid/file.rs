@@ -16,36 +16,36 @@ use toml::{Spanned, Value};
 
 use super::overrides::Overrides;
 
-/// A grid file, key for key. What it leaves out is the protocol's.
+/// A grid file, key by key. Keys that it leaves out have the protocol's values.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GridFile {
-    /// What is trained on.
+    /// Data set.
     pub(super) dataset: Dataset,
-    /// Where defaults come from.
+    /// Source of the defaults.
     #[serde(default)]
     pub(super) protocol: Protocol,
-    /// Which images of each class are kept.
+    /// How the images of each class are chosen.
     #[serde(default)]
     pub(super) selection: Selection,
-    /// Which images are held out before that.
+    /// The images that are held out before that.
     pub(super) validation: Option<Spanned<Validation>>,
-    /// Which classes count as many-, medium- and few-shot.
+    /// How classes are divided into many-, medium- and few-shot.
     pub(super) shots: Option<Spanned<ShotSplit>>,
     /// Whether the summary has a table of accuracies under Gaussian noise.
     #[serde(default)]
     pub(super) noise_table: bool,
-    /// How many are kept.
+    /// How many images of each class are kept.
     pub(super) imbalance: Spanned<Vec<Spanned<Imbalance>>>,
-    /// One run each.
+    /// Seeds, a run each.
     pub(super) seeds: Spanned<Vec<Spanned<i64>>>,
-    /// Runs every method without a regularizer again with this one, as `<name>+nc`.
+    /// The regularizer with which every method that has none is run again, as `<name>+nc`.
     pub(super) plug_in: Option<Spanned<RegularizerEntry>>,
-    /// Source of the published numbers to compare with, as it begins in the embedded file.
+    /// Source of the published numbers to compare with: the beginning of its name in the embedded file.
     pub(super) published_source: Option<Spanned<String>>,
     /// The augmentation of every method that does not state its own.
     pub(super) augmentation: Option<Augmentation>,
-    /// What differs from the protocol's recipe.
+    /// Settings that differ from the protocol's recipe.
     #[serde(default)]
     pub(super) recipe: RecipeEntry,
     /// Methods of the catalogue to train, in the order of the tables.
@@ -54,10 +54,10 @@ pub(super) struct GridFile {
     /// Changed settings by method name; each changed part is stated in full.
     #[serde(default)]
     pub(super) change: BTreeMap<Spanned<String>, Uses>,
-    /// By the name of such a method, the published number to compare with.
+    /// The published number to compare with, by the name of such a method.
     #[serde(default)]
     pub(super) published: BTreeMap<Spanned<String>, Spanned<PublishedEntry>>,
-    /// That of its `+nc` twin.
+    /// The published number of its `+nc` twin.
     #[serde(default)]
     pub(super) published_with_plug_in: BTreeMap<Spanned<String>, Spanned<PublishedEntry>>,
     /// Methods the grid defines itself, listed after the others. After loading: all methods.
@@ -65,17 +65,17 @@ pub(super) struct GridFile {
     pub(super) method: Vec<MethodEntry>,
 }
 
-/// A grid file that is another one on another data set.
+/// A grid file that repeats another one on another data set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LikeFile {
-    /// The other one, beside it.
+    /// The other file, in the same folder.
     pub(super) like: PathBuf,
-    /// What is trained on instead.
+    /// The data set instead of the other's.
     pub(super) dataset: Dataset,
 }
 
-/// A `[recipe]`: `like` names a recipe of the catalogue, and the other keys are laid over it.
+/// A `[recipe]`: `like` names a recipe of the catalogue, and the other keys override it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Overrides")]
 pub(super) struct RecipeEntry {
@@ -96,18 +96,18 @@ impl From<Overrides> for RecipeEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MethodEntry {
-    /// The first part of the ids of its runs.
+    /// The name, with which the ids of its runs begin.
     pub(super) name: Spanned<String>,
     /// The published number to compare with.
     pub(super) published: Option<Spanned<PublishedEntry>>,
-    /// That of its `+nc` twin.
+    /// The published number of its `+nc` twin.
     pub(super) published_with_plug_in: Option<Spanned<PublishedEntry>>,
     /// Its parts.
     #[serde(default)]
     pub(super) uses: Uses,
 }
 
-/// A published number: `"name"` in the grid's source, or a table that says more.
+/// A published number: its `"name"` in the grid's source, or a table with more.
 #[derive(Clone, Debug)]
 pub(super) struct PublishedEntry {
     /// The method's name in the source.
@@ -116,7 +116,7 @@ pub(super) struct PublishedEntry {
     pub(super) source: Option<String>,
     /// The data set of the number, if it was published for one only.
     pub(super) dataset: Option<Dataset>,
-    /// What is different in the published training.
+    /// How the published training differs.
     pub(super) differs: Option<String>,
 }
 
@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for PublishedEntry {
     }
 }
 
-/// Reads a [`PublishedEntry`]. By hand, because serde's untagged enums lose what is wrong with a table.
+/// Reads a [`PublishedEntry`]. Written by hand, because serde's untagged enums lose the error inside a table.
 struct NameOrTable;
 
 impl<'de> Visitor<'de> for NameOrTable {
@@ -177,7 +177,7 @@ pub(super) struct Uses {
     pub(super) second_stage: Option<SecondStageEntry>,
 }
 
-/// As [`methods::Reweight`]; effective numbers are laid over the protocol's, the others stated in full.
+/// As [`methods::Reweight`]; effective numbers override the protocol's, the others are stated in full.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum ReweightEntry {
@@ -186,14 +186,14 @@ pub(super) enum ReweightEntry {
     CostSensitive { power: f64, start_epoch: i64 },
 }
 
-/// As [`methods::FeatureTerm`], laid over the protocol's.
+/// As [`methods::FeatureTerm`], overriding the protocol's.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RegularizerEntry {
     Nc(Overrides),
 }
 
-/// As [`methods::SecondStage`], laid over the protocol's.
+/// As [`methods::SecondStage`], overriding the protocol's.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum SecondStageEntry {

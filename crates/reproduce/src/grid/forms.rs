@@ -1,6 +1,6 @@
-//! Messages that say what may be written for a key, where serde's own message names no remedy.
+//! Messages that list the possible values of a key where serde's own message names no remedy.
 //!
-//! The possible forms are found through the `Deserialize` of each type, so that no variant or field is listed here.
+//! The values are found through the `Deserialize` of each type, so that no variant or field is listed here.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use serde::{Deserializer, forward_to_deserialize_any};
 use super::file::{RegularizerEntry, ReweightEntry, SecondStageEntry};
 use super::spelling;
 
-/// The parser's `message` with the nearest name, where a name is unknown.
+/// The parser's `message`, with the nearest name if it is about an unknown one.
 pub(super) fn with_hint(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
     let (unknown, known) = (names.next().unwrap_or_default(), names.collect::<Vec<_>>());
@@ -24,7 +24,7 @@ pub(super) fn with_hint(message: &str) -> String {
     message.to_owned() + &hint.unwrap_or_default()
 }
 
-/// What may be written for `key` in place of the value `stated`, if the parser's `message` is about its shape.
+/// The values that `key` can have instead of the `stated` one, if the parser's `message` is about its shape.
 pub(super) fn instead_of(message: &str, key: Option<&str>, stated: Option<&str>) -> Option<String> {
     let of_shape = [
         "invalid type",
@@ -53,7 +53,7 @@ pub(super) fn instead_of(message: &str, key: Option<&str>, stated: Option<&str>)
     ))
 }
 
-/// The key whose value begins at byte `start` of `text`, or that begins the line, where it is a value inside of one.
+/// The key whose value begins at byte `start` of `text`; inside a nested value, the key that begins the line.
 pub(super) fn key_before(text: &str, start: usize) -> Option<&str> {
     let is_key = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     let before = text.get(..start)?;
@@ -64,7 +64,7 @@ pub(super) fn key_before(text: &str, start: usize) -> Option<&str> {
     nearest.filter(|key| of(key).is_some()).or(first)
 }
 
-/// What may be written for `key`, if it is one whose values have a form.
+/// The possible values of `key`, if they have a form.
 fn of(key: &str) -> Option<Vec<Form>> {
     Some(match key {
         "dataset" => forms::<Dataset>(),
@@ -101,11 +101,11 @@ fn of(key: &str) -> Option<Vec<Form>> {
     })
 }
 
-/// One way to write a value.
+/// A possible value.
 struct Form {
-    /// The arm of an enum that it is.
+    /// The variant of an enum.
     variant: Option<&'static str>,
-    /// In the spelling of TOML.
+    /// In TOML.
     text: String,
 }
 
@@ -126,7 +126,7 @@ fn lists(forms: Vec<Form>) -> Vec<Form> {
     listed.collect()
 }
 
-/// All ways to write a `T`.
+/// All possible values of a `T`.
 fn forms<T: DeserializeOwned>() -> Vec<Form> {
     match asked::<T>(None) {
         Asked::Enum(variants) => variants.iter().map(|variant| of_variant::<T>(variant)).collect(),
@@ -155,14 +155,14 @@ fn table(fields: &[&str]) -> String {
     format!("{{ {} }}", fields.join(", "))
 }
 
-/// What a type wants to read.
+/// What a type requests of a deserializer.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
-    /// One of these arms.
+    /// One of these variants.
     Enum(&'static [&'static str]),
-    /// These keys; none: any.
+    /// A table of these keys, or of any keys if none are listed.
     Table(&'static [&'static str]),
-    /// An arm without values.
+    /// A variant without values.
     Word,
     /// Anything else.
     Anything,
@@ -182,7 +182,7 @@ impl de::Error for Asked {
     }
 }
 
-/// What a `T` wants to read, or its arm `variant`: no value ever comes of it, the answer is the error.
+/// What a `T`, or its variant `variant`, requests. No value is ever made: the request is returned as the error.
 fn asked<T: DeserializeOwned>(variant: Option<&'static str>) -> Asked {
     T::deserialize(Asker { variant }).err().unwrap_or(Asked::Anything)
 }
@@ -234,7 +234,7 @@ impl<'de> Deserializer<'de> for Asker {
     }
 }
 
-/// An arm of an enum whose values are asked for.
+/// A variant of an enum whose values are requested.
 struct Arm(&'static str);
 
 impl<'de> EnumAccess<'de> for Arm {

@@ -11,7 +11,7 @@ use super::file::{GridFile, MethodEntry, Uses};
 use super::spelling;
 
 impl GridFile {
-    /// All methods: those of `methods`, then those that it defines itself.
+    /// All methods: those that `methods` lists, then those that the grid defines itself.
     ///
     /// # Errors
     /// If `methods` names what the catalogue does not have, or another table what `methods` does not name.
@@ -55,14 +55,14 @@ impl GridFile {
 }
 
 impl Uses {
-    /// These parts with the settings of `change`; the name of a part that `change` has and they do not, or of another kind.
+    /// These parts with the settings of `change`, or the name of a part in `change` that is missing here or of another kind.
     fn changed(&self, change: &Uses) -> Result<Uses, &'static str> {
         Ok(Uses {
             sampler: either("sampler", self.sampler.as_ref(), change.sampler.as_ref())?,
             resample: either("resample", self.resample.as_ref(), change.resample.as_ref())?,
             augmentation: match &change.augmentation {
                 None => self.augmentation.clone(),
-                Some(_) => return Err("augmentation"), // its kinds are many, and no grid changes a number of one
+                Some(_) => return Err("augmentation"), // it has many kinds, and no grid changes a number of one
             },
             loss: either("loss", self.loss.as_ref(), change.loss.as_ref())?,
             reweight: either("reweight", self.reweight.as_ref(), change.reweight.as_ref())?,
@@ -77,7 +77,7 @@ impl Uses {
     }
 }
 
-/// What is stated instead of a part, if it is one of the same kind.
+/// The part that is stated instead of another one, if both are of the same kind.
 fn either<T: Clone>(part: &'static str, known: Option<&T>, stated: Option<&T>) -> Result<Option<T>, &'static str> {
     match (known, stated) {
         (known, None) => Ok(known.cloned()),

@@ -13,21 +13,21 @@ use super::error::{Fault, Refusal};
 pub(super) struct Named {
     /// Unique in the grid.
     pub(super) name: String,
-    /// Whose `+nc` twin it is.
+    /// The method whose `+nc` twin it is.
     pub(super) twin_of: Option<String>,
-    /// Where the name, or that of the twin's original, is stated.
+    /// The place of its name, or of the original's, in the grid file.
     pub(super) span: Range<usize>,
     /// Its parts.
     pub(super) method: Method,
 }
 
 impl Named {
-    /// What the twin of the method called `name` is called: names in a grid have no `+`.
+    /// Name of the twin of the method called `name`; names in a grid have no `+`.
     pub(super) fn twin_name(name: &str) -> String {
         format!("{name}+nc")
     }
 
-    /// What earlier grids called it.
+    /// Its names in earlier grids.
     pub(super) fn earlier_names(&self) -> Vec<String> {
         match &self.twin_of {
             None => catalogue::aliases(&self.name).to_vec(),
@@ -38,7 +38,7 @@ impl Named {
         }
     }
 
-    /// Refuses a fixed ETF of more classes than the features of `backbone` have room for, and experts that it does not have.
+    /// Refuses a fixed ETF with more classes than the features of `backbone` can hold, and experts that `backbone` does not support.
     pub(super) fn check_network(&self, classes: i64, backbone: Backbone) -> Result<(), Fault> {
         if self.method.experts.is_some() && !backbone.has_experts() {
             return Err(Fault::new(self.span.clone(), Refusal::NoExperts(backbone.name())));
@@ -51,7 +51,7 @@ impl Named {
         Ok(())
     }
 
-    /// Refuses a part that would start after the last of `epochs`: it would never take effect.
+    /// Refuses a part that would start after the last of `epochs`, since it would never take effect.
     pub(super) fn check_starts(&self, epochs: i64) -> Result<(), Fault> {
         for (part, start) in self.method.starts() {
             if start >= epochs {

@@ -13,25 +13,25 @@ use crate::run::{Role, Run, RunId};
 
 /// Runs of a grid's methods for one imbalance and seed.
 pub(super) struct Planner<'a> {
-    /// All of the grid's.
+    /// All methods of the grid.
     pub(super) methods: &'a [Named],
-    /// The run of a method under a name.
+    /// Makes the run of a method under a name.
     pub(super) run: &'a dyn Fn(&str, Method) -> Run,
-    /// Where they are put.
+    /// The plan that they are added to.
     pub(super) plan: &'a mut Plan,
 }
 
 impl<'a> Planner<'a> {
-    /// Plans the run of `named` after those that must be finished before it, and returns its id. If the grid has the very method
-    /// that is needed, this is its run to the letter, so both share a directory, even if it was not asked for itself.
+    /// Plans the run of `named` after the runs it needs, and returns its id. If the grid has a method with exactly the needed parts, the
+    /// needed run is that method's, so both share a directory even if the method was not asked for.
     ///
     /// # Errors
-    /// If a method that is needed is not there, needs itself, or has no network to give.
+    /// If a needed method is missing, needs itself, or has no network of its own.
     pub(super) fn plan(&mut self, named: &Named) -> Result<RunId, Fault> {
         self.plan_for(named, &[])
     }
 
-    /// As [`Planner::plan`], where the methods `asking` need it, the last one directly.
+    /// As [`Planner::plan`], for the methods `asking`, of which the last needs it directly.
     fn plan_for(&mut self, named: &Named, asking: &[&str]) -> Result<RunId, Fault> {
         let refused = |refusal| Fault::new(named.span.clone(), refusal);
         if asking.contains(&named.name.as_str()) {
@@ -86,7 +86,7 @@ impl<'a> Planner<'a> {
         Ok(self.plan.add(run, needs))
     }
 
-    /// The method called `name`, which trains the network that `named` needs as its `role`.
+    /// The method called `name`, whose network `named` needs in the `role`.
     fn network(&self, named: &Named, name: &str, role: Role) -> Result<&'a Named, Fault> {
         let refused = |refusal| Err(Fault::new(named.span.clone(), refusal));
         let (role, value) = (role.name(), name.to_owned());
@@ -109,15 +109,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What `named`'s second stage starts from, under the name of the grid's method with exactly those parts; if there is
-    /// none, named after the first method that needs it, so that others with the same first stage share it.
+    /// The first stage of `named`. It has the name of the grid's method with exactly its parts or, if there is none, a name made from the
+    /// first method that needs it, so that methods with the same first stage share it.
     fn first_stage_of(&self, named: &Named) -> Named {
         let method = named.method.first_stage();
         let itself = self.methods.iter().find(|other| other.method == method);
         let sharing = self.methods.iter().find(|other| other.method.first_stage() == method);
         let name = match (itself, sharing) {
             (Some(itself), _) => itself.name.clone(),
-            (None, sharing) => format!("{}~stage1", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            (None, sharing) => Role::FirstStage.name_for(&sharing.unwrap_or(named).name),
         };
         Named {
             name,
@@ -127,12 +127,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The pre-training that `named` begins with, named after the first method that needs the same.
+    /// The pre-training of `named`. Its name is made from the first method that needs the same.
     fn pre_training_of(&self, named: &Named) -> Named {
         let method = named.method.pre_training();
         let sharing = self.methods.iter().find(|other| other.method.pre_training() == method);
         Named {
-            name: format!("{}~rotation", sharing.map_or(&named.name, |sharing| &sharing.name)),
+            name: Role::Initial.name_for(&sharing.unwrap_or(named).name),
             twin_of: None,
             span: named.span.clone(),
             method: method.unwrap_or_default(),
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// SHA-256 of the file at `path`, which must be the `stated` one, if any.
+/// SHA-256 of the file at `path`, which must be the `stated` one if there is one.
 fn digest(path: &Path, stated: Option<&str>) -> Result<String, Refusal> {
     let found = files::digest(path).map_err(|error| Refusal::Checkpoint {
         path: path.to_owned(),

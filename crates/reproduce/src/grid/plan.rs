@@ -1,33 +1,33 @@
-//! The runs that a grid stands for, and those they depend on.
+//! The runs that a grid describes, and those they depend on.
 
 use std::collections::HashMap;
 use std::ops::Index;
 
 use crate::run::{Role, Run, RunId};
 
-/// Runs, each once and after those that it needs.
+/// Runs, each once and after the runs it needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     runs: Vec<Planned>,
-    /// Where a run is in `runs`.
+    /// Index of each run in `runs`.
     places: HashMap<RunId, usize>,
-    /// Those that the grid lists, in its order, as places in `runs`: method, then its plug-in twin × imbalance × seed.
+    /// Indices in `runs` of the runs that the grid lists, in its order: method, then its plug-in twin × imbalance × seed.
     asked: Vec<usize>,
 }
 
-/// A run, and those that it needs.
+/// A run, and the runs it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Planned {
-    /// Of `run`.
+    /// Id of `run`.
     pub(crate) id: RunId,
-    /// What is trained.
+    /// The run.
     pub(crate) run: Run,
-    /// What must be finished before: of a second stage the first one, else what it begins with and who teaches it.
+    /// The runs that must be finished before: the first stage of a second one, else the initial network and the teacher.
     pub(crate) needs: Vec<(Role, RunId)>,
 }
 
 impl Planned {
-    /// The run that it needs as its `role`.
+    /// The run it needs in the `role`.
     #[cfg(test)]
     pub(crate) fn needed(&self, role: Role) -> Option<&RunId> {
         let found = self.needs.iter().find(|(other, _)| *other == role);
@@ -36,7 +36,7 @@ impl Planned {
 }
 
 impl Plan {
-    /// Adds a run whose needs are there, unless it is there itself, and returns its id.
+    /// Adds a run, unless the plan has it, and returns its id. The plan has the runs it needs.
     pub(super) fn add(&mut self, run: Run, needs: Vec<(Role, RunId)>) -> RunId {
         let id = run.id();
         if !self.places.contains_key(&id) {
@@ -50,12 +50,12 @@ impl Plan {
         id
     }
 
-    /// Says that the grid lists the run `id`, which is there.
+    /// Marks the run `id`, which the plan has, as listed by the grid.
     pub(super) fn ask(&mut self, id: &RunId) {
         self.asked.push(self.places[id]);
     }
 
-    /// All runs, each after those that it needs.
+    /// All runs, each after the runs it needs.
     pub(crate) fn all(&self) -> &[Planned] {
         &self.runs
     }

@@ -21,14 +21,14 @@ pub(crate) struct Published {
     imbalance_factor: Option<f64>,
     backbone: String,
     method: String,
-    /// Length of the training or, of two stages, the first one; `None` where the source does not say.
+    /// Length of the training, or of the first of two stages; `None` if the source does not state it.
     pub(crate) epochs: Option<i64>,
     /// Top-1 accuracy in percent, with the digits of the source.
     #[serde(rename = "top1")]
     pub(crate) percent: String,
-    /// File and table that it was read in.
+    /// File and table in which it was found.
     pub(crate) source: String,
-    /// What a reader must know about it; may be empty.
+    /// A remark for readers; may be empty.
     pub(crate) note: String,
 }
 
@@ -48,8 +48,7 @@ static ROWS: LazyLock<Vec<Published>> = LazyLock::new(|| {
     rows.expect("the file is embedded, and a test reads it")
 });
 
-/// The number that `source` has for a method. Where it has several, of trainings of different length, the one of `epochs`
-/// goes first.
+/// The number of a method in `source`. If there are several, for trainings of different lengths, the one for `epochs` is preferred.
 fn find(
     source: &str,
     method: &str,
@@ -97,7 +96,7 @@ impl Grid {
         )
     }
 
-    /// What the grid says is different in the training behind that number.
+    /// How the training behind that number differs, according to the grid.
     pub(crate) fn published_differs(&self, run: &Run) -> Option<&str> {
         self.published_entry(run)?.differs.as_deref()
     }
@@ -122,7 +121,7 @@ pub(crate) fn sources() -> Vec<&'static str> {
     distinct(ROWS.iter().map(|row| row.source.as_str()))
 }
 
-/// Every method that `source` has a number for, on whichever data set.
+/// Every method for which `source` has a number, on any data set.
 pub(crate) fn methods(source: &str) -> Vec<&'static str> {
     distinct(
         ROWS.iter()

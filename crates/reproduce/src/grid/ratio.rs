@@ -1,11 +1,11 @@
-//! How the command line names an imbalance of a grid.
+//! The name of an imbalance on the command line.
 
 use std::fmt;
 use std::str::FromStr;
 
 use datasets::Imbalance;
 
-/// The ratio of an imbalance, or `natural`, which has none.
+/// The ratio of an imbalance, or `natural` for one without a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ratio {
     Number(f64),
@@ -18,7 +18,7 @@ impl Ratio {
     }
 }
 
-/// As on a command line.
+/// As on the command line.
 impl fmt::Display for Ratio {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +37,6 @@ impl FromStr for Ratio {
             return Ok(Ratio::Natural);
         }
         let number = name.parse().map(Ratio::Number);
-        number.map_err(|_| format!("`{text}` is no ratio; say a number such as 100, or natural"))
+        number.map_err(|_| format!("`{text}` is not a ratio; give a number such as 100, or natural"))
     }
 }

@@ -10,7 +10,7 @@ use super::named::Named;
 use super::overrides::Overrides;
 
 impl GridFile {
-    /// The recipe: the protocol's, over it the one that the file names, and over that the file's.
+    /// The recipe: that of the protocol, overridden by the one that the file names, overridden by the file's own keys.
     pub(super) fn resolve_recipe(&self, protocol: Protocol) -> Result<Recipe, Fault> {
         let RecipeEntry { like, stated } = &self.recipe;
         let mut recipe = protocol.recipe();
@@ -82,7 +82,7 @@ impl GridFile {
 }
 
 impl Uses {
-    /// The method of these parts, with the `usual` augmentation if none is stated. Which parts go together is not looked at.
+    /// The method with these parts, and with the `usual` augmentation if none is stated. Contradictions between parts are not checked here.
     pub(super) fn resolve(&self, usual: &Augmentation, dataset: Dataset, protocol: Protocol) -> Result<Method, Fault> {
         let reweight = self.reweight.as_ref().map(|entry| resolve_reweight(entry, protocol));
         let regularizer = self.regularizer.as_ref();

@@ -8,7 +8,7 @@ use super::error::Fault;
 use super::{Grid, GridError, Options, Refusal};
 use crate::run::metric::Metric;
 
-/// Which epoch's test accuracy is compared with the published one.
+/// The epoch whose test accuracy is compared with the published one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Select {
     /// The last
@@ -21,7 +21,7 @@ pub(crate) enum Select {
 }
 
 impl Select {
-    /// The metric that holds it.
+    /// The metric with its accuracy.
     pub(crate) fn metric(self) -> Metric {
         match self {
             Select::Last => Metric::ACCURACY_LAST,
@@ -30,7 +30,7 @@ impl Select {
         }
     }
 
-    /// As the command line spells it.
+    /// As an option of the command line.
     pub(crate) fn option(self) -> &'static str {
         match self {
             Select::Last => "",
@@ -41,10 +41,10 @@ impl Select {
 }
 
 impl Grid {
-    /// Refuses to select epochs on a validation split that neither the grid nor `options` hold out.
+    /// Refuses to select epochs on a validation split if neither the grid nor `options` hold one out.
     ///
     /// # Errors
-    /// If that is so.
+    /// If none is held out.
     pub(crate) fn check_select(&self, select: Select, options: &Options) -> Result<(), GridError> {
         if select == Select::Val && self.file.validation.is_none() && options.validation.is_none() {
             return Err(GridError::option(Refusal::NothingToSelectOn(self.name.clone())));

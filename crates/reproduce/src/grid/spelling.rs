@@ -3,19 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-/// How alike two words must be, of 1, to be taken for each other.
+/// Similarity, at most 1, from which a word is suggested for another.
 const ALIKE: f64 = 0.6;
 
-/// Files beside the grids that grids take methods and recipes from.
+/// Files in the folder of the grids that hold methods and recipes, not grids.
 const NO_GRIDS: [&str; 2] = ["methods", "recipes"];
 
-/// `; did you mean x?` where one of the `known` words is much like `word`, else nothing.
+/// `; did you mean x?` if one of the `known` words is similar to `word`, else nothing.
 pub(crate) fn hint<T: AsRef<str>>(word: &str, known: &[T]) -> String {
     let nearest = nearest(word, known.iter().map(AsRef::as_ref));
     nearest.map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"))
 }
 
-/// The one of the `known` words that is much like `word`, if any is.
+/// The `known` word that is most similar to `word`, if one is similar enough.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&word.to_lowercase(), &other.to_lowercase());
     let known = known.map(|other| (likeness(other), other));
@@ -23,7 +23,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     (likeness >= ALIKE).then_some(nearest)
 }
 
-/// Which grids a person who named `path` may have meant: one like it, or where they are.
+/// A hint for a user who gave `path`: a grid with a similar name, or where grids are.
 pub(super) fn grids_beside(path: &Path) -> String {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

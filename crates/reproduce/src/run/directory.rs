@@ -14,6 +14,8 @@ use methods::{Checkpoint, CheckpointError, remedy_for_reading, remedy_for_writin
 use crate::files;
 use crate::run::environment::{Environment, EnvironmentError};
 use crate::run::format::Newer;
+use crate::run::groups::by_index_from_confusion;
+use crate::run::metrics::refuse_newer;
 use crate::run::outcome::OutcomeError;
 use crate::run::rows::csv_text;
 use crate::run::{Outcome, Run, RunId};
@@ -70,7 +72,7 @@ pub(crate) enum RunDirError {
     #[error("cannot use {path}: {source}")]
     Newer { path: PathBuf, source: Newer },
     #[error(
-        "{path} is damaged: {reason}; it says what the run has been trained with: put it back as it was, or remove the run's \
+        "{path} is damaged: {reason}; it states the settings that the run was trained with: put it back as it was, or remove the run's \
          folder to train it again, then run the same command again"
     )]
     BadEnvironment { path: PathBuf, reason: String },
@@ -81,17 +83,25 @@ pub(crate) enum RunDirError {
     BadRobustness { path: PathBuf, reason: String },
     #[error("{path} is held by another process, which is training this run; wait for it or stop it")]
     Held { path: PathBuf },
+    #[error("{0:#}")]
+    BadConfusion(anyhow::Error),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
 
 impl RunDirError {
-    /// Whether the file could not be read at all, so that it may be sound.
-    pub(crate) fn is_about_access(&self) -> bool {
-        matches!(
-            self,
-            RunDirError::Unreadable { .. } | RunDirError::Checkpoint(CheckpointError::Open { .. })
-        )
+    /// The state of a run whose directory is refused for this reason, in words.
+    pub(crate) fn state(&self) -> String {
+        match self {
+            RunDirError::Newer {
+                source: Newer(format), ..
+            } => format!("written by a newer version (format {format})"),
+            // The file may be sound.
+            RunDirError::Unreadable { .. } | RunDirError::Checkpoint(CheckpointError::Open { .. }) => {
+                "unreadable".to_owned()
+            }
+            _ => "damaged".to_owned(),
+        }
     }
 
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> RunDirError {
@@ -103,14 +113,14 @@ impl RunDirError {
 }
 
 impl RunDir {
-    /// The directory of the run `id` below `out`, which need not exist yet.
+    /// The directory of the run `id` below `out`; it need not exist yet.
     pub(crate) fn of(out: &Path, id: &RunId) -> RunDir {
         RunDir {
             path: out.join("runs").join(id),
         }
     }
 
-    /// A directory that exists.
+    /// The directory at `path`.
     pub(crate) fn at(path: &Path) -> RunDir {
         RunDir { path: path.to_owned() }
     }
@@ -140,14 +150,14 @@ impl RunDir {
         self.path.join("log.txt")
     }
 
-    /// Makes the directory and writes its config, or checks the config that is there. Under its lock, since other programs may
-    /// want the same run.
+    /// Creates the directory and writes its config, or checks the config that is there. Takes the lock meanwhile, since other programs may
+    /// start the same run.
     pub(crate) fn prepare(&self, run: &Run) -> Result<(), RunDirError> {
         files::make_folder(&self.path).map_err(|source| io_error(&self.path, source))?;
         let _lock = self.lock()?;
         let config = self.path.join("config.toml");
         match files::read(&config) {
-            // An older version wrote no settings that are new since.
+            // An older version did not write settings that are newer.
             Ok(text) if text == run.config() || toml::from_str(&text).as_ref() == Ok(run) => Ok(()),
             Ok(_) => Err(RunDirError::OtherConfig { path: config }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.write("config.toml", &run.config()),
@@ -172,14 +182,14 @@ impl RunDir {
         for _ in 0..PROBES {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) => sleep(PROBE), // by a process that trains, or that only looks
+                Err(fs::TryLockError::WouldBlock) => sleep(PROBE), // by a process that trains, or that only checks
                 Err(fs::TryLockError::Error(source)) => return Err(io_error(&path, source)),
             }
         }
         Err(RunDirError::Held { path })
     }
 
-    /// Whether a process holds the lock. Looks without writing: an archive may be read-only, or another user's.
+    /// Whether a process holds the lock. Writes nothing: the folder may be read-only, or another user's.
     fn is_held(&self) -> io::Result<bool> {
         let file = match File::open(self.lock_file()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -196,7 +206,7 @@ impl RunDir {
         self.path.join("run.lock")
     }
 
-    /// Done, running, interrupted or fresh. Writes nothing.
+    /// The state of the run. Writes nothing.
     pub(crate) fn state(&self) -> Result<State, RunDirError> {
         if let Some(outcome) = self.outcome()? {
             return Ok(State::Done(Box::new(outcome)));
@@ -206,6 +216,8 @@ impl RunDir {
             return Ok(State::Running);
         }
         let next_epoch = Checkpoint::load(&self.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
+        self.environment()?; // a run that cannot be resumed is not interrupted
+        self.check_tables()?;
         Ok(match held {
             Err(error) => State::Unknown {
                 next_epoch,
@@ -216,23 +228,36 @@ impl RunDir {
         })
     }
 
+    /// Refuses the tables that grow with every epoch if a newer version wrote into them. Missing and damaged ones are not refused here.
+    pub(crate) fn check_tables(&self) -> Result<(), RunDirError> {
+        for path in [self.metrics(), self.per_class(), self.validation()] {
+            let text = files::read(&path).unwrap_or_default();
+            refuse_newer(&text).map_err(|source| RunDirError::Newer { path, source })?;
+        }
+        Ok(())
+    }
+
     /// The outcome, once there is one.
     pub(crate) fn outcome(&self) -> Result<Option<Outcome>, RunDirError> {
         let path = self.path.join("outcome.json");
         match files::read(&path) {
-            Ok(text) => Outcome::read(&text).map(Some).map_err(|error| match error {
-                OutcomeError::Newer(source) => RunDirError::Newer { path, source },
-                OutcomeError::Damaged(error) => RunDirError::BadOutcome {
-                    path,
-                    reason: error.to_string(),
-                },
-            }),
+            Ok(text) => {
+                let by_index = || by_index_from_confusion(&self.run()?, &self.path.join("confusion.csv"));
+                Outcome::read(&text, by_index).map(Some).map_err(|error| match error {
+                    OutcomeError::Newer(source) => RunDirError::Newer { path, source },
+                    OutcomeError::Damaged(error) => RunDirError::BadOutcome {
+                        path,
+                        reason: error.to_string(),
+                    },
+                    OutcomeError::Confusion(error) => RunDirError::BadConfusion(error),
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(RunDirError::unreadable(&path, source)),
         }
     }
 
-    /// The environment of the run's sessions; `None` before the first checkpoint, when no numbers depend on it yet.
+    /// The environment of the run's sessions; `None` before the first checkpoint, when no numbers depend on it.
     pub(crate) fn environment(&self) -> Result<Option<Environment>, RunDirError> {
         if !self.checkpoint().exists() {
             return Ok(None);
@@ -254,7 +279,7 @@ impl RunDir {
         }
     }
 
-    /// Removes the temporary files of processes that were killed while they wrote. Under the lock.
+    /// Removes the temporary files of processes that were killed while writing. The caller holds the lock.
     pub(crate) fn remove_temporary(&self) -> Result<(), RunDirError> {
         files::remove_temporary(&self.path).map_err(|source| io_error(&self.path, source))
     }
@@ -269,7 +294,7 @@ impl RunDir {
         self.write(name, &text)
     }
 
-    /// Writes a file whole or not at all, through to the disk.
+    /// Writes a file whole or not at all, and flushes it to the disk.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), RunDirError> {
         let path = self.path.join(name);
         files::write(&path, text).map_err(|source| io_error(&path, source))
@@ -312,7 +337,7 @@ mod tests {
             .expect_err("the checkpoint counts on it")
             .to_string();
         assert!(
-            message.contains("environment.toml is damaged: it is not there; it says what the run"),
+            message.contains("environment.toml is damaged: it is not there; it states the settings"),
             "{message}"
         );
     }

@@ -1,4 +1,4 @@
-//! The machine and the source code that a run's numbers come from.
+//! The machine and the source code that produced a run's numbers.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::run::RunId;
 use crate::run::format::{FORMAT, Newer, check};
 use crate::run::settings::{self, Settings};
 
-/// Written to a run's `environment.toml`: of its last session and of those before it.
+/// The environment of a run's last session and of those before it, written to its `environment.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Environment {
@@ -21,7 +21,7 @@ pub(crate) struct Environment {
     pub(crate) libtorch: String,
     /// Processor or GPU model, with libtorch's name for the device.
     pub(crate) device: String,
-    /// Arithmetic of the convolutions.
+    /// Precision of the convolutions.
     pub(crate) precision: Precision,
     /// How steps were launched; versions that did not record it launched eagerly.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub(crate) struct Environment {
     pub(crate) split_digest: Option<String>,
     /// First epoch that this session trained, 0-based.
     first_epoch: Option<i64>,
-    /// The first session first.
+    /// Earlier sessions, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<Environment>,
 }
@@ -49,17 +49,17 @@ pub(crate) enum EnvironmentError {
     Damaged(#[from] toml::de::Error),
 }
 
-/// The data, the split or libtorch are not those the run was trained with so far.
+/// The data, the split or libtorch differ from those the run was trained with so far.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OtherOrigin {
     #[error(
-        "{run} was trained on data of digest {kept}, those found here have {found}; name the folder of the former with \
-         --data, or choose another --out to train on these"
+        "{run} was trained on data with digest {kept}, and the data found here have digest {found}; name the folder of the former \
+         with --data, or choose another --out to train on the latter"
     )]
     Data { run: RunId, kept: String, found: String },
     #[error(
-        "{run} was trained on the images that split digest {kept} stands for, and this program selects those of {found}; go \
-         on with the program that began it (commit {commit}) or choose another --out"
+        "{run} was trained on a split with digest {kept}, and this program selects a split with digest {found}; continue with \
+         the program that started it (commit {commit}) or choose another --out"
     )]
     Split {
         run: RunId,
@@ -68,7 +68,7 @@ pub(crate) enum OtherOrigin {
         commit: String,
     },
     #[error(
-        "{run} was trained with libtorch {kept}, and this program has {found}; go on with a program built for the former or \
+        "{run} was trained with libtorch {kept}, and this program has {found}; continue with a program built for the former or \
          choose another --out"
     )]
     Libtorch { run: RunId, kept: String, found: String },
@@ -93,7 +93,7 @@ impl Environment {
             libtorch: LIBTORCH.into(),
             device: match device {
                 Device::Cpu => format!("cpu ({}{})", processor(), limits(|name| std::env::var(name).ok())),
-                Device::Cuda(index) => match gpu_model(&gpus_as_the_driver_tells_them()) {
+                Device::Cuda(index) => match gpu_model(&gpu_descriptions()) {
                     Some(model) => format!("cuda:{index} ({model})"),
                     None => format!("cuda:{index}"),
                 },
@@ -141,10 +141,10 @@ impl Environment {
         Ok(Environment { earlier, ..self })
     }
 
-    /// Refuses data of another digest than those that `run` was trained on.
+    /// Refuses data with another digest than those `run` was trained on.
     ///
     /// # Errors
-    /// With both digests.
+    /// If the digests differ; the message has both.
     pub(crate) fn check_data(&self, run: &RunId, found: &str) -> Result<(), OtherOrigin> {
         self.data_digest
             .as_deref()
@@ -188,10 +188,10 @@ impl Environment {
     }
 }
 
-/// Refuses data of digest `found` for `run`, which was trained on those of `kept`.
+/// Refuses data with digest `found` for `run`, which was trained on data with digest `kept`.
 ///
 /// # Errors
-/// With both digests.
+/// If the digests differ; the message has both.
 pub(crate) fn same_data(run: &RunId, kept: &str, found: &str) -> Result<(), OtherOrigin> {
     if kept == found {
         return Ok(());
@@ -204,7 +204,7 @@ pub(crate) fn same_data(run: &RunId, kept: &str, found: &str) -> Result<(), Othe
 }
 
 /// The NVIDIA driver's description of each GPU.
-fn gpus_as_the_driver_tells_them() -> Vec<String> {
+fn gpu_descriptions() -> Vec<String> {
     let gpus = fs::read_dir("/proc/driver/nvidia/gpus").into_iter().flatten().flatten();
     gpus.filter_map(|gpu| fs::read_to_string(gpu.path().join("information")).ok())
         .collect()
@@ -222,13 +222,44 @@ fn gpu_model(gpus: &[String]) -> Option<&str> {
 
 /// Environment variables that restrict libtorch to a subset of the processor's instructions, which changes the order of
 /// additions.
-const LIMITS: [&str; 2] = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"];
+const LIMITS: [&str; 3] = ["ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"];
 
 /// The [`LIMITS`] that are set, such as `, ATEN_CPU_CAPABILITY=avx2`.
 fn limits(variable: impl Fn(&str) -> Option<String>) -> String {
     let set = LIMITS
         .into_iter()
         .filter_map(|name| Some(format!(", {name}={}", variable(name)?)));
+    set.collect()
+}
+
+/// The [`LIMITS`] of this process before a command, such as `ATEN_CPU_CAPABILITY=avx2 `.
+pub(crate) fn limits_here() -> String {
+    assignments(&limits(|name| std::env::var(name).ok()))
+}
+
+/// The [`LIMITS`] that every session of all `devices` states, before a command.
+pub(crate) fn limits_of<'a>(devices: impl IntoIterator<Item = &'a str>) -> String {
+    let mut sessions = devices
+        .into_iter()
+        .flat_map(|device| device.split(" then "))
+        .map(assignments);
+    let first = sessions.next().unwrap_or_default();
+    if sessions.all(|session| session == first) {
+        first
+    } else {
+        String::new()
+    }
+}
+
+/// The [`LIMITS`] in the text of a device, as assignments of a shell. A value that a shell would have to quote is left out: libtorch knows
+/// none.
+fn assignments(device: &str) -> String {
+    let set = LIMITS.into_iter().filter_map(|name| {
+        let (_, value) = device.split_once(&format!(", {name}="))?;
+        let value = value.split([',', ')']).next().filter(|value| !value.is_empty())?;
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_plain.then(|| format!("{name}={value} "))
+    });
     set.collect()
 }
 
@@ -257,6 +288,21 @@ mod tests {
         let limited = |name: &str| (name == "ONEDNN_MAX_CPU_ISA").then(|| "AVX2".to_owned());
         assert_eq!(limits(limited), ", ONEDNN_MAX_CPU_ISA=AVX2");
         assert_eq!(limits(|_| None), "");
+        assert_eq!(assignments(&limits(limited)), "ONEDNN_MAX_CPU_ISA=AVX2 ");
+        assert_eq!(assignments(", ONEDNN_MAX_CPU_ISA=$(x)"), "");
+        let (limited, free) = (
+            "cpu (AMD EPYC, ATEN_CPU_CAPABILITY=avx2, ONEDNN_MAX_CPU_ISA=AVX2)",
+            "cpu (AMD EPYC)",
+        );
+        let both = format!("{limited} then {free}");
+        assert_eq!(
+            limits_of([limited, limited]),
+            "ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 "
+        );
+        assert_eq!(
+            (limits_of([limited, &both]), limits_of([])),
+            (String::new(), String::new())
+        );
     }
 
     #[test]
@@ -291,17 +337,17 @@ mod tests {
         };
         assert_eq!(
             refusal(&before(|before| before.data_digest = Some("d0".into()))),
-            "ce was trained on data of digest d0, those found here have d1; name the folder of the former with --data, or \
-             choose another --out to train on these"
+            "ce was trained on data with digest d0, and the data found here have digest d1; name the folder of the former with \
+             --data, or choose another --out to train on the latter"
         );
         assert_eq!(
             refusal(&before(|before| before.split_digest = Some("s0".into()))),
-            "ce was trained on the images that split digest s0 stands for, and this program selects those of s1; go on with \
-             the program that began it (commit a) or choose another --out"
+            "ce was trained on a split with digest s0, and this program selects a split with digest s1; continue with the program \
+             that started it (commit a) or choose another --out"
         );
         assert_eq!(
             refusal(&before(|before| before.libtorch = "2.10.0".into())),
-            "ce was trained with libtorch 2.10.0, and this program has 2.11.0; go on with a program built for the former or \
+            "ce was trained with libtorch 2.10.0, and this program has 2.11.0; continue with a program built for the former or \
              choose another --out"
         );
         let older = before(|before| (before.data_digest, before.split_digest, before.first_epoch) = (None, None, None));

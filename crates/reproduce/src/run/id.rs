@@ -35,12 +35,12 @@ impl RunId {
         RunId(format!("{}.{imbalance}.s{}.{digest:08x}", run.name, run.seed))
     }
 
-    /// The id that a directory, a table or a config names.
+    /// The id with this text, which a directory, a table or a config has.
     pub(crate) fn named(name: impl Into<String>) -> RunId {
         RunId(name.into())
     }
 
-    /// Name of the method; all of the id if it is not one that [`RunId::of`] makes.
+    /// Name of the method; the whole id if [`RunId::of`] does not make such ids.
     pub(crate) fn method(&self) -> &str {
         let (before_seed, _) = self.0.rsplit_once(".s").unwrap_or((&self.0, ""));
         let imbalance = [".r", ".step", ".balanced", ".natural"].map(|kind| before_seed.rfind(kind));
@@ -51,7 +51,7 @@ impl RunId {
             .map_or(&self.0, |imbalance| &before_seed[..imbalance])
     }
 
-    /// The seed, likewise.
+    /// The seed; `None` if [`RunId::of`] does not make such ids.
     pub(crate) fn seed(&self) -> Option<i64> {
         self.0.rsplit('.').nth(1)?.strip_prefix('s')?.parse().ok()
     }
@@ -89,11 +89,11 @@ fn table(run: &Run) -> Table {
     Table::try_from(run).expect("a run holds only numbers, words and tables of them")
 }
 
-/// [`plain`] of each protocol, made once: a plan of 10,000 runs asks for it 10,000 times.
+/// [`plain`] for each protocol, computed once: a plan of 10,000 runs needs it 10,000 times.
 static PLAIN: LazyLock<[Table; 2]> =
     LazyLock::new(|| [Protocol::Paper, Protocol::Code].map(|protocol| table(&plain(protocol))));
 
-/// Cross-entropy as `protocol` has it. The data are any: ids always have them.
+/// Cross-entropy under `protocol`. The data set does not matter, since ids always include it.
 fn plain(protocol: Protocol) -> Run {
     Run {
         name: String::new(),

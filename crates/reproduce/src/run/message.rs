@@ -12,14 +12,14 @@ pub(crate) enum Message {
         next_epoch: i64,
         /// Epochs of this run.
         epochs: i64,
-        /// Training images of an epoch.
+        /// Training images per epoch.
         images: i64,
     },
-    /// Images of `epoch` so far; at most one a second.
+    /// Progress within `epoch`; at most one message per second.
     Step {
         /// 0-based.
         epoch: i64,
-        /// So far in this epoch.
+        /// Number of images so far in this epoch.
         images: i64,
     },
     /// An epoch is finished and recorded.
@@ -30,9 +30,9 @@ pub(crate) enum Message {
         train_loss: f64,
         /// Test accuracy after it, 0..1.
         accuracy: f64,
-        /// Training images a second.
+        /// Training images per second.
         images_per_second: f64,
-        /// Training and evaluation.
+        /// Duration of training and evaluation.
         seconds: f64,
     },
 }

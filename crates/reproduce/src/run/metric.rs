@@ -2,12 +2,12 @@
 
 use crate::run::Outcome;
 
-/// A column of `summary.csv`, and where an outcome has it. A new one is a constant here and an entry of [`Metric::ALL`].
+/// A column of `summary.csv`, and its value in an outcome. A new metric is a constant here and an entry of [`Metric::ALL`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metric {
     /// Its field in [`Outcome`], and its column in frames and files.
     pub(crate) name: &'static str,
-    /// `None` where the run does not have it.
+    /// `None` if the run does not have it.
     pub(crate) of: fn(&Outcome) -> Option<f64>,
 }
 
@@ -60,7 +60,7 @@ const fn metric(name: &'static str, of: fn(&Outcome) -> Option<f64>) -> Metric {
 }
 
 impl PartialEq for Metric {
-    /// A name is one metric's.
+    /// Every metric has its own name.
     fn eq(&self, other: &Metric) -> bool {
         self.name == other.name
     }

@@ -1,5 +1,6 @@
 //! The outcome of a finished run.
 
+use methods::Groups;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -56,7 +57,7 @@ pub(crate) struct Outcome {
     /// Few-shot classes: fewer than 20 training images.
     pub(crate) few: Option<f64>,
     /// As `many`, but grouped by index independently of the config's `shots`: the first 36 % of the classes (medium: the next 35 %, few:
-    /// the last 29 %). Missing in pre-training and in outcomes of older versions.
+    /// the last 29 %). Missing in pre-training.
     pub(crate) many_by_index: Option<f64>,
     /// See `many_by_index`.
     pub(crate) medium_by_index: Option<f64>,
@@ -110,6 +111,9 @@ pub(crate) enum OutcomeError {
     Newer(#[from] Newer),
     #[error(transparent)]
     Damaged(#[from] serde_json::Error),
+    /// The confusion matrix, from which an older outcome is completed, cannot be read.
+    #[error("{0:#}")]
+    Confusion(anyhow::Error),
 }
 
 /// The fields of an `outcome.json`.
@@ -130,24 +134,42 @@ impl Outcome {
         serde_json::to_string_pretty(&written).expect("an outcome holds only numbers and words") + "\n"
     }
 
-    /// Reads the text of an `outcome.json` of this version or an older one.
+    /// Reads the text of an `outcome.json` of this version or an older one. The first outcomes lack group accuracies by class index;
+    /// `by_index` computes them from the run's confusion matrix.
     ///
     /// # Errors
-    /// If it is of a newer version, or damaged.
-    pub(crate) fn read(text: &str) -> Result<Outcome, OutcomeError> {
+    /// If it is of a newer version, or damaged, or `by_index` fails.
+    pub(crate) fn read(
+        text: &str,
+        by_index: impl FnOnce() -> anyhow::Result<Groups<Option<f64>>>,
+    ) -> Result<Outcome, OutcomeError> {
         let mut fields: Map<String, Value> = serde_json::from_str(text)?;
         let format = fields.remove("format").map_or(Ok(1), serde_json::from_value)?; // the first stated none
         check(format)?;
-        upgrade(&mut fields, format);
+        if format < 2 {
+            upgrade(&mut fields, by_index)?;
+        }
         Ok(serde_json::from_value(fields.into())?)
     }
 }
 
-/// Gives the fields of an outcome of version `format` the values that this version states and that one did not.
-fn upgrade(fields: &mut Map<String, Value>, format: u64) {
-    if format < 2 {
-        fields.entry("launch").or_insert("eager".into()); // there was no other way at first
+/// Adds the fields that outcomes of the first version may lack.
+fn upgrade(
+    fields: &mut Map<String, Value>,
+    by_index: impl FnOnce() -> anyhow::Result<Groups<Option<f64>>>,
+) -> Result<(), OutcomeError> {
+    fields.entry("launch").or_insert("eager".into()); // there was no other way at first
+    if !fields.contains_key("few_by_index") {
+        let Groups { many, medium, few } = by_index().map_err(OutcomeError::Confusion)?;
+        for (name, accuracy) in [
+            ("many_by_index", many),
+            ("medium_by_index", medium),
+            ("few_by_index", few),
+        ] {
+            fields.insert(name.to_owned(), accuracy.into());
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -157,14 +179,16 @@ mod tests {
 
     #[test]
     fn an_outcome_is_read_as_it_was_written_and_an_older_one_is_upgraded() {
+        let current = |text: &str| Outcome::read(text, || panic!("this version states all groups"));
         let outcome = Outcome {
+            many_by_index: Some(0.75),
             few_by_index: None,
             libtorch: None,
             ..outcome("ce", 100.0, 0, 0.1 + 0.2)
         };
         let text = outcome.text();
         assert!(text.starts_with("{\n  \"format\": 2,\n  \"run\": "), "{text}");
-        assert_eq!(Outcome::read(&text).expect("its own text"), outcome);
+        assert_eq!(current(&text).expect("its own text"), outcome);
 
         let mut older: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
         for name in [
@@ -177,8 +201,17 @@ mod tests {
         ] {
             older.remove(name).expect(name);
         }
-        let read = Outcome::read(&Value::from(older).to_string()).expect("the first version");
-        assert_eq!(read, outcome, "which had measured none of these");
+        let older = Value::from(older).to_string();
+        let groups = Groups {
+            many: Some(0.75),
+            ..Groups::default()
+        };
+        assert_eq!(
+            Outcome::read(&older, || Ok(groups)).expect("the first version"),
+            outcome
+        );
+        let error = Outcome::read(&older, || anyhow::bail!("confusion.csv is damaged")).expect_err("not completed");
+        assert_eq!(error.to_string(), "confusion.csv is damaged");
     }
 
     #[test]
@@ -186,9 +219,9 @@ mod tests {
         let newer = outcome("ce", 100.0, 0, 0.5)
             .text()
             .replace("\"format\": 2", "\"format\": 3, \"new\": 1");
-        let error = Outcome::read(&newer).expect_err("newer");
-        let wanted =
-            "it has format 3, and this program reads formats 1 to 2; use the program that wrote it, or a newer one";
+        let error = Outcome::read(&newer, || panic!("refused before that")).expect_err("newer");
+        let wanted = "it was written by a newer version (format 3), and this one reads formats up to 2; use the version that \
+                      wrote it, or a newer one";
         assert_eq!(error.to_string(), wanted);
         assert!(matches!(error, OutcomeError::Newer(_)));
     }

@@ -1,4 +1,4 @@
-//! What a finished run's network predicts for each test image: `predictions.npz`, which comparisons are made from.
+//! The predictions of a finished run's network for each test image: `predictions.npz`, from which comparisons are made.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -23,17 +23,17 @@ pub(crate) struct Predictions {
     pub(crate) labels: Vec<i64>,
     /// The class with the largest logit.
     pub(crate) predicted: Vec<i64>,
-    /// Probability of the prediction; missing where no softmax was trained.
+    /// Probability of the prediction; missing if no softmax was trained.
     pub(crate) probabilities: Option<Vec<f32>>,
     /// Whether the label is among the five largest logits.
     pub(crate) in_top_five: Vec<bool>,
 }
 
 impl Predictions {
-    /// From logits `[n, k]`, labels `[n]` and, where a softmax was trained, the logits of that softmax.
+    /// Computes them from logits `[n, k]`, labels `[n]` and, if a softmax was trained, the logits of that softmax.
     ///
     /// # Panics
-    /// If the shapes are others: a bug of the caller.
+    /// If the shapes do not agree, which is a bug of the caller.
     pub(crate) fn new(logits: &Tensor, log_odds: Option<&Tensor>, labels: &Tensor) -> Predictions {
         let predicted = logits.argmax(1, false);
         let probabilities = log_odds.map(|log_odds| {
@@ -97,10 +97,10 @@ impl Predictions {
         files::digest(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
-    /// Reads the file out of the run's `directory`, which must have the `digest` that the run's outcome states, if it states one.
+    /// Reads the file in the run's `directory`, which must have the `digest` in the run's outcome, if there is one.
     ///
     /// # Errors
-    /// If it is missing, damaged or another one; the message names it and the command that makes it again.
+    /// If it is missing, damaged or has another digest; the message names it and the command that makes it again.
     pub(crate) fn read(directory: &Path, digest: Option<&str>) -> anyhow::Result<Predictions> {
         let path = directory.join(FILE);
         Predictions::checked(&path, digest).with_context(|| {
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(written.hits(), [true, false, true]);
         assert_eq!(written.in_top_five, [true, false, true]);
         let digest = written.write(folder.path()).expect("room");
-        std::thread::sleep(std::time::Duration::from_secs(2)); // the time that a zip can tell apart
+        std::thread::sleep(std::time::Duration::from_secs(2)); // the resolution of times in a zip
         assert_eq!(
             written.write(folder.path()).expect("room"),
             digest,

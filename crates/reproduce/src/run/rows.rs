@@ -1,7 +1,7 @@
 //! The tables of a run that grow with every epoch.
 //!
-//! An epoch's rows are on the disk before the checkpoint that counts the epoch, and numbers such as the best accuracy come
-//! from all of them. So a run that is resumed must have the rows of every epoch that its checkpoint counts.
+//! The rows of an epoch are on the disk before the checkpoint that counts the epoch, and numbers such as the best accuracy are computed
+//! from all rows. So a resumed run must have the rows of every epoch that its checkpoint counts.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub(crate) struct EpochTable {
     path: PathBuf,
-    /// Of a table with a row an epoch and class.
+    /// Number of classes, in a table with one row per epoch and class.
     classes: Option<usize>,
 }
 
-/// Why a table cannot be gone on with.
+/// Why a run cannot append to a table.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RowsError {
     #[error("cannot use {path}: {source}; {}", remedy_for_writing(source))]
@@ -35,7 +35,7 @@ pub(crate) enum RowsError {
     },
 }
 
-/// What a table is to be, where that is shorter than it is.
+/// The text of a table without the rows that were cut.
 #[derive(Debug)]
 pub(crate) struct Trimmed<'a> {
     path: &'a Path,
@@ -58,12 +58,12 @@ fn io_error(path: &Path, source: io::Error) -> RowsError {
 }
 
 impl EpochTable {
-    /// A table with one row an epoch; the first column is the epoch.
+    /// A table with one row per epoch; the first column is the epoch.
     pub(crate) fn by_epoch(path: PathBuf) -> EpochTable {
         EpochTable { path, classes: None }
     }
 
-    /// A table with one row an epoch and class; the first two columns are these.
+    /// A table with one row per epoch and class, which are its first two columns.
     pub(crate) fn by_class(path: PathBuf, classes: usize) -> EpochTable {
         EpochTable {
             path,
@@ -71,7 +71,7 @@ impl EpochTable {
         }
     }
 
-    /// Appends an epoch's rows, below a header in a new file, and flushes them to the disk.
+    /// Appends the rows of an epoch and flushes them to the disk. A new file begins with a header.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -79,11 +79,11 @@ impl EpochTable {
         files::append(&self.path, |is_empty| csv_text(is_empty, rows))
     }
 
-    /// The table without the rows of epochs from `next_epoch` on, and without a row that was not written to its end: their
-    /// checkpoint was never reached, so they will come again. `None` where there is nothing to cut.
+    /// The table without the rows of epochs from `next_epoch` on and without a partly written row: their checkpoint was never written, so
+    /// these epochs are trained again. `None` if there is nothing to cut.
     ///
     /// # Errors
-    /// If what is left is not every row of the epochs before, once and in order.
+    /// If the rest is not every row of the earlier epochs, once and in order.
     pub(crate) fn trimmed(&self, next_epoch: i64) -> Result<Option<Trimmed<'_>>, RowsError> {
         let path = self.path.as_path();
         let text = match files::read(path) {
@@ -108,7 +108,7 @@ impl EpochTable {
         Ok((kept != text).then_some(Trimmed { path, text: kept }))
     }
 
-    /// What is wrong with `lines`, which should be a header and every row of the epochs before `next_epoch`, in order.
+    /// The fault of `lines`, which should be a header and every row of the epochs before `next_epoch`, in order.
     fn fault(&self, lines: &[&str], next_epoch: i64) -> Option<String> {
         let Some((header, rows)) = lines.split_first().filter(|(header, _)| header.starts_with("epoch,")) else {
             return Some("has no header".to_owned());
@@ -129,7 +129,7 @@ impl EpochTable {
         rows.next().map(|_| format!("has a row too many in line {}", line + 1))
     }
 
-    /// What the rows of `epoch` begin with, and what people call them.
+    /// The beginnings of the rows of `epoch`, and their names for people.
     fn keys(&self, epoch: i64) -> Vec<(String, String)> {
         match self.classes {
             None => vec![(format!("{epoch}"), format!("epoch {epoch}"))],
@@ -148,13 +148,13 @@ impl EpochTable {
     }
 }
 
-/// Whether the first fields of a row are those of `key`.
+/// Whether a row begins with the fields of `key`.
 fn begins_with(row: &str, key: &str) -> bool {
     let rest = row.trim_end().strip_prefix(key);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
 }
 
-/// Rows as CSV, below a header if they have one.
+/// Rows as CSV, below a header if `has_header`.
 ///
 /// # Errors
 /// If a row is not a flat struct.

@@ -1,8 +1,8 @@
-//! Rows of the tables that a finished run writes and reports read.
+//! Rows of the tables that a finished run writes and that reports read.
 
 use serde::{Deserialize, Serialize};
 
-/// One row of `confusion.csv`: how many test samples of a class are taken for which. A pair of classes without samples has no
+/// One row of `confusion.csv`: how many test samples of a class are predicted as which. A pair of classes without samples has no
 /// row; older versions wrote one for every pair.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ConfusionRow {
@@ -13,14 +13,23 @@ pub(crate) struct ConfusionRow {
 
 /// The shift of a row of `robustness.csv` under noise on the pixels.
 pub(crate) const GAUSSIAN_NOISE: &str = "gaussian-noise";
-/// The shift of the row of the test split as it is, all classes alike.
+/// The shift of the unchanged test split, in which all classes are equally frequent.
 pub(crate) const UNIFORM: &str = "uniform";
 
 /// One row of `robustness.csv`: test accuracy, in 0..1, under noise or other class frequencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RobustnessRow {
     pub(crate) shift: String,
-    /// Standard deviation of the noise or ratio of the frequencies, which `uniform` ones do not have.
+    /// Standard deviation of the noise, or ratio of the class frequencies; `uniform` ones have none.
     pub(crate) strength: Option<f64>,
+    pub(crate) accuracy: f64,
+}
+
+/// One row of `calibration.csv`: the test images whose predictions have about this confidence, in 0..1.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CalibrationRow {
+    /// Of all test images.
+    pub(crate) share: f64,
+    pub(crate) confidence: f64,
     pub(crate) accuracy: f64,
 }

@@ -1,4 +1,4 @@
-//! Settings that change a run's numbers beside its config and its data: precision, threads, launch. A run keeps them to its end.
+//! Settings that change the numbers of a run beside its config and its data: precision, threads, launch. A run keeps them to its end.
 
 use std::num::NonZeroU16;
 
@@ -8,10 +8,10 @@ use tch::Device;
 
 use crate::run::{Outcome, RunId};
 
-/// How a run computes, from its first epoch to its last: numbers of two settings would be numbers of neither.
+/// How a run computes, from its first epoch to its last: the numbers of a run with mixed settings would belong to neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Arithmetic of the backbone.
+    /// Precision of the backbone.
     pub(crate) precision: Precision,
     /// Threads of libtorch: another number of them adds in another order.
     pub(crate) threads: u16,
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) launch: Dispatch,
 }
 
-/// A number of threads out of a file: at least one.
+/// Reads a number of threads, at least one, from a file.
 pub(crate) fn threads<'de, D: Deserializer<'de>>(file: D) -> Result<u16, D::Error> {
     NonZeroU16::deserialize(file).map(NonZeroU16::get)
 }
@@ -36,7 +36,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Those of a finished run; `None` if it has a precision that this version does not know.
+    /// The settings of a finished run; `None` if this version does not know its precision.
     pub(crate) fn of(outcome: &Outcome) -> Option<Settings> {
         Some(Settings {
             precision: Precision::by_name(&outcome.precision)?,
@@ -49,7 +49,7 @@ impl Settings {
         })
     }
 
-    /// The options of `run` that ask for them, such as ` --precision f32`.
+    /// The options of `run` for these settings, such as ` --precision f32`.
     pub(crate) fn options(self) -> String {
         words(
             Some(self.precision.name()),
@@ -68,16 +68,17 @@ pub(crate) fn with_threads<T>(threads: u16, compute: impl FnOnce() -> T) -> T {
     computed
 }
 
-/// The precision that a person asks for.
+/// The precision that the user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrecisionChoice {
-    /// What the hardware that begins the run is faster at.
+    /// The one in which the hardware that starts the run is faster.
     Automatic,
-    /// This one, or nothing.
+    /// This one.
     Forced(Precision),
 }
 
-/// What a person asks for. What is left out is the run's own where it has been begun, and else [`Settings::default`].
+/// The settings that the user asks for. A run that has been started keeps its own where they are left out; another one takes
+/// [`Settings::default`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) precision: Option<PrecisionChoice>,
@@ -85,7 +86,7 @@ pub(crate) struct Asked {
     pub(crate) launch: Option<Dispatch>,
 }
 
-/// What a run has been trained with so far, as its files say it.
+/// The settings that a run has been trained with so far, from its files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept<'a> {
     precision: &'a str,
@@ -114,14 +115,14 @@ impl<'a> From<&'a Outcome> for Kept<'a> {
     }
 }
 
-/// A run has other settings than those that it would have here.
+/// The settings of a run differ from those it would have here.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OtherSettings {
     #[error("{run} was trained {trained}, and {asked} is asked for; leave the option out or choose another --out")]
     Asked {
         /// The run.
         run: RunId,
-        /// Its own setting, in words.
+        /// Its own setting, as text.
         trained: String,
         /// The option.
         asked: String,
@@ -133,14 +134,14 @@ pub(crate) enum OtherSettings {
     Needed {
         /// The run.
         run: RunId,
-        /// A run that it needs, and its precision.
+        /// A run it needs, and that run's precision.
         first: (RunId, String),
-        /// Another.
+        /// Another such run.
         second: (RunId, String),
     },
     #[error(
-        "{run} was trained with --launch graph, which takes a GPU, and would go on on the CPU; go on on a GPU or choose \
-         another --out"
+        "{run} was trained with --launch graph, which needs a GPU, and would continue on the CPU; continue on a GPU or \
+         choose another --out"
     )]
     NoGpu {
         /// The run.
@@ -158,10 +159,10 @@ impl Asked {
         }
     }
 
-    /// Whether it agrees with what `run` has been trained with so far.
+    /// Checks that they agree with the settings that `run` has been trained with so far.
     ///
     /// # Errors
-    /// With the first setting that is asked for otherwise.
+    /// With the first setting that differs.
     pub(crate) fn admits(self, run: &RunId, kept: Kept<'_>) -> Result<(), OtherSettings> {
         let refused = |trained: String, asked: String| {
             let run = run.clone();
@@ -190,11 +191,11 @@ impl Asked {
         }
     }
 
-    /// The settings of `run` on `device`: its own where it has been begun. One that has not takes the precision of the runs
-    /// it needs, unless another is asked for: a second stage computes as its first stage does, whatever the machine.
+    /// The settings of `run` on `device`: its own if it has been started. Otherwise it takes the precision of the runs it needs, unless
+    /// another is asked for: a second stage computes as its first stage does, whatever the machine.
     ///
     /// # Errors
-    /// If what is asked for is not what `run`, or a run that it needs, was trained with.
+    /// If `run`, or a run it needs, was trained with other settings than those asked for.
     pub(crate) fn settings(
         self,
         run: &RunId,
@@ -247,7 +248,7 @@ fn common_precision(run: &RunId, needed: &[Outcome]) -> Result<Option<Precision>
 }
 
 impl PrecisionChoice {
-    /// What that is on a device.
+    /// The precision on a device.
     pub(crate) fn on(self, device: Device) -> Precision {
         match self {
             PrecisionChoice::Automatic => Precision::automatic(device),
@@ -256,7 +257,7 @@ impl PrecisionChoice {
     }
 }
 
-/// The options that ask for the settings which all of `outcomes` have, such as ` --precision f32 --threads 2`.
+/// The options for the settings that all `outcomes` share, such as ` --precision f32 --threads 2`.
 pub(crate) fn options(outcomes: &[&Outcome]) -> String {
     fn common<'a, T: PartialEq>(outcomes: &[&'a Outcome], value: fn(&'a Outcome) -> T) -> Option<T> {
         let mut values = outcomes.iter().map(|outcome| value(outcome));
@@ -269,7 +270,7 @@ pub(crate) fn options(outcomes: &[&Outcome]) -> String {
     )
 }
 
-/// The precision is always stated, since it was not always the same by default; the others where they are not the default.
+/// The precision is always stated, since its default has changed; the others only if they are not the default.
 fn words(precision: Option<&str>, threads: Option<u16>, launch: Option<&str>) -> String {
     let default = Settings::default();
     let threads = threads.filter(|&threads| threads != default.threads);

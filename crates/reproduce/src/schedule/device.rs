@@ -13,12 +13,12 @@ pub(crate) fn device(text: &str) -> Result<Device, String> {
         Some(("cuda", index)) => index
             .parse::<u16>()
             .map(|index| Device::Cuda(index.into()))
-            .map_err(|_| format!("`{index}` is not the number of a GPU; say cuda:0")),
-        _ => Err(format!("`{text}` is no device; say cpu, cuda or cuda:N")),
+            .map_err(|_| format!("`{index}` is not the number of a GPU; give one such as cuda:0")),
+        _ => Err(format!("`{text}` is not a device; give cpu, cuda or cuda:N")),
     }
 }
 
-/// The devices that one run computes on.
+/// The devices of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Devices(Vec<Device>);
 
@@ -31,17 +31,17 @@ impl Devices {
     /// Names of devices, separated by commas, as [`Devices`] displays them.
     ///
     /// # Errors
-    /// With the name that is none.
+    /// If a name is not that of a device.
     pub(crate) fn parse(text: &str) -> Result<Devices, String> {
         text.split(',').map(device).collect::<Result<_, _>>().map(Devices)
     }
 
     /// The device that holds the run's network and evaluates it.
     pub(crate) fn first(&self) -> Device {
-        self.0[0] // there is one: `one` and `parse` make no empty set
+        self.0[0] // never empty: `one` and `parse` make at least one
     }
 
-    /// Refuses more than one device: a run trains on one, and data-parallel training would begin here.
+    /// Refuses more than one device: a run trains on one. Data-parallel training would start here.
     ///
     /// # Errors
     /// If there are several.

@@ -11,8 +11,8 @@ use crate::run::environment::{Environment, same_data};
 use crate::run::settings::Asked;
 
 /// Checks that `asked` agrees with the settings of the `finished` runs and of the `unfinished` ones below `out` that were started before,
-/// and returns the environments of the latter. A run whose environment cannot be read is skipped: it fails alone when its turn
-/// comes, and the others train.
+/// and returns the environments of the latter. A run whose environment cannot be read is skipped: it fails alone later, and the others
+/// are trained.
 ///
 /// # Errors
 /// With the first run that has other settings.
@@ -35,12 +35,11 @@ pub(crate) fn check_settings(
     Ok(all_begun)
 }
 
-/// Reads the data and checks that they are those of the `finished` runs and of the begun ones below `out`, and that every
-/// unfinished run's long-tailed split has images of each class and fills a batch. Reads nothing if there is nothing to
-/// train.
+/// Reads the data and checks that they are those of the `finished` runs and of the started ones below `out`, and that the long-tailed
+/// split of every unfinished run has images of each class and fills a batch. Reads nothing if there is nothing to train.
 ///
 /// # Errors
-/// With the first data file, run, imbalance or batch size that cannot be trained with.
+/// With the first data file, run, imbalance or batch size that is refused.
 pub(crate) fn check_data(
     unfinished: &[Planned],
     finished: &[Outcome],
@@ -50,7 +49,7 @@ pub(crate) fn check_data(
     let Some(first) = unfinished.first() else {
         return Ok(());
     };
-    let data = first.run.dataset.load(data_root)?; // one grid, one data set
+    let data = first.run.dataset.load(data_root)?; // a grid has one data set
     for outcome in finished {
         same_data(&outcome.run, &outcome.data_digest, &data.digest)?;
     }

@@ -13,24 +13,24 @@ use crate::openmp;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
 use crate::run::settings::{Asked, Settings};
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Role, Run};
 use crate::schedule::device::Devices;
 use crate::schedule::view::View;
 use crate::schedule::{Ended, Launcher};
 
 /// Starts workers and shows their progress.
 pub(crate) struct Processes<'a> {
-    /// Where the grid's results go.
+    /// Folder of the grid's results.
     pub(crate) out: &'a Path,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
-    /// Those of each slot.
+    /// The devices of each slot.
     pub(crate) devices: Vec<Devices>,
     /// The settings the user asked for.
     pub(crate) asked: Asked,
     /// As `worker --metrics-every` takes it.
     pub(crate) metrics_every: i64,
-    /// The command without its choice of runs, for the record.
+    /// The command without its selection of runs, which the outcome states.
     pub(crate) command: String,
     /// The progress display.
     pub(crate) view: &'a View,
@@ -44,7 +44,7 @@ impl Launcher for Processes<'_> {
             error => Ended::Refused(error.to_string()),
         };
         if run_dir.outcome().map_err(refused)?.is_some() {
-            return Ok(()); // somebody else finished it
+            return Ok(()); // another process finished it
         }
         run_dir.prepare(&planned.run).map_err(refused)?;
         let devices = &self.devices[slot];
@@ -58,7 +58,7 @@ impl Launcher for Processes<'_> {
 }
 
 impl Processes<'_> {
-    /// The settings of a run on `device`: its own if it was started before, else those asked for.
+    /// The settings of a run on `device`: its own if it was started before, else the requested ones.
     fn settings(&self, planned: &Planned, run_dir: &RunDir, device: Device) -> anyhow::Result<Settings> {
         let needed = planned
             .needs
@@ -124,7 +124,7 @@ impl Processes<'_> {
 
     /// The command that repeats this run alone.
     fn command_of(&self, run: &Run, settings: Settings) -> String {
-        let method = run.name.split('~').next().unwrap_or_default(); // the one that needs it, where it is not one itself
+        let method = Role::of_name(&run.name).map_or(run.name.as_str(), |(_, method)| method);
         format!(
             "{} --methods {method} --imbalance {} --seeds {}{}",
             self.command,
@@ -135,10 +135,10 @@ impl Processes<'_> {
     }
 }
 
-/// Exit status of a Rust program that panicked, as on the errors that libtorch throws when a GPU's memory runs out.
+/// Exit status of a Rust program that panicked, as it does on errors that libtorch throws when a GPU runs out of memory.
 const PANICKED: i32 = 101;
 
-/// How a worker ended: with the last error in its log, or by a signal or a panic.
+/// How a worker ended: with the last error in its log, by a signal, or by a panic.
 fn ended(status: ExitStatus, run_dir: &RunDir) -> Ended {
     let log = std::fs::read_to_string(run_dir.log()).unwrap_or_default();
     let said = log.lines().rev().find_map(|line| line.strip_prefix("error: "));

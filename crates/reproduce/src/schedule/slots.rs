@@ -1,4 +1,4 @@
-//! How many runs train at the same time, and on which devices.
+//! The number of runs that train at the same time, and their devices.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,15 +14,15 @@ use crate::schedule::device::{Devices, device};
 /// The devices of each run that trains at the same time.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Slots {
-    /// Those of each slot.
+    /// The devices of each slot.
     pub(crate) devices: Vec<Devices>,
 }
 
 impl Slots {
-    /// For `runs` runs of at most `threads` threads each, on the devices that were asked for, or the GPUs there are, or the CPU.
+    /// The slots for `runs` runs of at most `threads` threads each, on the requested devices, else on the GPUs there are, else on the CPU.
     ///
     /// # Errors
-    /// If the device is not here.
+    /// If the device is not available.
     pub(crate) fn new(
         asked: Option<&str>,
         per_device: Option<u16>,
@@ -37,7 +37,7 @@ impl Slots {
             None | Some("cpu") => {
                 if let (None, GpuSupport::Broken { reason }) = (asked, gpu_support) {
                     out::note(&format!(
-                        "warning: libtorch's GPU support does not load, so the CPU trains: {reason}"
+                        "warning: libtorch's GPU support does not load, so runs train on the CPU: {reason}"
                     ));
                 }
                 let cores = available_parallelism().map_or(1, usize::from);
@@ -63,10 +63,10 @@ impl Slots {
     }
 }
 
-/// Refuses a device that is not here.
+/// Refuses a device that is not available.
 ///
 /// # Errors
-/// If it is a GPU that libtorch does not reach; the message says why.
+/// If it is a GPU that libtorch cannot use; the message says why.
 pub(crate) fn check_device(device: Device, gpu_support: &GpuSupport) -> anyhow::Result<()> {
     match device {
         Device::Cuda(gpu) if gpu >= Cuda::device_count().max(0) as usize => {
@@ -85,11 +85,11 @@ fn not_here(device: &str, gpu_support: &GpuSupport) -> anyhow::Error {
         }
         GpuSupport::Broken { reason } => format!("libtorch's GPU support does not load: {reason}"),
     };
-    anyhow!("device {device} is not here ({why}); say --device cpu to go on without it")
+    anyhow!("device {device} is not available ({why}); give --device cpu to train without it")
 }
 
-/// Number of runs to train at the same time: at most `side_by_side`, the number that have a core for each thread, at most the number of
-/// runs, and at most what fits into `memory` bytes. An explicit request overrides all of these.
+/// Number of runs to train at the same time: at most `side_by_side` (the number for which each thread has a core), at most the number of
+/// runs, and at most as many as fit into `memory` bytes. An explicit request overrides all of these.
 fn on_cpu(per_device: Option<u16>, runs: usize, side_by_side: usize, memory: Option<u64>) -> usize {
     let fitting = memory.map_or(usize::MAX, |memory| (memory / RUN_MEMORY) as usize);
     per_device
@@ -114,9 +114,9 @@ fn available_memory() -> Option<u64> {
     Some(group.map_or(machine, |group| group.min(machine)))
 }
 
-/// Bytes left in the control group `own` (version 2) below `root` and in those around it; `None` without a limit.
+/// Bytes left in the control group `own` (version 2) below `root` and in its parents; `None` without a limit.
 fn left_in_groups(root: &Path, own: &Path) -> Option<u64> {
-    let bytes = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok(); // no limit is the word `max`
+    let bytes = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok(); // without a limit the file has the word `max`
     let left = own.ancestors().filter_map(|group| {
         let limit = bytes(root.join(group).join("memory.max"))?;
         Some(limit.saturating_sub(bytes(root.join(group).join("memory.current")).unwrap_or(0)))

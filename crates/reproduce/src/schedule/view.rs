@@ -1,5 +1,5 @@
-//! Progress display of a grid. On a terminal, one line per running run and the total; without one, a
-//! line for a finished epoch at most every few seconds.
+//! Progress display of a grid. On a terminal it has a line per running run and the total; elsewhere a line for a finished epoch at most
+//! every few seconds.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::out;
 use crate::run::Run;
 use crate::run::message::Message;
 
-/// Shortest time between two lines of output without a terminal.
+/// Shortest interval between two lines of output without a terminal.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// The progress display of a grid.
@@ -40,7 +40,7 @@ struct RunState {
 }
 
 impl View {
-    /// For a grid of `runs` runs of which `done` are finished.
+    /// The display of a grid of `runs` runs, of which `done` are finished.
     pub(crate) fn new(runs: usize, done: usize) -> View {
         let lines = MultiProgress::new();
         let total = lines.add(ProgressBar::new(runs as u64).with_position(done as u64));
@@ -74,7 +74,7 @@ impl View {
         self.total.finish_and_clear();
     }
 
-    /// Prints a line where there is no terminal, unless one was printed just before.
+    /// Prints a line if there is no terminal, unless one was printed shortly before.
     fn print(&self, line: &str, always: bool) {
         let mut last = self.last_printed.lock().expect("no panic while printing");
         if !self.lines.is_hidden() || (!always && last.is_some_and(|last| last.elapsed() < QUIET)) {
@@ -150,7 +150,7 @@ impl RunLine<'_> {
         ));
     }
 
-    /// Time left: from the last epoch's seconds, or before the first is over from this session's pace.
+    /// Time left: from the duration of the last epoch or, in the first one, from the speed of this session.
     fn left(&self, state: &RunState, position: i64) -> String {
         let trained = position - state.first_epoch * state.images;
         let images_left = (state.epochs * state.images - position) as f64;
@@ -168,7 +168,7 @@ impl RunLine<'_> {
     }
 }
 
-/// A bar for the download of a data set; it comes up with the first bytes.
+/// A bar for the download of a data set, which appears with the first bytes.
 pub(crate) fn show_download() -> impl FnMut(datasets::DownloadProgress<'_>) {
     let bar = ProgressBar::no_length();
     bar.set_style(style(

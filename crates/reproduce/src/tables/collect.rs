@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use polars::prelude::*;
+use serde::Serialize;
 
 use crate::run::Outcome;
 use crate::run::metric::Metric;
 
 /// Mean of a metric over seeds, and its sample standard deviation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {
     /// Over the seeds that have the metric.
     pub(crate) mean: f64,
@@ -19,10 +20,10 @@ pub(crate) struct Spread {
 /// The metrics that a row's finished runs have, by [`Metric::name`].
 pub(crate) type Spreads = HashMap<&'static str, Spread>;
 
-/// Name of the column that says which row an outcome belongs to.
+/// Name of the column with the row that an outcome belongs to.
 const ROW: &str = "row";
 
-/// Means and deviations of each row's outcomes; none where a row has no outcome.
+/// Means and deviations of the outcomes of each row; none if a row has no outcome.
 ///
 /// # Errors
 /// Those of polars, for frames too large to hold.
@@ -53,7 +54,7 @@ pub(crate) fn spreads(rows: &[Vec<&Outcome>]) -> PolarsResult<Vec<Spreads>> {
     Ok(spreads)
 }
 
-/// One line an outcome: its row, and its metrics, missing where it has none.
+/// One line per outcome: its row and its metrics, which may be missing.
 fn frame(rows: &[Vec<&Outcome>]) -> PolarsResult<DataFrame> {
     let lines = || {
         (0_u64..)
@@ -73,7 +74,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::run::RunId;
 
-    /// A finished run with made-up values.
+    /// A finished run with invented values.
     pub(crate) fn outcome(method: &str, ratio: f64, seed: i64, accuracy: f64) -> Outcome {
         let text = str::to_owned;
         Outcome {

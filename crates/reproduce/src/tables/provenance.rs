@@ -9,7 +9,7 @@ use crate::grid::describe::{self, in_words};
 use crate::results::short;
 use crate::run::Outcome;
 
-/// What the columns mean, whatever the grid.
+/// The meaning of columns that every grid has.
 const LEGEND: &str = "NC1 is tr(Σ_W Σ_B⁺)/K, NC2 the mean of |cos + 1/(K−1)| \
     over pairs of centred class means, both on the training split in evaluation mode after the last epoch. Values \
     are mean ± sample standard deviation over seeds, or the one there is; — is missing.";
@@ -31,8 +31,8 @@ pub(crate) fn groups(shots: ShotSplit) -> String {
     }
 }
 
-/// Protocol, network, training, data, machine and source of what `plan` lists and `outcomes` came of it; then what
-/// the columns of the table mean. Markdown.
+/// Protocol, network, training, data, machine and source of the runs that `plan` lists and of their `outcomes`, then the meaning of the
+/// columns. Markdown.
 pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
     let run = plan.first();
     let seeds = distinct(plan.asked().map(|planned| planned.run.seed.to_string()));
@@ -99,7 +99,7 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
         }),
         libtorch = stated(" ", outcomes, |outcome| outcome.libtorch.as_deref()),
         launch = stated(", launched ", outcomes, |outcome| {
-            Some(outcome.launch.as_str()).filter(|launch| *launch != "eager") // as everybody expects
+            Some(outcome.launch.as_str()).filter(|launch| *launch != "eager") // which is expected
         }),
         commit = each(|outcome| format!("`{}`", outcome.commit)),
         methods = methods.concat(),
@@ -109,7 +109,7 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
     )
 }
 
-/// Every value that is worth a word, after `before`; nothing if none is.
+/// All values, after `before`; empty if there are none.
 fn stated(before: &str, outcomes: &[&Outcome], value: fn(&Outcome) -> Option<&str>) -> String {
     let values = distinct(outcomes.iter().filter_map(|outcome| value(outcome)).map(str::to_owned));
     if values.is_empty() {
@@ -121,6 +121,6 @@ fn stated(before: &str, outcomes: &[&Outcome], value: fn(&Outcome) -> Option<&st
 
 /// Each entry once, in the order of first mention.
 pub(crate) fn distinct(entries: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = HashSet::new(); // ten thousand seeds are as many entries
+    let mut seen = HashSet::new(); // there may be ten thousand entries
     entries.filter(|entry| seen.insert(entry.clone())).collect()
 }

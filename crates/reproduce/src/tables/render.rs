@@ -10,26 +10,23 @@ use crate::tables::provenance::distinct;
 use crate::tables::table::{Row, Table};
 use crate::tables::verdicts::Against;
 
-/// Missing, which is not zero.
+/// A missing value, which is not zero.
 pub(crate) const MISSING: &str = "—";
-/// A published number counts as reached down to this far below it, as a share of one.
+/// A published number counts as reached within this distance below it, as a fraction.
 const REACHED_WITHIN: f64 = 0.01;
 
 /// The table, its footnotes, the published numbers that are not reached, and the runs that are not in it.
 pub(crate) fn markdown(table: &Table) -> String {
     let mut parts = vec![markdown_table(table)];
-    parts.extend(
-        [
-            footnotes(table),
-            selection(table),
-            relation(table),
-            comparison(table),
-            unfinished(table),
-        ]
-        .into_iter()
-        .flatten(),
-    );
+    parts.extend(footnotes(table));
+    parts.extend(remarks(table));
     parts.join("\n")
+}
+
+/// What a reader must know about the table, a paragraph or list each.
+pub(crate) fn remarks(table: &Table) -> Vec<String> {
+    let remarks = [selection(table), relation(table), comparison(table), unfinished(table)];
+    remarks.into_iter().flatten().collect()
 }
 
 fn markdown_table(table: &Table) -> String {
@@ -83,7 +80,7 @@ fn markdown_table(table: &Table) -> String {
     aligned(&header, rows, 2)
 }
 
-/// Whether the runs of a table differ in a setting, so that each row has to say what its own have.
+/// Whether the runs of a table differ in a setting, so that each row must state its own.
 fn differ(table: &Table, setting: fn(&Row) -> &Vec<String>) -> bool {
     distinct(table.rows.iter().flat_map(setting).cloned()).len() > 1
 }
@@ -104,7 +101,7 @@ fn has_published(table: &Table) -> bool {
     table.rows.iter().any(|row| row.published.is_some())
 }
 
-/// What *selected* means, and which column the differences are of.
+/// The meaning of *selected*, and the column that the differences are computed from.
 fn selection(table: &Table) -> Option<String> {
     let meaning = "*Selected* is the test accuracy after the epoch with the highest accuracy on the validation split, whose \
                    images nothing was trained on.";
@@ -118,7 +115,7 @@ fn selection(table: &Table) -> Option<String> {
     (!text.is_empty()).then(|| text + "\n")
 }
 
-/// What *relative* means, where there is such a column.
+/// The meaning of *relative*, if there is such a column.
 fn relation(table: &Table) -> Option<String> {
     let meaning = "*Relative* is the accuracy over that of training on as many images in equal shares: with the same method or \
                    with cross-entropy, whichever is higher (Zhang et al. 2023, §4.1).\n";
@@ -129,7 +126,7 @@ fn relation(table: &Table) -> Option<String> {
         .then(|| meaning.to_owned())
 }
 
-/// `74.32 ± 0.41` of a mean and deviation times `scale`; `74.32` of one seed.
+/// Mean and deviation times `scale`, such as `74.32 ± 0.41`; `74.32` for one seed.
 pub(crate) fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> String {
     let Some(Spread { mean, deviation }) = spread else {
         return MISSING.to_owned();
@@ -138,7 +135,7 @@ pub(crate) fn spread(spread: Option<Spread>, scale: f64, digits: usize) -> Strin
     format!("{:.digits$}{deviation}", scale * mean)
 }
 
-/// Source of a row's published number, and what a reader must know about it.
+/// Source of a row's published number, and remarks on it.
 fn note(row: &Row) -> Option<String> {
     let Published { source, note, .. } = row.published?;
     let remark = (!note.is_empty()).then(|| format!("; {note}"));
@@ -175,7 +172,7 @@ fn footnotes(table: &Table) -> Option<String> {
     (!notes.is_empty()).then(|| lines.collect())
 }
 
-/// Says of which published numbers this falls short, and which cannot be compared with it.
+/// The published numbers that are not reached, and those that cannot be compared.
 fn comparison(table: &Table) -> Option<String> {
     let compared: Vec<(&Row, &Published, f64)> = table
         .rows
@@ -214,9 +211,9 @@ fn comparison(table: &Table) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n\n") + "\n")
 }
 
-/// Why numbers of trainings of other lengths say nothing about these.
+/// Why numbers of trainings of other lengths cannot be compared with these.
 fn lengths(others: &[(&Row, &Published, f64)]) -> Option<String> {
-    let (row, ..) = others.first()?; // a table's rows are all of one length
+    let (row, ..) = others.first()?; // all rows of a table have one length
     if row.epochs < row.protocol_epochs {
         return Some(format!(
             "This is a training of {} epochs where the protocol has {}: it cannot be compared with the published numbers.",
@@ -244,10 +241,10 @@ fn unfinished(table: &Table) -> Option<String> {
     (!table.unfinished.is_empty()).then(|| format!("Not in the table:\n\n{}", lines.collect::<String>()))
 }
 
-/// The table with every metric, accuracies as shares of one, one line a row; an empty field is a missing value.
+/// The table with every metric, one line per row, with accuracies as fractions; an empty field is a missing value.
 ///
 /// # Errors
-/// None but those of the CSV writer, which a string does not have.
+/// Those of the CSV writer.
 pub(crate) fn csv(table: &Table, against: &Against) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = [

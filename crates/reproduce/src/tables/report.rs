@@ -6,28 +6,35 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Context;
+use methods::remedy_for_writing;
 use serde::Serialize;
 
 use crate::files;
 use crate::grid::select::Select;
 use crate::grid::{Grid, Plan, describe};
 use crate::results::{is_finished, tabled_runs, write_whole};
+use crate::run::environment::limits_of;
+use crate::run::format::Format;
 use crate::run::{Outcome, Run, RunId, settings};
 use crate::schedule::Failure;
+use crate::tables::robustness::ShiftRow;
 use crate::tables::table::Table;
+use crate::tables::verdicts::Against;
 use crate::tables::{provenance, render, robustness, verdicts};
 
-/// What a table is asked of.
+/// The table to make.
 pub(crate) struct Request<'a> {
-    /// Names the methods and what is published of them.
+    /// The grid, which names methods and published numbers.
     pub(crate) grid: &'a Grid,
     /// The runs that were asked for; outcomes of others are left out.
     pub(crate) plan: &'a Plan,
     /// The epoch to compare with published numbers.
     pub(crate) select: Select,
-    /// What makes these results again.
+    /// The command that repeats these results.
     pub(crate) command: String,
-    /// Which other runs are finished in the same folder, as a paragraph.
+    /// Folder of the data sets, if it is not the usual one.
+    pub(crate) data: Option<&'a Path>,
+    /// A paragraph on other finished runs in the same folder.
     pub(crate) others: Option<String>,
 }
 
@@ -38,11 +45,30 @@ pub(crate) struct Report {
     pub(crate) text: String,
     /// Finished runs whose `robustness.csv` cannot be read, with the reason.
     pub(crate) damaged: Vec<Failure>,
-    /// Why the files there are left as they are; `None` if the tables are written.
+    /// Why the files were not replaced; `None` if the tables are written.
     pub(crate) kept: Option<Kept>,
+    /// What the tables are made of.
+    pub(crate) summary: Summary,
 }
 
-/// Why a table is only printed.
+/// What the tables of a folder of results are made of, and the page beside them.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// Means over seeds beside the published numbers.
+    pub(crate) table: Table,
+    /// Accuracies under noise and other class frequencies.
+    pub(crate) shifts: Vec<ShiftRow>,
+    /// Differences to the grid's reference.
+    pub(crate) against: Against,
+    /// What the numbers depend on, as Markdown.
+    pub(crate) protocol: String,
+    /// What a reader must know about the table, as Markdown, a paragraph or list each.
+    pub(crate) remarks: Vec<String>,
+    /// What makes these results again.
+    pub(crate) command: String,
+}
+
+/// Why a table was printed and not written.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Kept {
     /// Writing would lose rows, or there are none.
@@ -51,15 +77,17 @@ pub(crate) enum Kept {
     /// A file cannot be written.
     #[error("{0}")]
     Unwritable(String),
-    /// The folder, an archive or another user's, is there to be read and no more.
+    /// The folder is read-only, such as an archive or another user's.
     #[error("the table is only printed: {0}")]
     ReadOnly(String),
 }
 
-/// Writes `runs.csv` (one line a finished run: every field of [`Outcome`] and of [`Conditions`]), `summary.csv`, `summary.md` and, if a run
-/// has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are runs with the reason why they stopped. Nothing is written over something fuller: not without any outcome, nor over rows of runs
-/// whose outcome is not below `out` any more, such as those of a clone, or cannot be read; nor is `robustness.csv` while that of a
-/// run cannot be read.
+/// Writes `runs.csv` (one line per finished run: every field of [`Outcome`] and of [`Conditions`]), `summary.csv`, `summary.md` and, if a
+/// run has measured it, `robustness.csv` into `out`, each whole or not at all, and returns the table. `failures` are runs with the
+/// reason why they stopped.
+///
+/// No file is replaced by one with less: nothing is written without any outcome, nor over rows of runs whose outcome is no longer below
+/// `out` (as in a clone) or cannot be read; nor is `robustness.csv` while that of a run cannot be read.
 ///
 /// # Errors
 /// Those of polars and of the CSV writer. A table that cannot be written is returned, with the reason.
@@ -75,6 +103,7 @@ pub(crate) fn write_report(
         select,
         ref command,
         ref others,
+        ..
     } = request;
     let runs = in_order_of_plan(plan, outcomes);
     let outcomes: Vec<&Outcome> = runs.iter().map(|(_, outcome)| *outcome).collect();
@@ -93,40 +122,77 @@ pub(crate) fn write_report(
         others.clone(),
     ];
     let text = text.into_iter().flatten().collect::<Vec<_>>().join("\n");
-    if let Some(why) = withheld(out, request, &outcomes, failures) {
-        let kept = Some(Kept::Withheld(why));
-        return Ok(Report { text, damaged, kept });
-    }
-    let command = command.clone() + &settings::options(&outcomes);
-    let summary = format!(
-        "# {}\n\n{}\n{text}\nMade by:\n\n```sh\n{command}\n```\n",
-        grid.name(),
-        provenance::protocol(plan, &outcomes)
-    );
-    let mut files = vec![
-        ("runs.csv", runs_csv(&runs)?),
-        ("summary.csv", render::csv(&table, &against)?),
+    let remarks = [
+        render::remarks(&table),
+        verdicts::published(&table, select).into_iter().collect(),
+        against.remarks(),
+        others.iter().cloned().collect(),
     ];
-    if !shifts.is_empty() && damaged.is_empty() {
-        files.push(("robustness.csv", robustness::csv(&shifts)?));
+    let limits = limits_of(outcomes.iter().map(|outcome| outcome.device.as_str()));
+    let summary = Summary {
+        remarks: remarks.concat(),
+        protocol: provenance::protocol(plan, &outcomes),
+        command: limits + command + &settings::options(&outcomes),
+        table,
+        shifts,
+        against,
+    };
+    let kept = match withheld(out, request, &outcomes, failures) {
+        Some(why) => Some(Kept::Withheld(why)),
+        None => write_tables(out, grid.name(), &runs, &summary, &text, damaged.is_empty())?,
+    };
+    Ok(Report {
+        text,
+        damaged,
+        kept,
+        summary,
+    })
+}
+
+/// Writes the tables of `runs`; returns why they are not, if they cannot be. Robustness only if it `is_whole`.
+fn write_tables(
+    out: &Path,
+    name: &str,
+    runs: &[(&Run, &Outcome)],
+    summary: &Summary,
+    text: &str,
+    is_whole: bool,
+) -> anyhow::Result<Option<Kept>> {
+    let Summary {
+        table,
+        shifts,
+        against,
+        protocol,
+        command,
+        ..
+    } = summary;
+    let page = format!("# {name}\n\n{protocol}\n{text}\nMade by:\n\n```sh\n{command}\n```\n");
+    let mut files = vec![
+        ("runs.csv", runs_csv(runs)?),
+        ("summary.csv", render::csv(table, against)?),
+    ];
+    if !shifts.is_empty() && is_whole {
+        files.push(("robustness.csv", robustness::csv(shifts)?));
     }
-    files.push(("summary.md", summary));
-    let kept = match write_files(out, &files) {
+    files.push(("summary.md", page));
+    Ok(match write_files(out, &files) {
         Ok(()) => None,
         Err(error) if is_read_only(&error) => Some(Kept::ReadOnly(format!("{error:#}"))),
         Err(error) => Some(Kept::Unwritable(format!("{error:#}"))),
-    };
-    Ok(Report { text, damaged, kept })
+    })
 }
 
 fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make folder {}", out.display()))?;
+    fs::create_dir_all(out).map_err(|error| {
+        let remedy = remedy_for_writing(&error);
+        anyhow::Error::new(error).context(format!("cannot make folder {}; {remedy}", out.display()))
+    })?;
     files
         .iter()
         .try_for_each(|(name, text)| write_whole(&out.join(name), text))
 }
 
-/// Whether a folder, an archive or another user's, is there to be read and no more.
+/// Whether the folder is read-only, such as an archive or another user's.
 fn is_read_only(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     matches!(
@@ -135,7 +201,7 @@ fn is_read_only(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Why these `outcomes` are not to be written into `out`, if they are not.
+/// Why these `outcomes` must not be written into `out`; `None` if they may be.
 fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: &[Failure]) -> Option<String> {
     let (out_shown, name) = (out.display(), request.grid.name());
     if outcomes.is_empty() {
@@ -150,7 +216,14 @@ fn withheld(out: &Path, request: &Request<'_>, outcomes: &[&Outcome], failures: 
         ));
     }
     let written: HashSet<&RunId> = outcomes.iter().map(|outcome| &outcome.run).collect();
-    let lost = tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default());
+    let lost = match tabled_runs(&files::read(&out.join("runs.csv")).unwrap_or_default()) {
+        Ok(runs) => runs,
+        Err(newer) => {
+            return Some(format!(
+                "cannot replace {out_shown}/runs.csv: {newer}; the tables there are left as they are"
+            ));
+        }
+    };
     let failed: HashSet<&RunId> = failures.iter().map(|(run, _)| run).collect();
     let can_be_tabled = |run: &RunId| written.contains(run) || is_finished(out, run) && !failed.contains(run);
     let lost: Vec<RunId> = lost.into_iter().filter(|run| !can_be_tabled(run)).collect();
@@ -170,17 +243,18 @@ fn in_order_of_plan<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<(&'a Run
         .collect()
 }
 
-/// What an outcome's numbers depend on beside what it says itself, in the words of the page.
+/// The columns of `runs.csv` beside those of an outcome: what else its numbers depend on, in the words of `summary.md`.
 #[derive(Serialize)]
 struct Conditions {
-    /// Which images of each class were kept.
+    /// How the images of each class were chosen.
     selection: String,
-    /// Images of each class that were held out.
+    /// Number of images of each class that were held out.
     held_out: i64,
-    /// Which classes many, medium and few are.
+    /// How classes are divided into many, medium and few.
     shots: String,
-    /// What was done to images.
+    /// Augmentation.
     augmentation: String,
+    format: Format,
 }
 
 fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
@@ -191,6 +265,7 @@ fn runs_csv(runs: &[(&Run, &Outcome)]) -> anyhow::Result<String> {
             held_out: run.validation.map_or(0, |validation| validation.per_class),
             shots: provenance::groups(run.shots),
             augmentation: run.method.augmentation.to_string(),
+            format: Format,
         };
         writer.serialize((outcome, conditions))?;
     }

@@ -31,11 +31,18 @@ pub(crate) struct ShiftRow {
     seeds: IdxSize,
 }
 
-/// What sets the rows apart.
+impl ShiftRow {
+    /// Whether it is of this method and imbalance.
+    pub(crate) fn is_of(&self, method: &str, imbalance: &str) -> bool {
+        self.method == method && self.imbalance == imbalance
+    }
+}
+
+/// The columns that identify a row.
 const KEYS: [&str; 4] = ["method", "imbalance", "shift", "strength"];
 
 /// The rows of all finished runs that `plan` lists below `out`, in its order, and the runs whose file cannot be read, with the reason.
-/// Runs of versions that did not measure it have none.
+/// Runs of versions that did not measure robustness have no rows.
 ///
 /// # Errors
 /// Those of polars, for frames too large to hold.
@@ -121,19 +128,19 @@ fn means_and_deviations(runs: &[&Run], rows: &[RobustnessRow]) -> PolarsResult<V
         .collect()
 }
 
-/// The rows as CSV, one line a shift.
+/// The rows as CSV.
 ///
 /// # Errors
-/// None but those of the CSV writer, which memory does not have.
+/// Those of the CSV writer.
 pub(crate) fn csv(rows: &[ShiftRow]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row))?;
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// Accuracy without and under Gaussian noise, a row each method and imbalance; `None` where no run has measured it.
+/// Accuracy without and under Gaussian noise, a row per method and imbalance; `None` if no run has measured it.
 pub(crate) fn noise_table(rows: &[ShiftRow]) -> Option<String> {
-    let mut strengths: Vec<Option<f64>> = vec![None]; // class frequencies as they are, without noise
+    let mut strengths: Vec<Option<f64>> = vec![None]; // unchanged class frequencies, without noise
     let mut methods: Vec<(&str, &str)> = Vec::new();
     for row in rows.iter().filter(|row| row.shift == GAUSSIAN_NOISE) {
         if !strengths.contains(&row.strength) {

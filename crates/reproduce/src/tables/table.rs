@@ -38,17 +38,17 @@ pub(crate) struct Row {
     pub(crate) planned: usize,
     /// Epochs of the (first) stage.
     pub(crate) epochs: i64,
-    /// Those that its protocol has.
+    /// Epochs of its protocol.
     pub(crate) protocol_epochs: i64,
-    /// The number to compare with.
+    /// The published number to compare with.
     pub(crate) published: Option<&'static Published>,
-    /// What the grid says is different in the training behind it.
+    /// How the training behind it differs, according to the grid.
     pub(crate) published_differs: Option<String>,
-    /// Arithmetic of the finished runs, each once.
+    /// Precisions of the finished runs, each once.
     pub(crate) precisions: Vec<String>,
-    /// Threads of the finished runs, each number once.
+    /// Numbers of threads of the finished runs, each once.
     pub(crate) threads: Vec<String>,
-    /// Accuracy over that of the same images in equal shares, where that was trained: [`relative_accuracy`].
+    /// Accuracy relative to training on equally many images of each class, if that was trained too: [`relative_accuracy`].
     pub(crate) relative: Option<f64>,
     spreads: Spreads,
 }
@@ -63,8 +63,8 @@ pub(crate) struct Unfinished {
 }
 
 impl Table {
-    /// Sets side by side what was planned, the outcomes of it, and the published numbers that the grid names. `failures`
-    /// are runs with the reason why they stopped.
+    /// The planned runs beside their outcomes and the published numbers that the grid names. `failures` are runs with the reason why they
+    /// stopped.
     ///
     /// # Errors
     /// Those of polars, for frames too large to hold.
@@ -120,7 +120,7 @@ impl Table {
     }
 }
 
-/// The runs of a row: of one method and imbalance, they differ in nothing but the seed.
+/// The runs of a row: they have one method and imbalance, and differ only in the seed.
 struct Group<'a> {
     /// The first of them.
     run: &'a Run,

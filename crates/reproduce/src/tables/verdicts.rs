@@ -1,11 +1,11 @@
-//! What a table's differences are worth: each method against cross-entropy, and against its published number.
+//! The significance of a table's differences: each method against cross-entropy, and against its published number.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use crate::compare::{Cell, Comparison, Finished, Group, Measure, Verdict, decide};
-use crate::grid::Plan;
 use crate::grid::select::Select;
+use crate::grid::{Plan, describe};
 use crate::markdown::aligned;
 use crate::run::directory::RunDir;
 use crate::run::{Outcome, RunId};
@@ -16,21 +16,21 @@ use crate::tables::table::{Row, Table};
 /// Every method of a table compared with one of them.
 #[derive(Debug, Default)]
 pub(crate) struct Against {
-    /// That one: cross-entropy alone, or the first method of the grid.
+    /// The method they are compared with: cross-entropy alone, or the first method of the grid.
     pub(crate) reference: String,
-    /// With verdicts.
+    /// The comparisons, with verdicts.
     pub(crate) comparisons: Vec<Comparison>,
-    /// What could not be compared, with the reason.
+    /// The methods that could not be compared, with the reason.
     refused: Vec<String>,
 }
 
-/// Draws of the bootstrap: `compare` takes more, and only it is asked for nothing else.
+/// Draws of the bootstrap, fewer than those of `compare`, so that a report stays fast.
 const DRAWS: usize = 1000;
 
-/// Compares the finished runs of `plan` below `out`, as far as they have predictions: earlier versions wrote none. The accuracy is that
-/// after the last epoch.
+/// Compares the finished runs of `plan` below `out` by their accuracy after the last epoch. Runs without predictions, which earlier
+/// versions did not write, are left out and counted.
 pub(crate) fn against(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Against {
-    let groups = groups(out, plan, outcomes);
+    let (groups, without_predictions) = groups(out, plan, outcomes);
     let plain = plan.asked().find(|planned| planned.run.method.is_plain());
     let reference = plain.map_or_else(|| plan.first().name.clone(), |planned| planned.run.name.clone());
     let mut against = Against {
@@ -50,21 +50,34 @@ pub(crate) fn against(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Against
         }
     }
     decide(&mut against.comparisons);
+    let has_others = plan.asked().any(|planned| planned.run.name != against.reference);
+    if let Some(first) = without_predictions.first().filter(|_| has_others) {
+        against.refused.push(format!(
+            "{} without predictions, which earlier versions did not write, `{first}` first; `reproduce predictions --again` computes \
+             those of a run",
+            describe::count(without_predictions.len() as i64, "run"),
+        ));
+    }
     against
 }
 
-fn groups(out: &Path, plan: &Plan, outcomes: &[&Outcome]) -> Vec<Group> {
-    let with_predictions = outcomes.iter().filter(|outcome| outcome.predictions_digest.is_some());
-    let by_id: HashMap<&RunId, &Outcome> = with_predictions.map(|outcome| (&outcome.run, *outcome)).collect();
-    let mut groups: Vec<Group> = Vec::new();
+/// The groups of the finished runs with predictions, and the finished runs without.
+fn groups<'a>(out: &Path, plan: &'a Plan, outcomes: &[&Outcome]) -> (Vec<Group>, Vec<&'a RunId>) {
+    let by_id: HashMap<&RunId, &Outcome> = outcomes.iter().map(|outcome| (&outcome.run, *outcome)).collect();
+    let (mut groups, mut without_predictions) = (Vec::new(), Vec::new());
     for planned in plan.asked() {
-        if let Some(&outcome) = by_id.get(&planned.id) {
+        let Some(&outcome) = by_id.get(&planned.id) else {
+            continue;
+        };
+        if outcome.predictions_digest.is_some() {
             let directory = RunDir::of(out, &planned.id).path().to_owned();
             let finished = Finished::new(directory, planned.run.clone(), outcome.clone());
             Group::add(&mut groups, finished);
+        } else {
+            without_predictions.push(&planned.id);
         }
     }
-    groups
+    (groups, without_predictions)
 }
 
 impl Against {
@@ -107,13 +120,22 @@ impl Against {
                 self.reference
             ));
             parts.push(aligned(&header, rows, 2));
-            parts.push(self.meaning());
+        }
+        parts.extend(self.remarks());
+        (!parts.is_empty()).then(|| parts.join("\n"))
+    }
+
+    /// What the intervals mean, and what could not be compared.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.comparisons.is_empty() {
+            remarks.push(self.meaning());
         }
         if !self.refused.is_empty() {
             let lines: Vec<String> = self.refused.iter().map(|line| format!("- {line}\n")).collect();
-            parts.push(format!("Not compared:\n\n{}", lines.concat()));
+            remarks.push(format!("Not compared:\n\n{}", lines.concat()));
         }
-        (!parts.is_empty()).then(|| parts.join("\n"))
+        remarks
     }
 
     fn meaning(&self) -> String {
@@ -154,12 +176,17 @@ pub(crate) fn published(table: &Table, select: Select) -> Option<String> {
     })
 }
 
-fn place(row: &Row, select: Select) -> Option<String> {
-    let published = row.published.filter(|_| row.is_comparable())?;
+/// The 95 % interval of a row's mean over its seeds, in 0..1; `None` with fewer than two.
+pub(crate) fn interval(row: &Row, select: Select) -> Option<(f64, f64)> {
     let spread = row.spread(select.metric())?;
     let (deviation, seeds) = (spread.deviation?, row.finished as f64);
     let margin = student::critical(seeds - 1.0) * deviation / seeds.sqrt();
-    let (low, high) = (spread.mean - margin, spread.mean + margin);
+    Some((spread.mean - margin, spread.mean + margin))
+}
+
+fn place(row: &Row, select: Select) -> Option<String> {
+    let published = row.published.filter(|_| row.is_comparable())?;
+    let (low, high) = interval(row, select)?;
     let place = match published.accuracy() {
         accuracy if accuracy < low => "below",
         accuracy if accuracy > high => "above",

@@ -18,7 +18,7 @@ struct SweepRow {
     few: Option<f64>,
 }
 
-/// One row of `assignment.csv`: the share of test images answered by this many experts.
+/// One row of `assignment.csv`: the share of test images that this many experts are used for.
 #[derive(Debug, Serialize)]
 struct AssignmentRow {
     experts: i64,
@@ -26,7 +26,7 @@ struct AssignmentRow {
 }
 
 /// Replaces the classifier of `model`, the finished first stage, with the one that `second_stage` computes, and returns its strength, if it
-/// has one. If several strengths are given, the one with the highest accuracy on `validation` is taken (the first of equals); all are
+/// has one. If several strengths are given, the one with the highest accuracy on `validation` is chosen (the first of equals); all are
 /// written to `sweep.csv`.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use crate::worker::job::Job;
 use crate::worker::measured::Measured;
 use crate::worker::scores::Scores;
 
-/// Everything an outcome is made of, besides the run.
+/// Everything that an outcome is made from, besides the run.
 pub(super) struct Finished<'a> {
     pub(super) model: &'a Model,
     pub(super) measured: Measured,

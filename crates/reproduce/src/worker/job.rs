@@ -8,24 +8,24 @@ use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
 use crate::schedule::device::Devices;
 
-/// The arguments of a worker beside its run's config.
+/// The arguments of a worker besides its run's config.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// The run's directory.
     pub(crate) run_dir: PathBuf,
-    /// The directory of the finished first stage, where the run has a second.
+    /// The directory of the finished first stage, if the run is a second stage.
     pub(crate) first_stage: Option<RunDir>,
-    /// The directory of the finished run that this one begins with, where it does.
+    /// The directory of the finished run whose network is the initial one, if there is one.
     pub(crate) initial: Option<RunDir>,
-    /// The directory of the finished teacher, where the run has one.
+    /// The directory of the finished teacher, if there is one.
     pub(crate) teacher: Option<RunDir>,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
     /// The devices to train on.
     pub(crate) devices: Devices,
-    /// Those of the run.
+    /// Settings of the run.
     pub(crate) settings: Settings,
-    /// Epochs from one measurement of neural collapse to the next.
+    /// Number of epochs from one measurement of neural collapse to the next.
     pub(crate) metrics_every: i64,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,

@@ -24,7 +24,7 @@ pub(crate) struct Measured {
     pub(crate) selected: Option<f64>,
     /// Strength of the adjustment.
     pub(crate) tau: Option<f64>,
-    /// Of training and evaluation.
+    /// Seconds of training and evaluation.
     pub(crate) seconds: f64,
 }
 

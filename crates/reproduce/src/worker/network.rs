@@ -16,7 +16,7 @@ pub(crate) fn built(run: &Run, device: Device) -> Model {
     let classes = method.classes(run.dataset.facts().classes());
     let mut model = Model::new(run.recipe.backbone, &method, classes, Kind::Float, device);
     if let Some(second_stage) = &run.method.second_stage {
-        second_stage.prepare(&mut model); // what it adds is in the checkpoint too
+        second_stage.prepare(&mut model); // the layers it adds are in the checkpoint too
     }
     model
 }
@@ -31,7 +31,7 @@ pub(crate) fn restored(run: &Run, checkpoint: &Checkpoint, device: Device) -> an
     Ok(model)
 }
 
-/// The directory of the finished run that another one needs as its `role`, and its checkpoint.
+/// The directory of the finished run that another one needs in the `role`, and its checkpoint.
 ///
 /// # Errors
 /// If the directory was not given, or the checkpoint is missing or damaged.
@@ -60,7 +60,7 @@ pub(crate) fn initial_file(initial: &Initial, directory: Option<&RunDir>) -> any
     if sha256.as_ref().is_some_and(|stated| *stated != found) {
         bail!(
             "checkpoint {} is not the one that the run was planned with, its SHA-256 is now {found}; restore the file, or run \
-             the grid's command again, which makes another run of it",
+             the grid's command again, which plans another run with it",
             path.display()
         );
     }

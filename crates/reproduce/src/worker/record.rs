@@ -3,27 +3,19 @@
 use std::io;
 
 use methods::{EpochRow, Evaluation};
-use serde::Serialize;
 
 use crate::run::directory::RunDir;
-use crate::run::metrics::{MetricsRow, ValidationRow};
+use crate::run::format::Format;
+use crate::run::metrics::{ClassRow, MetricsRow, ValidationRow, upgrade};
 use crate::run::rows::{EpochTable, RowsError};
 
-/// The tables of a run that grow by an epoch.
+/// The tables of a run that grow with every epoch.
 #[derive(Debug)]
 pub(crate) struct Record {
     metrics: EpochTable,
     per_class: EpochTable,
-    /// Of a run with a validation split.
+    /// Only with a validation split.
     validation: Option<EpochTable>,
-}
-
-/// `per_class.csv` has one row per epoch and class, so that its columns do not depend on the number of classes.
-#[derive(Serialize)]
-struct ClassRow {
-    epoch: i64,
-    class: usize,
-    accuracy: Option<f64>,
 }
 
 impl Record {
@@ -39,7 +31,7 @@ impl Record {
     /// Removes the rows of epochs from `next_epoch` on, and checks that those of all earlier epochs are there.
     ///
     /// # Errors
-    /// With the first table that lacks one. No table is changed then.
+    /// With the first table that lacks a row; no table is changed then.
     pub(crate) fn trim_to(&self, next_epoch: i64) -> Result<(), RowsError> {
         let tables = [&self.metrics, &self.per_class].into_iter().chain(&self.validation);
         let trimmed = tables
@@ -48,20 +40,35 @@ impl Record {
         trimmed.into_iter().flatten().try_for_each(|trimmed| trimmed.write())
     }
 
-    /// Appends an epoch to the tables and flushes them to the disk: its checkpoint comes after this.
+    /// Rewrites the tables in `run_dir` that an older version began, so that rows of this version can follow.
+    ///
+    /// # Errors
+    /// If one of them is damaged or cannot be written.
+    pub(crate) fn upgrade(run_dir: &RunDir) -> anyhow::Result<()> {
+        upgrade::<MetricsRow>(&run_dir.metrics())?;
+        upgrade::<ClassRow>(&run_dir.per_class())?;
+        upgrade::<ValidationRow>(&run_dir.validation())
+    }
+
+    /// Appends an epoch to the tables and flushes them to the disk, before its checkpoint is written.
     ///
     /// # Errors
     /// If one of them cannot be written.
     pub(crate) fn append(&self, row: &EpochRow) -> io::Result<()> {
         let epoch = row.epoch;
         self.metrics.append([MetricsRow::from(row)])?;
-        let accuracies = row.test.per_class.iter().enumerate();
-        self.per_class
-            .append(accuracies.map(|(class, &accuracy)| ClassRow { epoch, class, accuracy }))?;
+        let classes = (0..).zip(&row.test.per_class).map(|(class, &accuracy)| ClassRow {
+            epoch,
+            class,
+            accuracy,
+            format: Format,
+        });
+        self.per_class.append(classes)?;
         match (&self.validation, &row.validation) {
             (Some(table), Some(Evaluation { accuracy, .. })) => table.append([ValidationRow {
                 epoch,
                 accuracy: *accuracy,
+                format: Format,
             }]),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Measurements of the final network beside accuracy: top-5, confusion, calibration, robustness.
+//! Measurements of the final network besides accuracy: top-5, confusion, calibration, robustness.
 
 use methods::{
     Calibration, Evaluation, Experts, Images, Model, Shots, TestPrior, confusion, features_of, noisy_features_of,
@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::run::directory::RunDir;
 use crate::run::predictions::Predictions;
-use crate::run::scores::{ConfusionRow, GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
+use crate::run::scores::{CalibrationRow, ConfusionRow, GAUSSIAN_NOISE, RobustnessRow, UNIFORM};
 
 /// Standard deviations of the noise on pixels, whose scale is 0..1.
 const NOISE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
@@ -27,17 +27,10 @@ pub(crate) struct Scores {
     pub(crate) evaluation: Evaluation,
     /// Share of samples with their label among the five largest logits.
     pub(crate) top5: Option<f64>,
-    /// Expected calibration error, where a softmax was trained.
+    /// Expected calibration error, if a softmax was trained.
     pub(crate) ece: Option<f64>,
     /// SHA-256 of `predictions.npz`.
     pub(crate) predictions_digest: String,
-}
-
-#[derive(Serialize)]
-struct CalibrationRow {
-    share: f64,
-    confidence: f64,
-    accuracy: f64,
 }
 
 #[derive(Serialize)]
@@ -135,7 +128,7 @@ fn test_priors() -> impl Iterator<Item = TestPrior> {
     forward.chain([TestPrior::Uniform]).chain(backward)
 }
 
-/// The shift and its strength, as in a table.
+/// The shift and its strength, as in a row of `robustness.csv`.
 fn in_words(prior: TestPrior) -> (&'static str, Option<f64>) {
     match prior {
         TestPrior::Forward(ratio) => ("forward", Some(ratio)),

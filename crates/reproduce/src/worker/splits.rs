@@ -1,4 +1,4 @@
-//! The training images of a run, and the images it holds out.
+//! The training and validation images of a run.
 
 use datasets::{IndexList, Loaded, Split};
 

@@ -6,13 +6,13 @@ use tch::{Kind, Tensor};
 use super::{Area, DrawError, MOST_COLUMNS, PANEL, TEXT, TITLE, range, svg};
 use crate::analyze::Analysis;
 
-/// Above this many classes a cell is the mean over a block of neighbours in size, or the file would be large.
+/// Above this many classes a cell is the mean over a block of classes of similar size, to keep the file small.
 const MOST_CELLS: i64 = 100;
 /// Largest number of classes that are labelled individually.
 const MOST_LABELS: usize = 20;
 /// Width of the colour scale, pixels.
 const SCALE_WIDTH: u32 = 100;
-/// Around a panel, and below and beside it for labels, pixels.
+/// Margins of a panel in pixels: around it, and below and beside it for labels.
 const MARGIN: u32 = 8;
 const LABELS: (u32, u32) = (52, 42);
 /// Height of a panel's title, pixels.
@@ -51,7 +51,7 @@ impl HeatMap<'_> {
         let cells = classes.min(MOST_CELLS);
         let others = 1.0 - Tensor::eye(classes, (Kind::Double, tch::Device::Cpu));
         let block_mean = |values: &Tensor| values.unsqueeze(0).adaptive_avg_pool2d([cells, cells]);
-        let angles = block_mean(&(&analysis.angles * &others)) / block_mean(&others); // without a class's angle to itself
+        let angles = block_mean(&(&analysis.angles * &others)) / block_mean(&others); // without the angle of a class to itself
         HeatMap {
             analysis,
             angles: Vec::try_from(angles.flatten(0, -1)).expect("angles are f64"),

@@ -9,13 +9,13 @@ use crate::run::metrics::MetricsRow;
 
 type Value = fn(&MetricsRow) -> Option<f64>;
 
-/// One panel: what is drawn, of the test split and of the train pass.
+/// One panel: a metric on the test split and on the training pass.
 struct Quantity {
     title: &'static str,
     axis: &'static str,
     test: Value,
     train: Value,
-    /// It spans powers of ten.
+    /// Whether its values span powers of ten.
     logarithmic: bool,
 }
 
@@ -94,7 +94,7 @@ impl Quantity {
         match range {
             None => area.draw(&Text::new(format!("{}: not recorded", self.title), (70, 20), TEXT)),
             Some((least, largest)) if self.logarithmic => {
-                // Within two powers of ten, only powers of two give an axis enough labels.
+                // Within two powers of ten only powers of two give the axis enough labels.
                 let base = if largest / least < 100.0 { 2.0 } else { 10.0 };
                 let values = (least / 1.3..largest * 1.3).log_scale().base(base);
                 let chart = builder.build_cartesian_2d(0..last_epoch, values)?;
@@ -108,7 +108,7 @@ impl Quantity {
         }
     }
 
-    /// What there is to draw in an epoch: zero has no place on a logarithmic axis.
+    /// The value to draw for an epoch; `None` for zero on a logarithmic axis.
     fn drawn(&self, value: Value, row: &MetricsRow) -> Option<f64> {
         value(row).filter(|&value| value.is_finite() && (value > 0.0 || !self.logarithmic))
     }
@@ -135,7 +135,7 @@ impl Quantity {
             chart.draw_series(LineSeries::new(points(self.test), style))?;
             chart.draw_series(DashedLineSeries::new(points(self.train), 5, 4, style))?;
             if analysis.epochs.len() == 1 {
-                // One epoch is no line.
+                // One epoch makes no line.
                 chart.draw_series(points(self.test).map(|point| Circle::new(point, 3, style.filled())))?;
                 chart.draw_series(points(self.train).map(|point| Circle::new(point, 3, style)))?;
             }

@@ -9,30 +9,30 @@ use crate::bench::Bench;
 use crate::run::settings::PrecisionChoice;
 use crate::schedule::device::device;
 
-/// Made-up images lie in memory: 3 GB.
+/// Synthetic images are held in memory: 3 GB.
 const MOST_IMAGES: i64 = 1_000_000;
 
 #[derive(Args, Debug)]
 pub(crate) struct BenchArguments {
-    /// Training images of an epoch
+    /// Training images per epoch
     #[arg(long, default_value_t = 2560, value_parser = clap::value_parser!(i64).range(..=MOST_IMAGES))]
     images: i64,
-    /// Images of a step
+    /// Images per step
     #[arg(long, default_value_t = 128)]
     batch: i64,
-    /// Classes, all of the same size
+    /// Number of classes, all of the same size
     #[arg(long, default_value_t = 10)]
     classes: i64,
-    /// Epochs of each configuration; the first is not counted where there are more
+    /// Epochs of each configuration; the first is not counted if there are more
     #[arg(long, default_value_t = 3)]
     epochs: i64,
     /// cpu or cuda:N
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
-    /// Threads of libtorch [default: one a core]
+    /// Threads of libtorch [default: one per core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Arithmetic of the network, as in `run`
+    /// Precision of the network, as in `run`
     #[arg(long, default_value = "f32", value_parser = precision())]
     precision: PrecisionChoice,
     /// How steps reach a GPU, as in `run`

@@ -30,7 +30,7 @@ impl CompareArguments {
         folder(&self.results)
     }
 
-    /// The methods to compare; `None` where folders are.
+    /// The methods to compare; `None` if folders are compared.
     pub(crate) fn pairs(&self) -> Option<Pairs> {
         match (&self.methods, &self.against) {
             (Some(methods), _) => Some(Pairs::Methods(methods[0].clone(), methods[1].clone())),
@@ -39,7 +39,7 @@ impl CompareArguments {
     }
 }
 
-/// A folder; a bare name may also name one in `out/`.
+/// The folder `text`, or the one of this name in `out/`.
 pub(crate) fn folder(text: &Path) -> PathBuf {
     let is_bare = text.components().count() == 1 && !text.is_dir();
     let in_out = Path::new("out").join(text);

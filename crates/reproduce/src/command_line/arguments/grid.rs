@@ -20,16 +20,16 @@ pub(crate) struct GridArguments {
     /// The grid's file, such as my-grid.toml, or the name of one in benchmarks/, such as cifar10-lt
     #[arg(value_parser = OsStringValueParser::new().map(|text| grid(&text)))]
     pub(crate) grid: PathBuf,
-    /// Another data set than the grid's, with the protocol's defaults for it
+    /// Data set instead of the grid's, with the protocol's defaults for it
     #[arg(long, value_parser = dataset())]
     dataset: Option<Dataset>,
-    /// Another network than the grid's
+    /// Network instead of the grid's
     #[arg(long, value_parser = backbone())]
     backbone: Option<Backbone>,
     /// Length of training in epochs: every schedule and start epoch scales with it
     #[arg(long, value_parser = whole_number)]
     epochs: Option<i64>,
-    /// Only or other seeds, such as 0,1,2
+    /// Seeds instead of the grid's, such as 0,1,2
     #[arg(long, value_delimiter = ',', value_parser = whole_number, allow_hyphen_values = true)]
     pub(crate) seeds: Option<Vec<i64>>,
     /// Only these methods, such as ce,nc-drw
@@ -44,7 +44,7 @@ pub(crate) struct GridArguments {
     /// Weights to begin with instead of random ones: a state dict of PyTorch saved as safetensors, or a run's checkpoint
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
-    /// Where defaults come from: the paper's text or its public code [default: the grid's]
+    /// Source of the defaults: the paper's text or its public code [default: the grid's]
     #[arg(long, value_parser = protocol())]
     protocol: Option<Protocol>,
     /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs, -50-held-out or -from-weights where that is asked for]
@@ -80,7 +80,7 @@ impl GridArguments {
         }
     }
 
-    /// The options that change the grid's settings, with their values.
+    /// The options that change settings of the grid, with their values.
     fn changes(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("dataset", self.dataset.map(|dataset| dataset.to_string())),
@@ -117,8 +117,8 @@ impl GridArguments {
         self.command_of("run")
     }
 
-    /// The command of `verb` (`run` or `report`) for the same grid and settings. A grid in the checkout's `benchmarks/` is named, any
-    /// other is given by its path.
+    /// The command of `verb` (`run` or `report`) for the same grid and settings. A grid in the checkout's `benchmarks/` is given
+    /// by its name, any other by its path.
     fn command_of(&self, verb: &str) -> String {
         let recipe = if verb == "run" { "reproduce" } else { verb };
         let begin = match self.benchmark() {
@@ -135,7 +135,7 @@ impl GridArguments {
         words.join(" ")
     }
 
-    /// The grid's name, if `just` would find this grid by it.
+    /// The grid's name, if `just` finds this grid by it.
     fn benchmark(&self) -> Option<&str> {
         let name = self.grid.file_stem()?.to_str()?;
         let file = format!("benchmarks/{name}.toml");

@@ -36,7 +36,7 @@ impl SubmitArguments {
     /// The job array for `runs` unfinished runs, whose tasks start `program`.
     pub(crate) fn job_array(&self, name: &str, runs: usize, program: OsString) -> JobArray {
         let Typed(typed) = &self.typed;
-        let on_cpu = self.run.device.as_deref() == Some("cpu");
+        let on_cpu = self.run.machine.device.as_deref() == Some("cpu");
         let mut command = vec![program, "run".into()];
         command.extend(typed.iter().cloned());
         command.push("--leave-others".into());

@@ -16,7 +16,7 @@ fn one_of<T: Clone + Send + Sync + 'static>(known: Vec<(String, T)>) -> impl Typ
     let words: Vec<String> = known.iter().map(|(word, _)| word.clone()).collect();
     PossibleValuesParser::new(words).map(move |text| {
         let found = known.iter().find(|(word, _)| *word == text);
-        found.expect("the parser before knows no other word").1.clone()
+        found.expect("the parser before refuses other words").1.clone()
     })
 }
 
@@ -27,7 +27,7 @@ pub(super) fn precision() -> impl TypedValueParser<Value = PrecisionChoice> {
     one_of(forced.into_iter().chain([automatic]).collect())
 }
 
-/// As `precision`, where it has been decided.
+/// As [`precision`], without the automatic choice.
 pub(super) fn decided_precision() -> impl TypedValueParser<Value = Precision> {
     one_of(
         [Precision::F32, Precision::Bf16]
@@ -57,7 +57,7 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
     )
 }
 
-/// As a grid writes it: `resnet32` of ResNet-32.
+/// As a grid writes it: `resnet32` for ResNet-32.
 pub(super) fn as_written(backbone: Backbone) -> String {
     backbone.name().to_lowercase().replace('-', "")
 }
@@ -84,9 +84,9 @@ pub(super) fn long_tailed() -> impl TypedValueParser<Value = Dataset> {
 pub(super) fn whole_number(text: &str) -> Result<i64, String> {
     text.trim().parse().map_err(|error: ParseIntError| match error.kind() {
         IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
-            format!("`{text}` has more than 64 bits; say a number such as 30")
+            format!("`{text}` has more than 64 bits; give a number such as 30")
         }
-        _ => format!("`{text}` is no whole number; say one such as 30"),
+        _ => format!("`{text}` is not a whole number; give one such as 30"),
     })
 }
 
@@ -129,18 +129,18 @@ pub(super) fn job_time(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "`{text}` is no time limit; say hours, minutes and seconds such as 4:00:00, or days and hours such as 1-12"
+            "`{text}` is not a time limit; give hours, minutes and seconds such as 4:00:00, or days and hours such as 1-12"
         ))
     }
 }
 
-/// An option of sbatch: a line of a script.
+/// An option of sbatch, which becomes a line of the job script.
 pub(super) fn job_option(text: &str) -> Result<String, String> {
     if text.starts_with('-') && !text.contains(char::is_control) {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "`{}` is no option of sbatch; say one such as --sbatch=--partition=gpu",
+            "`{}` is not an option of sbatch; give one such as --sbatch=--partition=gpu",
             text.escape_debug()
         ))
     }
@@ -157,8 +157,8 @@ mod tests {
         }
         for time in ["", "soon", "-1", "4:00:00:00", "4h", "1-", "4:00 --wrap=x"] {
             let message = job_time(time).expect_err(time);
-            let expected = "say hours, minutes and seconds such as 4:00:00, or days and hours such as 1-12";
-            assert_eq!(message, format!("`{time}` is no time limit; {expected}"));
+            let expected = "give hours, minutes and seconds such as 4:00:00, or days and hours such as 1-12";
+            assert_eq!(message, format!("`{time}` is not a time limit; {expected}"));
         }
     }
 

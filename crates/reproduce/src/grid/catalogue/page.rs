@@ -14,7 +14,7 @@ where its numbers are others, `[change.ldam-drw]` states the whole part. Familie
 Survey\" (TPAMI 2023). Numbers that a method leaves to the protocol are those of `paper` on CIFAR-10 here.
 ";
 
-/// Every method: a table a family, in the order of the file.
+/// Every method: a table per family, in the order of the file.
 pub(crate) fn page() -> String {
     let families = METHODS.chunk_by(|(_, one), (_, other)| one.family == other.family);
     INTRODUCTION.to_owned() + &families.map(section).collect::<String>()
@@ -60,7 +60,7 @@ fn section(methods: &[(String, Entry)]) -> String {
 }
 
 impl Entry {
-    /// Its name and its former names.
+    /// The method's name and its former names.
     fn names(&self, name: &str) -> String {
         let aliases: Vec<String> = self.aliases.iter().map(|alias| format!("`{alias}`")).collect();
         match aliases.as_slice() {
@@ -69,7 +69,7 @@ impl Entry {
         }
     }
 
-    /// Its parts, and their settings.
+    /// The method's parts, and their settings.
     fn words(&self) -> (String, String) {
         let protocol = Protocol::Paper;
         let usual = protocol.augmentation();
@@ -79,7 +79,7 @@ impl Entry {
     }
 }
 
-/// `LDAM (scale 30), cosine head` → `LDAM, cosine head` and `scale 30`. Brackets hold settings, wherever a part is put in words.
+/// `LDAM (scale 30), cosine head` → `LDAM, cosine head` and `scale 30`. Parts are described with their settings in brackets.
 fn in_and_out_of_brackets(words: &str) -> (String, String) {
     let (mut outside, mut inside, mut depth) = (String::new(), String::new(), 0);
     for letter in words.chars() {

@@ -8,23 +8,23 @@ pub(crate) enum Refusal {
     /// Not TOML, or not the keys and types of a grid: the parser's message, which lists what it expected.
     #[error("{0}")]
     Toml(String),
-    /// A key that overrides a protocol's value does not fit it.
+    /// A key that overrides a value of the protocol has the wrong type.
     #[error("`{key}`: {message}")]
     Override {
         /// The key as stated.
         key: String,
-        /// The parser's words.
+        /// The parser's message.
         message: String,
     },
-    /// A list without entries.
+    /// An empty list.
     #[error("no {0}; state at least one")]
     Empty(&'static str),
-    /// The same thing twice in a list.
+    /// A duplicate in a list.
     #[error("{what} {value} is stated twice; state it once")]
     Repeated {
-        /// Kind of thing.
+        /// Kind of entry.
         what: &'static str,
-        /// The thing.
+        /// The entry.
         value: String,
     },
     /// A method that neither the catalogue nor the grid has.
@@ -32,11 +32,11 @@ pub(crate) enum Refusal {
     UnknownMethod {
         /// As stated.
         value: String,
-        /// What was probably meant.
+        /// The name that was probably meant.
         hint: String,
     },
     /// A method that has been renamed.
-    #[error("method `{value}` is called `{today}` now; name that")]
+    #[error("method `{value}` is called `{today}` now; use that name")]
     Renamed {
         /// As stated.
         value: String,
@@ -52,7 +52,7 @@ pub(crate) enum Refusal {
         table: &'static str,
         /// As stated.
         value: String,
-        /// What was probably meant.
+        /// The name that was probably meant.
         hint: String,
     },
     /// A change that would replace a part of the method.
@@ -71,7 +71,7 @@ pub(crate) enum Refusal {
     UnknownRecipe {
         /// As stated.
         value: String,
-        /// What there is.
+        /// The known ones.
         known: String,
     },
     /// A method name that cannot begin a directory's name.
@@ -79,7 +79,7 @@ pub(crate) enum Refusal {
         "method name `{0}` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a letter"
     )]
     Name(String),
-    /// A number out of its range.
+    /// A number out of range.
     #[error(transparent)]
     Setting(#[from] methods::OutOfRange),
     /// A recipe that no training has.
@@ -103,7 +103,7 @@ pub(crate) enum Refusal {
     },
     /// A training that the command line makes too short for a part of a method.
     #[error(
-        "`--epochs {epochs}` leaves no epoch for `{part}` of `{method}`, which starts after the first; say --epochs {smallest} or more, \
+        "`--epochs {epochs}` leaves no epoch for `{part}` of `{method}`, which starts after the first; give --epochs {smallest} or more, \
          or leave the method out with --methods"
     )]
     TooShort {
@@ -111,7 +111,7 @@ pub(crate) enum Refusal {
         part: &'static str,
         /// Of which method.
         method: String,
-        /// As asked for.
+        /// The requested value.
         epochs: i64,
         /// The smallest number of epochs that suits all methods.
         smallest: i64,
@@ -138,28 +138,28 @@ pub(crate) enum Refusal {
          used; state `validation = {{ per_class = 50 }}` at the top of the grid, or a single value"
     )]
     NeedsValidation(String),
-    /// A method that is needed and not there.
+    /// A needed method that the grid does not have.
     #[error("the {role} is to be method `{value}`, which the grid does not have; it has {known}")]
     NoSuchMethod {
-        /// What it is needed as.
+        /// The role it is needed in.
         role: &'static str,
         /// As stated.
         value: String,
-        /// What there is.
+        /// The known ones.
         known: String,
     },
-    /// A method that is needed and trains nothing.
+    /// A needed method that trains nothing.
     #[error(
         "the {role} is to be method `{value}`, which only computes a classifier and has no network of its own; name the \
          method that it starts from"
     )]
     NoNetwork {
-        /// What it is needed as.
+        /// The role it is needed in.
         role: &'static str,
         /// As stated.
         value: String,
     },
-    /// A network of other layers.
+    /// An initial network with other layers.
     #[error(
         "the initial network is to be method `{value}`, whose `experts` have other layers; name a method with the same `experts`"
     )]
@@ -170,18 +170,18 @@ pub(crate) enum Refusal {
     /// A method that depends on itself.
     #[error("`{0}` needs its own finished network, directly or through others; name another method")]
     Circle(String),
-    /// A teacher whose answers are no probabilities.
+    /// A teacher whose outputs give no probabilities.
     #[error(
         "teacher `{0}` answers in cosines, at most 1, which no softmax makes probabilities of; name a method whose head is \
          \"linear\" or scaled-cosine"
     )]
     TeacherOfCosines(String),
-    /// A file to start from that cannot be read.
-    #[error("cannot read checkpoint {}: {reason}; name a file, from the working directory on", path.display())]
+    /// A checkpoint to start from that cannot be read.
+    #[error("cannot read checkpoint {}: {reason}; name a file, relative to the working directory", path.display())]
     Checkpoint {
         /// As stated.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         reason: String,
     },
     /// Weights of the command line that cannot be read.
@@ -200,12 +200,12 @@ pub(crate) enum Refusal {
         path: PathBuf,
         /// As stated.
         stated: String,
-        /// The file's.
+        /// Digest of the file.
         found: String,
     },
     /// Experts with a network that does not support them.
     #[error(
-        "experts share the first stage of a CIFAR ResNet, and {0} is none; choose resnet32, or leave the \
+        "experts share the first stage of a CIFAR ResNet, and {0} is not one; choose resnet32, or leave the \
          method out with `--methods`"
     )]
     NoExperts(&'static str),
@@ -229,10 +229,10 @@ pub(crate) enum Refusal {
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),
-    /// A plug-in that fits nowhere.
+    /// A plug-in that fits no method.
     #[error("`plug_in` has no method to plug into, each has a regularizer of its own; remove it or add such a method")]
     PlugInOnNothing,
-    /// A published name without the source it is to be looked up in.
+    /// A published name without a source to look it up in.
     #[error(
         "`{0}` is to be looked up among published numbers, but no source is named; state `published_source`, or a table \
          with `method` and `source`"
@@ -245,7 +245,7 @@ pub(crate) enum Refusal {
         what: &'static str,
         /// As stated.
         value: String,
-        /// What there is.
+        /// The known ones.
         known: String,
     },
     /// An option that selects what the grid does not have.
@@ -255,9 +255,9 @@ pub(crate) enum Refusal {
         grid: String,
         /// Kind of thing.
         what: &'static str,
-        /// As asked for.
+        /// The requested value.
         value: String,
-        /// What there is.
+        /// The known ones.
         known: String,
     },
 }

@@ -90,7 +90,7 @@ fn names_that_nothing_has_are_refused_with_the_nearest() {
     );
     assert_eq!(
         with("\"ce-crt\"]", "\"crt\"]"),
-        "6:22: method `crt` is called `ce-crt` now; name that"
+        "6:22: method `crt` is called `ce-crt` now; use that name"
     );
     assert_eq!(
         with("[change.ce-drw]", "[change.ce-dwr]"),

@@ -60,7 +60,7 @@ fn a_training_too_short_for_a_part_of_its_method_is_refused_with_one_that_is_not
     assert_eq!(runs(GRID, &others)[0].run.epochs(), 1, "others are not held up");
     assert_eq!(
         option_refusal(&of(1)),
-        "`--epochs 1` leaves no epoch for `reweight` of `ce-drw`, which starts after the first; say --epochs 2 or more, or leave the \
+        "`--epochs 1` leaves no epoch for `reweight` of `ce-drw`, which starts after the first; give --epochs 2 or more, or leave the \
          method out with --methods"
     );
     runs(GRID, &of(2));

@@ -1,4 +1,4 @@
-//! Tables of made-up runs.
+//! Tables of invented runs.
 
 use super::*;
 use crate::grid::{Options, Ratio};
@@ -38,6 +38,7 @@ fn request<'a>(grid: &'a Grid, plan: &'a Plan, select: Select) -> Request<'a> {
         plan,
         select,
         command,
+        data: None,
         others,
     }
 }
@@ -350,8 +351,26 @@ fn a_folder_that_cannot_be_made_is_named() {
         panic!("a file is no folder");
     };
     assert!(
-        why.starts_with(&format!("cannot make folder {}", out.display())),
+        why.starts_with(&format!(
+            "cannot make folder {}; move away the file that is in the place of a folder",
+            out.display()
+        )),
         "{why}"
+    );
+}
+
+#[test]
+fn the_command_below_a_table_limits_instructions_as_its_runs_did() {
+    let planned = plan(&cifar10(), &["ce"], None);
+    let outcome = Outcome {
+        device: "cpu (AMD EPYC, ATEN_CPU_CAPABILITY=avx2)".to_owned(),
+        ..finished(&planned[0].run, 0.7)
+    };
+    let (out, _) = report(&planned, &[outcome], &[]);
+    let page = fs::read_to_string(out.path().join("summary.md")).expect("a written file");
+    assert!(
+        page.ends_with("```sh\nATEN_CPU_CAPABILITY=avx2 reproduce run x.toml --precision f32\n```\n"),
+        "{page}"
     );
 }
 

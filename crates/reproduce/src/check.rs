@@ -1,0 +1,8 @@
+//! `check`: whether a grid's new results are worse than committed ones, the baseline.
+
+pub(crate) mod baseline;
+mod bits;
+pub(crate) mod judge;
+pub(crate) mod junit;
+pub(crate) mod metric;
+pub(crate) mod text;

@@ -1,0 +1,226 @@
+//! `check`: trains a grid and compares it with the committed baseline.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use torch_shim::GpuSupport;
+
+use crate::check::baseline::Baseline;
+use crate::check::judge::{Judged, judge};
+use crate::check::{junit, text};
+use crate::command_line::arguments::CheckArguments;
+use crate::command_line::quote;
+use crate::command_line::train::{Job, train};
+use crate::compare::{Finished, Group};
+use crate::exit::Exit;
+use crate::files;
+use crate::grid::{Grid, Options, Plan};
+use crate::out;
+use crate::results::{find, write_whole};
+use crate::run::directory::RunDir;
+use crate::run::environment::limits_here;
+use crate::run::{Outcome, RunId};
+use crate::schedule::Failure;
+
+/// Trains what is missing, then compares or writes the baseline.
+pub(crate) fn check(arguments: &CheckArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
+    let grid = Grid::load(&arguments.grid)?;
+    let plan = grid.runs(&Options::default())?;
+    let check = Check {
+        arguments,
+        gpu_support,
+        out: folder(arguments, &grid)?,
+        grid,
+    };
+    if arguments.write_baseline {
+        return check.write(&plan);
+    }
+    let baseline = Baseline::read(&arguments.baseline)?;
+    baseline.check_settings(&plan)?; // before hours are spent
+    check.compare(&baseline, &plan)
+}
+
+struct Check<'a> {
+    arguments: &'a CheckArguments,
+    gpu_support: &'a GpuSupport,
+    grid: Grid,
+    out: PathBuf,
+}
+
+/// Runs of a plan that are finished, and why others are not.
+struct Trained {
+    finished: Vec<Finished>,
+    failures: HashMap<RunId, String>,
+}
+
+impl Check<'_> {
+    fn write(&self, plan: &Plan) -> anyhow::Result<Exit> {
+        let path = &self.arguments.baseline;
+        let margins = path
+            .exists()
+            .then(|| Baseline::read(path).map(|baseline| baseline.margins))
+            .transpose()?;
+        let trained = self.trained(plan)?;
+        for (run, reason) in &trained.failures {
+            out::note(&format!("failed: {run}: {reason}"));
+        }
+        if !trained.failures.is_empty() {
+            out::note("no baseline is written: a baseline has all runs of its grid");
+            return Ok(Exit::Failed);
+        }
+        let mut groups = Vec::new();
+        for finished in trained.finished {
+            Group::add(&mut groups, finished);
+        }
+        let baseline = Baseline::of(&groups, margins, limits_here() + &self.command())?;
+        write_whole(path, &baseline.text())?;
+        out::result(&format!("{}\n", path.display()))?;
+        Ok(Exit::Finished)
+    }
+
+    fn compare(&self, baseline: &Baseline, plan: &Plan) -> anyhow::Result<Exit> {
+        let mut trained = self.trained(plan)?;
+        let mut judged = all_judged(baseline, plan, &trained, false)?;
+        let suspicious = judged.iter().filter(|judged| judged.is_worse());
+        let suspicious: Vec<String> = suspicious.map(|judged| judged.method.clone()).collect();
+        let mut remarks = vec![commits(&trained.finished)];
+        if self.arguments.confirm > 0 && !suspicious.is_empty() {
+            let further = self.further(plan, suspicious.clone())?;
+            out::note(&format!(
+                "{} looks worse than the baseline: {} further runs are trained",
+                suspicious.join(", "),
+                further.asked().len()
+            ));
+            let more = self.trained(&further)?;
+            trained.finished.extend(more.finished);
+            trained.failures.extend(more.failures);
+            let again = all_judged(baseline, plan, &trained, true)?;
+            for (first, again) in judged.iter_mut().zip(again) {
+                if suspicious.contains(&first.method) {
+                    remarks.push(format!(
+                        "{} looked worse; it is judged by seeds {:?}, unpaired",
+                        first.method, again.seeds
+                    ));
+                    *first = again;
+                }
+            }
+        }
+        if let Some(path) = &self.arguments.junit {
+            write_whole(path, &junit::xml(self.grid.name(), &judged)?)?;
+        }
+        let annotations = env::var_os("GITHUB_ACTIONS").map(|_| junit::annotations(&judged));
+        out::result(&(text::markdown(baseline, &judged, &remarks) + &annotations.unwrap_or_default()))?;
+        Ok(if judged.iter().any(Judged::fails) {
+            Exit::Failed
+        } else {
+            Exit::Finished
+        })
+    }
+
+    /// Trains what is not finished of a plan.
+    fn trained(&self, plan: &Plan) -> anyhow::Result<Trained> {
+        let job = Job {
+            grid: &self.grid,
+            plan,
+            out: &self.out,
+            asked: self.arguments.machine.asked(),
+            metrics_every: i64::MAX, // after the last epoch
+            leave_others: false,
+            command: self.command(),
+        };
+        let failures: Vec<Failure> = train(&job, &self.arguments.machine, self.gpu_support)?;
+        let found = find(&self.out, plan);
+        let mut outcomes: HashMap<RunId, Outcome> = found
+            .finished
+            .into_iter()
+            .map(|outcome| (outcome.run.clone(), outcome))
+            .collect();
+        let finished = plan.asked().filter_map(|planned| {
+            let outcome = outcomes.remove(&planned.id)?;
+            let directory = RunDir::of(&self.out, &planned.id).path().to_owned();
+            Some(Finished::new(directory, planned.run.clone(), outcome))
+        });
+        Ok(Trained {
+            finished: finished.collect(),
+            failures: found.damaged.into_iter().chain(failures).collect(),
+        })
+    }
+
+    /// As many further seeds of these methods as are asked for.
+    fn further(&self, plan: &Plan, methods: Vec<String>) -> anyhow::Result<Plan> {
+        let last = plan.asked().map(|planned| planned.run.seed).max().unwrap_or(-1);
+        Ok(self.grid.runs(&Options {
+            methods: Some(methods),
+            seeds: Some(
+                (1..=i64::from(self.arguments.confirm))
+                    .map(|more| last + more)
+                    .collect(),
+            ),
+            ..Options::default()
+        })?)
+    }
+
+    /// The command that writes this baseline.
+    fn command(&self) -> String {
+        format!(
+            "reproduce check {} --baseline {} --write-baseline",
+            quote::shell(&self.arguments.grid),
+            quote::shell(&self.arguments.baseline)
+        )
+    }
+}
+
+fn all_judged(baseline: &Baseline, plan: &Plan, trained: &Trained, all: bool) -> anyhow::Result<Vec<Judged>> {
+    baseline
+        .methods
+        .iter()
+        .map(|kept| {
+            let run = kept.run(&kept.seeds[0])?;
+            let is_its =
+                |finished: &&Finished| finished.run.name == run.name && finished.run.imbalance == run.imbalance;
+            let finished: Vec<&Finished> = trained.finished.iter().filter(is_its).collect();
+            judge(baseline, kept, &finished, all, |run| {
+                let failure = trained.failures.get(&run.id()).cloned();
+                let planned = plan.asked().any(|planned| planned.id == run.id());
+                failure.unwrap_or_else(|| {
+                    if planned {
+                        "it is not finished"
+                    } else {
+                        "the grid has no such run"
+                    }
+                    .to_owned()
+                })
+            })
+        })
+        .collect()
+}
+
+/// Whose numbers the new ones are.
+fn commits(finished: &[Finished]) -> String {
+    let values = |value: fn(&Outcome) -> &str| {
+        let mut values: Vec<&str> = finished.iter().map(|finished| value(&finished.outcome)).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.join(" and ")
+    };
+    format!(
+        "new: commit {}, {} on {}",
+        values(|outcome| &outcome.commit),
+        values(|outcome| &outcome.precision),
+        values(|outcome| &outcome.device)
+    )
+}
+
+/// The folder of the runs: one that is asked for, or one that only this very program writes to, so that a change of the program is never
+/// judged by runs from before it.
+fn folder(arguments: &CheckArguments, grid: &Grid) -> anyhow::Result<PathBuf> {
+    if let Some(out) = &arguments.out {
+        return Ok(out.clone());
+    }
+    let program = env::current_exe().context("this program has no path")?;
+    let digest = files::digest(&program).with_context(|| format!("cannot read {}", program.display()))?;
+    ensure!(digest.len() > 12, "a digest has 64 letters");
+    Ok(Path::new("out/check").join(format!("{}-{}", grid.name(), &digest[..12])))
+}

@@ -1,0 +1,83 @@
+//! Trains the unfinished runs of a plan, for `run` and for `check`.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::bail;
+use methods::Dispatch;
+use torch_shim::GpuSupport;
+
+use crate::command_line::arguments::MachineArguments;
+use crate::grid::{Grid, Plan, Planned};
+use crate::results::{check, claim, find};
+use crate::run::RunId;
+use crate::run::environment::limits_here;
+use crate::run::settings::{Asked, Settings};
+use crate::schedule::process::Processes;
+use crate::schedule::slots::Slots;
+use crate::schedule::view::{View, show_download};
+use crate::schedule::{Failure, preflight, schedule};
+
+/// The runs to train.
+pub(crate) struct Job<'a> {
+    pub(crate) grid: &'a Grid,
+    pub(crate) plan: &'a Plan,
+    /// Folder of the results.
+    pub(crate) out: &'a Path,
+    /// Settings that the user asked for.
+    pub(crate) asked: Asked,
+    /// Number of epochs from one measurement of neural collapse to the next.
+    pub(crate) metrics_every: i64,
+    /// Whether runs that other processes train are skipped.
+    pub(crate) leave_others: bool,
+    /// The command that trains this grid, which outcomes state.
+    pub(crate) command: String,
+}
+
+/// Trains the unfinished runs, and returns the failures.
+///
+/// # Errors
+/// If the folder, the data or the settings must be corrected; nothing was started then.
+pub(crate) fn train(
+    job: &Job<'_>,
+    machine: &MachineArguments,
+    gpu_support: &GpuSupport,
+) -> anyhow::Result<Vec<Failure>> {
+    let Job { grid, plan, out, .. } = *job;
+    let data = machine.data.as_deref();
+    check(out, grid, plan)?;
+    plan.first().dataset.fetch(data, &mut show_download())?; // once, before anything starts; a grid has one data set
+
+    let finished = find(out, plan).finished;
+    let is_finished: HashSet<&RunId> = finished.iter().map(|outcome| &outcome.run).collect();
+    let unfinished = plan.all().iter().filter(|planned| !is_finished.contains(&planned.id));
+    let unfinished: Vec<Planned> = unfinished.cloned().collect();
+    let begun = preflight::check_settings(job.asked, &finished, &unfinished, out)?;
+    let most_threads = begun.iter().map(|begun| begun.threads).chain(job.asked.threads).max();
+    let slots = Slots::new(
+        machine.device.as_deref(),
+        machine.per_device,
+        unfinished.len(),
+        most_threads.unwrap_or(Settings::default().threads),
+        gpu_support,
+    )?;
+    if job.asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
+        bail!("--launch graph needs a GPU, and these runs would train on the CPU; leave it out");
+    }
+    preflight::check_data(&unfinished, &finished, out, data)?;
+    claim(out, grid, plan)?;
+
+    let view = View::new(plan.all().len(), finished.len());
+    let processes = Processes {
+        out,
+        data: machine.data.clone(),
+        devices: slots.devices.clone(),
+        asked: job.asked,
+        metrics_every: job.metrics_every,
+        command: limits_here() + &job.command,
+        view: &view,
+    };
+    let failures = schedule(unfinished, slots.devices.len(), job.leave_others, &processes);
+    view.close();
+    Ok(failures)
+}
