@@ -189,6 +189,84 @@ fn a_grid_of_the_checkout_goes_by_its_name_and_is_found_by_it() {
 }
 
 #[test]
+fn what_is_printed_for_other_programs_is_json() {
+    let sandbox = Sandbox::new(TINY);
+    let json = |words: &str| -> serde_json::Value {
+        serde_json::from_str(&shell(&sandbox, words).succeeded().stdout).expect(words)
+    };
+    let plan = json("reproduce plan grid.toml --methods nc-drw-crt --json");
+    let [first_stage, run] = &plan.as_array().expect("a list")[..] else {
+        panic!("{plan}")
+    };
+    assert_eq!((&first_stage["listed"], &run["listed"]), (&false.into(), &true.into()));
+    assert_eq!(run["needs"][0]["role"], "first stage");
+    assert_eq!(run["needs"][0]["run"], first_stage["run"]);
+    assert_eq!(run["config"]["recipe"]["backbone"], "resnet8");
+    let data = json("reproduce data --data nowhere --json");
+    assert_eq!(
+        (&data[0]["dataset"], &data[0]["state"]),
+        (&"cifar10".into(), &"missing".into())
+    );
+    assert_eq!(
+        (&data[2]["dataset"], &data[2]["state"]),
+        (&"shapes".into(), &"found".into())
+    );
+    assert_eq!(data[2]["train"][9], 1000);
+    let methods = json("reproduce methods --json");
+    assert_eq!(
+        (&methods[0]["name"], &methods[0]["family"]),
+        (&"ce".into(), &"Baselines".into())
+    );
+}
+
+#[test]
+fn shells_and_man_know_the_verbs() {
+    let sandbox = Sandbox::new(TINY);
+    for name in ["bash", "zsh", "fish"] {
+        let script = shell(&sandbox, &format!("reproduce completions {name}"))
+            .succeeded()
+            .stdout;
+        assert!(script.contains("evaluate") && script.contains("imbalance"), "{name}");
+    }
+    let complete = "eval \"$(reproduce completions bash)\"; COMP_WORDS=(reproduce eval); COMP_CWORD=1; \
+                    _reproduce reproduce eval reproduce; echo \"${COMPREPLY[@]}\"";
+    sandbox.write("complete.sh", complete);
+    assert_eq!(shell(&sandbox, "bash complete.sh").succeeded().stdout, "evaluate\n");
+    let page = shell(&sandbox, "reproduce man").succeeded().stdout;
+    assert!(
+        page.starts_with(".ie ") && page.contains(".SH \"EVALUATE\"") && page.contains("weights"),
+        "{page}"
+    );
+    let version = shell(&sandbox, "reproduce --version").succeeded().stdout;
+    assert!(
+        version.starts_with("reproduce 0.1.0 (commit ") && version.ends_with(", libtorch 2.11.0)\n"),
+        "{version}"
+    );
+}
+
+#[test]
+fn no_colour_where_none_is_wanted() {
+    let sandbox = Sandbox::new(TINY);
+    let refused = |variables: &str| {
+        shell(&sandbox, &format!("{variables} reproduce nothing"))
+            .refused(2, &[])
+            .stderr
+    };
+    assert!(refused("CLICOLOR_FORCE=1").contains('\u{1b}'));
+    assert!(!refused("CLICOLOR_FORCE=1 NO_COLOR=1").contains('\u{1b}'));
+    assert!(!refused("").contains('\u{1b}'), "a file or a pipe");
+}
+
+#[test]
+fn a_grid_goes_by_its_name_from_any_directory() {
+    let sandbox = Sandbox::new(TINY);
+    let plan = shell(&sandbox, "reproduce plan shapes-lt").succeeded().stdout;
+    assert!(plan.contains("5 runs, 5 networks to train"), "{plan}");
+    let report = shell(&sandbox, "reproduce report shapes-lt");
+    report.refused(2, &["train with `reproduce run shapes-lt`, or "]);
+}
+
+#[test]
 fn misspelt_verbs_and_numbers_out_of_range_are_refused_with_the_remedy() {
     let sandbox = Sandbox::new(TINY);
     shell(&sandbox, "reproduce rnu").refused(

@@ -3,10 +3,12 @@
 pub(crate) mod arguments;
 pub(crate) mod check;
 pub(crate) mod exchange;
+mod json;
 mod open;
 pub(crate) mod others;
 pub(crate) mod plan;
 mod quote;
+pub(crate) mod shell;
 mod status;
 pub(crate) mod submit;
 mod train;

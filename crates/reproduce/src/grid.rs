@@ -3,7 +3,7 @@
 //! The grid file overrides values of the protocol, and the command line overrides both. Nothing is trained before every value is known
 //! and in its range.
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod check;
 mod complete;
 pub(crate) mod describe;
@@ -33,7 +33,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::Run;
-pub(crate) use catalogue::{family, page as catalogue};
+pub(crate) use catalogue::family;
 use check::first_repeated;
 use error::{Fault, Place};
 pub(crate) use error::{GridError, Refusal};

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::{Arguments, Verb};
-use crate::command_line::{exchange as exchanging, verbs};
+use crate::command_line::{exchange as exchanging, shell, verbs};
 use crate::exit::Exit;
 
 /// Executes the command line.
@@ -55,9 +55,9 @@ pub fn main() -> ExitCode {
         GpuSupport::Absent
     };
     let done = match arguments.verb {
-        Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid),
+        Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid, false),
         Verb::Run(arguments) => verbs::run(&arguments, &gpu_support),
-        Verb::Plan(arguments) => verbs::plan(&arguments),
+        Verb::Plan(arguments) => verbs::plan(&arguments.grid, arguments.json),
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
         Verb::Analyze(arguments) => verbs::analyze(&arguments),
@@ -68,8 +68,10 @@ pub fn main() -> ExitCode {
         Verb::Split(arguments) => exchanging::split(&arguments),
         Verb::Export(arguments) => exchanging::export(&arguments),
         Verb::Evaluate(arguments) => exchanging::evaluate(&arguments),
-        Verb::Data { data } => verbs::data(data.as_deref()),
-        Verb::Methods => verbs::methods(),
+        Verb::Data { data, json } => verbs::data(data.as_deref(), json),
+        Verb::Methods { json } => verbs::methods(json),
+        Verb::Completions { shell } => shell::completions(shell),
+        Verb::Man => shell::man(),
         Verb::Submit(arguments) => verbs::submit(&arguments),
         Verb::Bench(arguments) => arguments.bench().run(&gpu_support).map(|()| Exit::Finished),
         Verb::Worker(arguments) => worker::work(&arguments.job()).map(|()| Exit::Finished),

@@ -14,11 +14,13 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use methods::Dispatch;
 
 use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
 use crate::grid::spelling::nearest;
+use crate::run::environment;
 use crate::run::settings::Asked;
 pub(crate) use bench::BenchArguments;
 pub(crate) use check::CheckArguments;
@@ -37,7 +39,7 @@ pub(crate) use worker::WorkerArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "reproduce",
-    version,
+    version = version(),
     max_term_width = 110,
     after_help = "Exit codes: 0 everything asked for is finished; 1 some run failed (listed with its reason); \
                   2 nothing was started: the arguments, the grid or the data must be corrected.\n\n\
@@ -85,12 +87,18 @@ impl Arguments {
     }
 }
 
+/// Version, commit and libtorch.
+fn version() -> String {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), environment::COMMIT);
+    format!("{version} (commit {commit}, libtorch {})", environment::LIBTORCH)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Train or resume the runs of a grid, then write and print its tables
     Run(RunArguments),
     /// Print the runs of a grid, and train nothing
-    Plan(GridArguments),
+    Plan(PlanArguments),
     /// Print which runs are finished, interrupted, running or still to do
     Status(StatusArguments),
     /// Write and print a grid's tables and their page, report.html, from the runs that are finished
@@ -123,13 +131,27 @@ pub(crate) enum Verb {
         /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print every method that a grid can name: family, name, paper, parts and their settings
-    Methods,
+    Methods {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Submit a grid to Slurm as a job array whose tasks share the runs
     Submit(SubmitArguments),
     /// Measure the speed of training on synthetic images: one line for cross-entropy, one with the NC regularizer
     Bench(BenchArguments),
+    /// Print a script that completes this program's verbs and options in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -`
+    Man,
     /// Train one run in its directory (what `run` starts; its standard output is for its parent)
     #[command(hide = true)]
     Worker(WorkerArguments),
@@ -149,6 +171,15 @@ impl Verb {
                 | Verb::Worker(_)
         )
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) grid: GridArguments,
+    /// Print JSON: every run with what it needs and its config
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@ use crate::command_line::arguments::{
     AnalyzeArguments, CompareArguments, GridArguments, PredictionsArguments, ReportArguments, RunArguments,
     StatusArguments, SubmitArguments,
 };
+use crate::command_line::json;
 use crate::command_line::open;
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
@@ -120,9 +121,13 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
 }
 
 /// Prints the resolved runs.
-pub(crate) fn plan(arguments: &GridArguments) -> anyhow::Result<Exit> {
+pub(crate) fn plan(arguments: &GridArguments, as_json: bool) -> anyhow::Result<Exit> {
     let plan = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
-    out::result(&plan_text(&plan))?;
+    out::result(&if as_json {
+        json::text(&json::plan(&plan))?
+    } else {
+        plan_text(&plan)
+    })?;
     Ok(Exit::Finished)
 }
 
@@ -293,13 +298,22 @@ pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Ex
 }
 
 /// Prints every method that a grid can name.
-pub(crate) fn methods() -> anyhow::Result<Exit> {
-    out::result(&catalogue())?;
+pub(crate) fn methods(as_json: bool) -> anyhow::Result<Exit> {
+    out::result(&if as_json {
+        json::text(&catalogue::list())?
+    } else {
+        catalogue::page()
+    })?;
     Ok(Exit::Finished)
 }
 
 /// Prints which data sets are available.
-pub(crate) fn data(root: Option<&Path>) -> anyhow::Result<Exit> {
+pub(crate) fn data(root: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
+    if as_json {
+        let entries: Vec<json::DataSet> = datasets::inventory(root).into_iter().map(json::data_set).collect();
+        out::result(&json::text(&entries)?)?;
+        return Ok(Exit::Finished);
+    }
     for entry in datasets::inventory(root) {
         let dataset = entry.dataset;
         out::result(&match entry.availability {

@@ -13,7 +13,7 @@ use super::file::Uses;
 use super::overrides::Overrides;
 use super::spelling;
 
-pub(crate) use page::page;
+pub(crate) use page::{list, page};
 
 /// A method of `benchmarks/methods.toml`.
 #[derive(Clone, Debug, Deserialize)]

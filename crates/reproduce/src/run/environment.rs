@@ -77,6 +77,9 @@ pub(crate) enum OtherOrigin {
 /// Commit this binary was built from; a `+` marks uncommitted changes.
 pub(crate) const COMMIT: &str = env!("LONGTAIL_COMMIT");
 
+/// Version of libtorch: the one that tch 0.24 links with.
+pub(crate) const LIBTORCH: &str = "2.11.0";
+
 impl Environment {
     /// The environment of this process: `device`, `settings`, the digests of data and split, and the first epoch it trains.
     pub(crate) fn here(
@@ -87,7 +90,7 @@ impl Environment {
     ) -> Environment {
         Environment {
             commit: COMMIT.into(),
-            libtorch: "2.11.0".into(), // the one version that tch 0.24 links with
+            libtorch: LIBTORCH.into(),
             device: match device {
                 Device::Cpu => format!("cpu ({}{})", processor(), limits(|name| std::env::var(name).ok())),
                 Device::Cuda(index) => match gpu_model(&gpu_descriptions()) {

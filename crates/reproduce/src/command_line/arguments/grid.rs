@@ -123,7 +123,10 @@ impl GridArguments {
         let recipe = if verb == "run" { "reproduce" } else { verb };
         let begin = match self.benchmark() {
             Some(name) => format!("just {recipe} {}", quote::shell(name)),
-            None => format!("reproduce {verb} {}", quote::shell(&self.grid)),
+            None => format!(
+                "reproduce {verb} {}",
+                quote::shell(self.found_by_name().unwrap_or(&self.grid))
+            ),
         };
         let options = self
             .changes()
@@ -138,6 +141,12 @@ impl GridArguments {
         let file = format!("benchmarks/{name}.toml");
         let is_it = fs::canonicalize(&self.grid).ok()? == fs::canonicalize(file).ok()?;
         (is_it && Path::new("justfile").is_file()).then_some(name)
+    }
+
+    /// The grid's name, if it was found by it outside of the working directory: in a wheel or a checkout elsewhere.
+    fn found_by_name(&self) -> Option<&Path> {
+        let name = Path::new(self.grid.file_stem()?);
+        (self.grid.is_absolute() && grid(name.as_os_str()) == self.grid).then_some(name)
     }
 
     /// The command of `verb` (`run` or `report`) for the same runs, the same selection of epochs and the same folder.

@@ -90,8 +90,8 @@ pub(super) fn whole_number(text: &str) -> Result<i64, String> {
     })
 }
 
-/// A grid's file, or the bare name of one in `benchmarks/`, looked up in the working directory, its parents and the checkout the program
-/// was built in. A name that is not found is returned unchanged, for the error message.
+/// A grid's file, or the bare name of one in `benchmarks/`, looked up in the working directory, its parents, beside the program and its parents, and
+/// in the checkout that the program was built in. A name that is not found is returned unchanged, for the error message.
 pub(super) fn grid(text: &std::ffi::OsStr) -> PathBuf {
     let asked = Path::new(text);
     let is_bare = asked.components().count() == 1 && !asked.is_file();
@@ -99,8 +99,9 @@ pub(super) fn grid(text: &std::ffi::OsStr) -> PathBuf {
     if is_bare && file.is_file() {
         return file;
     }
-    let folders = [std::env::current_dir(), std::env::current_exe()];
-    let folders: Vec<PathBuf> = folders.into_iter().flatten().collect();
+    let folders = [std::env::current_dir(), std::env::current_exe()].into_iter().flatten();
+    let built_in = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let folders: Vec<PathBuf> = folders.chain([built_in]).collect();
     let mut files = folders
         .iter()
         .flat_map(|folder| folder.ancestors())

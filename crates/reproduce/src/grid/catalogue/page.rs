@@ -2,6 +2,7 @@
 
 use datasets::Dataset;
 use methods::Protocol;
+use serde::Serialize;
 
 use super::{Entry, METHODS};
 use crate::grid::describe;
@@ -17,6 +18,34 @@ Survey\" (TPAMI 2023). Numbers that a method leaves to the protocol are those of
 pub(crate) fn page() -> String {
     let families = METHODS.chunk_by(|(_, one), (_, other)| one.family == other.family);
     INTRODUCTION.to_owned() + &families.map(section).collect::<String>()
+}
+
+/// A method, for other programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    name: &'static str,
+    family: &'static str,
+    paper: &'static str,
+    /// Former names.
+    aliases: &'static [String],
+    parts: String,
+    settings: String,
+}
+
+/// Every method, in the order of the file.
+pub(crate) fn list() -> Vec<Listed> {
+    let listed = |(name, entry): &'static (String, Entry)| {
+        let (parts, settings) = entry.words();
+        Listed {
+            name,
+            family: entry.family.title(),
+            paper: &entry.paper,
+            aliases: &entry.aliases,
+            parts,
+            settings,
+        }
+    };
+    METHODS.iter().map(listed).collect()
 }
 
 /// The methods of one family under its title.
