@@ -2,6 +2,8 @@
 //!
 //!     cargo run --example split
 
+#![expect(clippy::print_stdout, reason = "an example prints what it found")]
+
 use datasets::{DataError, Dataset, Imbalance, IndexList, LongTail, Selection};
 
 pub(crate) fn main() -> Result<(), DataError> {

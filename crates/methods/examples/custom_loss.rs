@@ -3,6 +3,8 @@
 //!
 //!     cargo run --example custom_loss
 
+#![expect(clippy::print_stdout, reason = "an example prints what it found")]
+
 use datasets::{DataError, Dataset, Imbalance, LongTail, Selection, Validation};
 use methods::{Images, Method, Model, Sgd, Shots, evaluate};
 use models::Backbone;

@@ -2,21 +2,23 @@
 //!
 //!     cargo run --example features_file FILE
 
+#![expect(clippy::print_stdout, reason = "an example prints what it found")]
+
 use std::collections::HashMap;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::Path;
 
 use tch::Tensor;
 
-pub(crate) fn main() -> Result<(), Box<dyn Error>> {
-    let fixture = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/features/features.safetensors"
-    );
+fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os()
         .nth(1)
-        .map_or_else(|| PathBuf::from(fixture), PathBuf::from);
-    let mut arrays: HashMap<String, Tensor> = Tensor::read_safetensors(&path)?.into_iter().collect();
+        .ok_or("name a file with `features` and `labels`")?;
+    print_metrics(Path::new(&path))
+}
+
+pub(crate) fn print_metrics(path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut arrays: HashMap<String, Tensor> = Tensor::read_safetensors(path)?.into_iter().collect();
     let mut take = |name: &str| arrays.remove(name).ok_or(format!("{} has no `{name}`", path.display()));
     let (features, labels) = (take("features")?, take("labels")?);
     let classifier = take("weight").ok().map(|weight| nc::LinearClassifier {

@@ -2,6 +2,8 @@
 //!
 //!     cargo run --example training_loop
 
+#![expect(clippy::print_stdout, reason = "an example prints what it found")]
+
 use std::error::Error;
 
 use tch::nn::{self, Module, OptimizerConfig};
