@@ -5,4 +5,5 @@ mod bits;
 pub(crate) mod judge;
 pub(crate) mod junit;
 pub(crate) mod metric;
+mod settings;
 pub(crate) mod text;

@@ -1,5 +1,8 @@
 //! Markdown tables that are also readable as plain text.
 
+/// A missing value, which is not zero.
+pub(crate) const MISSING: &str = "—";
+
 /// A table whose columns are as wide as their widest cells; the first `words` columns are aligned to the left, the others, numbers, to
 /// the right.
 pub(crate) fn aligned(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, words: usize) -> String {

@@ -10,9 +10,8 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::{Analysis, Origin};
-use crate::markdown::{aligned, cell};
+use crate::markdown::{MISSING, aligned, cell};
 use crate::results::write_whole;
-use crate::tables::render::MISSING;
 
 /// Above this many classes the pairs of a source are left out of `angles.csv`: 1000 classes make half a million rows.
 const MOST_CLASSES_IN_PAIRS: usize = 1000;

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
 use super::bits;
 use super::metric::Metric;
+use super::settings::differing;
 use crate::compare::Group;
 use crate::files;
 use crate::grid::Plan;
@@ -294,48 +294,6 @@ impl KeptSeed {
             ));
         }
         Ok(())
-    }
-}
-
-/// The settings that two runs do not share, a line each.
-fn differing(before: &Run, now: &Run) -> Vec<String> {
-    let flat = |run: &Run| {
-        let mut settings = BTreeMap::new();
-        let table = Table::try_from(run).expect("a run holds only numbers, words and tables of them");
-        flatten("", &table.into(), &mut settings);
-        settings
-    };
-    let (before, now) = (flat(before), flat(now));
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-    let value =
-        |settings: &BTreeMap<String, String>, name: &String| settings.get(name).cloned().unwrap_or("—".to_owned());
-    let lines = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
-    lines
-        .map(|name| {
-            format!(
-                "  {name}: {} in the baseline, {} now",
-                value(&before, name),
-                value(&now, name)
-            )
-        })
-        .collect()
-}
-
-fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Table(table) if !table.is_empty() => {
-            for (key, value) in table {
-                let name = if name.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{name}.{key}")
-                };
-                flatten(&name, value, into);
-            }
-        }
-        value => {
-            into.insert(name.to_owned(), value.to_string());
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::baseline::Baseline;
 use super::judge::{Change, Judged, Verdict};
 use super::metric::Metric;
-use crate::markdown::{aligned, cell};
+use crate::markdown::{MISSING, aligned, cell};
 
 /// A table of all differences, the failures and improvements in full, and a last line that says how it ended.
 pub(crate) fn markdown(baseline: &Baseline, judged: &[Judged], remarks: &[String]) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn markdown(baseline: &Baseline, judged: &[Judged], remarks: &[String
     let rows = judged.iter().map(|judged| {
         let cells = Metric::ALL.map(|metric| {
             let change = judged.changes.iter().find(|change| change.metric == metric);
-            change.map_or("—".to_owned(), short)
+            change.map_or(MISSING.to_owned(), short)
         });
         [cell(&judged.method), judged.imbalance.clone()]
             .into_iter()

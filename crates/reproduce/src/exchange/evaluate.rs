@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::exchange::foreign::Foreign;
 use crate::exchange::{make_folder, unwritable, write};
 use crate::files;
+use crate::markdown::MISSING;
 use crate::run::directory::RunDir;
 use crate::run::groups::by_index;
 use crate::run::predictions::Predictions;
 use crate::run::settings::with_threads;
-use crate::tables::render::MISSING;
 use crate::worker::scores::score;
 
 /// Files that an evaluation leaves beside those of a run: `predictions.npz`, `confusion.csv`, `calibration.csv` and

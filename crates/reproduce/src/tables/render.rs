@@ -3,15 +3,13 @@
 use crate::grid::describe::in_words;
 use crate::grid::published::Published;
 use crate::grid::select::Select;
-use crate::markdown::aligned;
+use crate::markdown::{MISSING, aligned};
 use crate::run::metric::Metric;
 use crate::tables::collect::Spread;
 use crate::tables::provenance::distinct;
 use crate::tables::table::{Row, Table};
 use crate::tables::verdicts::Against;
 
-/// A missing value, which is not zero.
-pub(crate) const MISSING: &str = "—";
 /// A published number counts as reached within this distance below it, as a fraction.
 const REACHED_WITHIN: f64 = 0.01;
 

@@ -6,11 +6,10 @@ use std::path::Path;
 use crate::compare::{Cell, Comparison, Finished, Group, Measure, Verdict, decide};
 use crate::grid::select::Select;
 use crate::grid::{Plan, describe};
-use crate::markdown::aligned;
+use crate::markdown::{MISSING, aligned};
 use crate::run::directory::RunDir;
 use crate::run::{Outcome, RunId};
 use crate::statistics::student;
-use crate::tables::render::MISSING;
 use crate::tables::table::{Row, Table};
 
 /// Every method of a table compared with one of them.
