@@ -51,7 +51,8 @@ impl Metric {
     /// chance that differs between processors.
     pub(crate) fn default_margin(self) -> f64 {
         match self {
-            Metric::Accuracy(Measure::Top1 | Measure::Many | Measure::GroupMean) => 1.0,
+            Metric::Accuracy(Measure::Top1 | Measure::GroupMean) => 0.5,
+            Metric::Accuracy(Measure::Many) => 1.0,
             Metric::Accuracy(Measure::Medium) => 2.0,
             Metric::Accuracy(Measure::Few) => 3.0,
             Metric::Nc1 | Metric::Nc3 => 20.0,
