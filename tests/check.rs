@@ -96,14 +96,14 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
     assert!(
         annotated
             .stderr
-            .contains("nc-drw looks worse than the baseline: 1 further runs are trained"),
+            .contains("worse than the baseline: nc-drw; 1 further runs are trained to confirm it"),
         "{}",
         annotated.stderr
     );
     assert!(
         annotated
             .stdout
-            .contains("- nc-drw looked worse; it is judged by seeds [0, 1, 2], unpaired"),
+            .contains("- nc-drw was worse with the grid's seeds; the verdict is that of seeds 0, 1, 2, unpaired"),
         "{}",
         annotated.stdout
     );

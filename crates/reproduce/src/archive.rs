@@ -8,15 +8,15 @@ mod index;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use methods::{remedy_for_reading, remedy_for_writing_or};
+use methods::remedy_for_reading;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::files;
+use crate::files::{self, unwritable};
 use crate::grid::describe;
 use crate::results::{short, tabled_runs};
 use crate::run::directory::RunDir;
@@ -118,21 +118,19 @@ pub(crate) fn archive(from: &Path, to: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     for folder in [to, &around.join("splits")] {
-        fs::create_dir_all(folder).map_err(|error| unwritable(error, folder))?;
+        fs::create_dir_all(folder).map_err(|error| unwritable(folder, error, ANOTHER_TO))?;
     }
     for (path, text) in &written {
         let path = around.join(path);
-        files::write(&path, text).map_err(|error| unwritable(error, &path))?;
+        files::write(&path, text).map_err(|error| unwritable(&path, error, ANOTHER_TO))?;
     }
     let mut files: Vec<PathBuf> = written.into_iter().map(|(path, _)| path).collect();
     files.extend(index::write(around)?);
     Ok(files)
 }
 
-fn unwritable(error: io::Error, path: &Path) -> anyhow::Error {
-    let remedy = remedy_for_writing_or(&error, "choose another --to");
-    anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
-}
+/// What else a user can do about a file that cannot be written.
+const ANOTHER_TO: &str = "choose another --to";
 
 fn tables(from: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     let mut tables = Vec::new();

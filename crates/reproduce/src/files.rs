@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use methods::remedy_for_writing_or;
 use sha2::{Digest, Sha256};
 
 /// Reads a text file. Pipes and devices are refused: they may have no end, or never begin.
@@ -30,12 +31,29 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
 /// Ending of the names of temporary files, which begin with a dot.
 const TEMPORARY: &str = ".tmp";
 
-/// Writes a text file whole or not at all: see [`replace`].
+/// Writes a file whole or not at all: see [`replace`].
 ///
 /// # Errors
 /// If it cannot be written; the previous file is then kept.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
-    replace(path, |temporary| fs::write(temporary, text))
+pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    replace(path, |temporary| fs::write(temporary, bytes))
+}
+
+/// As [`write`], for a file of the folder that `--out` names.
+///
+/// # Errors
+/// As [`unwritable`] words them.
+pub(crate) fn write_whole(path: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    write(path, bytes).map_err(|error| unwritable(path, error, ANOTHER_OUT))
+}
+
+/// What else a user can do about a file of the folder that `--out` names.
+pub(crate) const ANOTHER_OUT: &str = "choose another --out";
+
+/// The error of a file or folder that cannot be written, with its name and the remedy; `otherwise` is what else a user can do.
+pub(crate) fn unwritable(path: &Path, error: io::Error, otherwise: &str) -> anyhow::Error {
+    let remedy = remedy_for_writing_or(&error, otherwise);
+    anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
 }
 
 /// Writes a file whole or not at all: `write` fills a temporary file in the same folder, which is then renamed. Several processes may

@@ -16,7 +16,7 @@ mod run;
 
 use std::path::Path;
 
-use crate::results::write_whole;
+use crate::files::write_whole;
 use crate::run::Outcome;
 use crate::schedule::Failure;
 use crate::tables::report::{Kept, Report, Request, write_report};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use datasets::{Dataset, Selection, Validation};
-use methods::{Augmentation, Protocol, Recipe, ShotSplit, remedy_for_writing};
+use methods::{Augmentation, Protocol, Recipe, ShotSplit};
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -119,8 +119,8 @@ pub(crate) fn claim(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<()> 
     }
     let text = toml::to_string(&Configuration::table(grid, plan)?).context("a table has a text")?;
     fs::create_dir_all(out)
-        .with_context(|| format!("cannot make folder {}; choose another --out", out.display()))
-        .and_then(|()| write_whole(&out.join("recipe.toml"), &text))
+        .map_err(|error| files::unwritable(out, error, files::ANOTHER_OUT))
+        .and_then(|()| files::write_whole(&out.join("recipe.toml"), &text))
 }
 
 /// The finished and the damaged runs of a plan.
@@ -173,15 +173,4 @@ pub(crate) fn short(digest: &str) -> &str {
 /// Whether the run with this id is finished below `out`.
 pub(crate) fn is_finished(out: &Path, run: &RunId) -> bool {
     out.join("runs").join(run).join("outcome.json").is_file()
-}
-
-/// Writes a file of `out`, whole or not at all.
-///
-/// # Errors
-/// If it cannot be written; the message names it and the remedy.
-pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    files::write(path, text).map_err(|error| {
-        let remedy = remedy_for_writing(&error);
-        anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
-    })
 }

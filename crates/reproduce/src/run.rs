@@ -52,6 +52,25 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Cross-entropy under `protocol`, without a name, on all images of `shapes`: what other runs are described relative to.
+    pub(crate) fn plain(protocol: Protocol) -> Run {
+        Run {
+            name: String::new(),
+            dataset: Dataset::Shapes,
+            protocol,
+            seed: 0,
+            selection: Selection::default(),
+            imbalance: Imbalance::Natural,
+            validation: None,
+            shots: ShotSplit::default(),
+            recipe: protocol.recipe(),
+            method: Method {
+                augmentation: protocol.augmentation(),
+                ..Method::default()
+            },
+        }
+    }
+
     /// The text of `config.toml`.
     pub(crate) fn config(&self) -> String {
         toml::to_string(self).expect("a run holds only numbers, words and tables of them")

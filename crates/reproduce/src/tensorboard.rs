@@ -3,14 +3,9 @@
 //! A file is a list of TFRecords (length, its checksum, an `Event` of protocol buffers, its checksum). No maintained crate writes them, and
 //! scalars take few fields: `tensorflow/core/util/event.proto` and `tensorflow/core/framework/summary.proto` have their numbers.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use anyhow::Context;
-use methods::remedy_for_writing;
-
-use crate::files;
+use crate::files::{self, ANOTHER_OUT, unwritable};
 use crate::run::Outcome;
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
@@ -31,20 +26,12 @@ pub(crate) fn write(out: &Path, outcomes: &[Outcome]) -> anyhow::Result<usize> {
     for outcome in trained {
         let rows: Vec<MetricsRow> = metrics::read(&RunDir::of(out, &outcome.run).metrics())?;
         let path = out.join(FOLDER).join(&outcome.run).join(FILE);
-        write_file(&path, &events(&rows)).with_context(|| format!("cannot write {}", path.display()))?;
+        let folder = path.parent().expect("it has a folder of its own");
+        files::make_folder(folder).map_err(|error| unwritable(folder, error, ANOTHER_OUT))?;
+        files::write_whole(&path, events(&rows))?;
         written += 1;
     }
     Ok(written)
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().expect("it has a folder of its own");
-    let written =
-        files::make_folder(folder).and_then(|()| files::replace(path, |temporary| fs::write(temporary, bytes)));
-    written.map_err(|error: io::Error| {
-        let remedy = remedy_for_writing(&error);
-        anyhow::Error::new(error).context(remedy)
-    })
 }
 
 /// The whole file. An event's wall time is the seconds that its run has trained by then, so that the same rows are the same bytes.

@@ -9,7 +9,7 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use super::Analysis;
-use crate::results::write_whole;
+use crate::files::write_whole;
 
 /// Width and height of one panel, axes and title included, in pixels.
 const PANEL: (u32, u32) = (340, 320);

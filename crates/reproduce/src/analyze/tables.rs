@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
 use methods::Precision;
 use nc::{ClassMetrics, Metrics};
 use serde::Serialize;
 use tch::Tensor;
 
 use super::{Analysis, Origin};
+use crate::files::{ANOTHER_OUT, unwritable, write_whole};
 use crate::markdown::{MISSING, aligned, cell};
-use crate::results::write_whole;
 
 /// Above this many classes the pairs of a source are left out of `angles.csv`: 1000 classes make half a million rows.
 const MOST_CLASSES_IN_PAIRS: usize = 1000;
@@ -22,7 +21,7 @@ const MOST_CLASSES_IN_PAIRS: usize = 1000;
 /// # Errors
 /// If a file cannot be written; the message names it.
 pub(crate) fn write(out: &Path, analyses: &[Analysis]) -> anyhow::Result<Vec<String>> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make folder {}; choose another --out", out.display()))?;
+    fs::create_dir_all(out).map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
     let files = [
         ("report.json", json(analyses)?),
         (

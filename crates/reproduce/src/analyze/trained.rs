@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use datasets::Loaded;
-use methods::{Checkpoint, Images, Model, Precision, features_of, remedy_for_writing_or};
+use methods::{Checkpoint, Images, Model, Precision, features_of};
 use tch::Device;
 
 use super::features::Features;
 use crate::exchange::foreign::{Foreign, Stated};
+use crate::files::unwritable;
 use crate::run::Run;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::metrics::{self, MetricsRow};
@@ -205,10 +206,7 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
         bail!("{directory} has no outcome; finish the run, or name another");
     };
     let _lock = run_dir.lock().map_err(|error| match error {
-        RunDirError::Io { path, source } => {
-            let remedy = remedy_for_writing_or(&source, "work on a copy of the run's folder");
-            anyhow::Error::new(source).context(format!("cannot write {}; {remedy}", path.display()))
-        }
+        RunDirError::Io { path, source } => unwritable(&path, source, "work on a copy of the run's folder"),
         error => error.into(),
     })?;
     if outcome.epochs == 0 {

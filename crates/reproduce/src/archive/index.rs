@@ -7,8 +7,8 @@ use anyhow::Context;
 use serde::Deserialize;
 use walkdir::WalkDir;
 
-use super::unwritable;
-use crate::files;
+use super::ANOTHER_TO;
+use crate::files::{self, unwritable};
 use crate::markdown::{aligned, code};
 use crate::run::metrics::refuse_newer;
 
@@ -57,7 +57,7 @@ pub(super) fn write(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     };
     let text = format!("{}{}{}", &before[..begin + BEGIN.len()], lines(folder)?, &before[end..]);
-    files::write(&path, &text).map_err(|error| unwritable(error, &path))?;
+    files::write(&path, &text).map_err(|error| unwritable(&path, error, ANOTHER_TO))?;
     Ok(Some(FILE.into()))
 }
 

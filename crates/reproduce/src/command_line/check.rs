@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use torch_shim::GpuSupport;
 
 use crate::check::baseline::Baseline;
@@ -15,10 +15,10 @@ use crate::command_line::quote;
 use crate::command_line::train::{Job, train};
 use crate::compare::{Finished, Group};
 use crate::exit::Exit;
-use crate::files;
+use crate::files::{self, unwritable};
 use crate::grid::{Grid, Options, Plan};
 use crate::out;
-use crate::results::{find, write_whole};
+use crate::results::{find, short};
 use crate::run::directory::RunDir;
 use crate::run::environment::limits_here;
 use crate::run::{Outcome, RunId};
@@ -75,7 +75,7 @@ impl Check<'_> {
             Group::add(&mut groups, finished);
         }
         let baseline = Baseline::of(&groups, margins, limits_here() + &self.command())?;
-        write_whole(path, &baseline.text())?;
+        files::write(path, baseline.text()).map_err(|error| unwritable(path, error, "name another --baseline"))?;
         out::result(&format!("{}\n", path.display()))?;
         Ok(Exit::Finished)
     }
@@ -89,7 +89,7 @@ impl Check<'_> {
         if self.arguments.confirm > 0 && !suspicious.is_empty() {
             let further = self.further(plan, suspicious.clone())?;
             out::note(&format!(
-                "{} looks worse than the baseline: {} further runs are trained",
+                "worse than the baseline: {}; {} further runs are trained to confirm it",
                 suspicious.join(", "),
                 further.asked().len()
             ));
@@ -100,15 +100,22 @@ impl Check<'_> {
             for (first, again) in judged.iter_mut().zip(again) {
                 if suspicious.contains(&first.method) {
                     remarks.push(format!(
-                        "{} looked worse; it is judged by seeds {:?}, unpaired",
-                        first.method, again.seeds
+                        "{} was worse with the grid's seeds; the verdict is that of seeds {}, unpaired",
+                        first.method,
+                        again
+                            .seeds
+                            .iter()
+                            .map(i64::to_string)
+                            .collect::<Vec<String>>()
+                            .join(", ")
                     ));
                     *first = again;
                 }
             }
         }
         if let Some(path) = &self.arguments.junit {
-            write_whole(path, &junit::xml(self.grid.name(), &judged)?)?;
+            let xml = junit::xml(self.grid.name(), &judged)?;
+            files::write(path, xml).map_err(|error| unwritable(path, error, "name another --junit"))?;
         }
         let annotations = env::var_os("GITHUB_ACTIONS").map(|_| junit::annotations(&judged));
         out::result(&(text::markdown(baseline, &judged, &remarks) + &annotations.unwrap_or_default()))?;
@@ -221,6 +228,5 @@ fn folder(arguments: &CheckArguments, grid: &Grid) -> anyhow::Result<PathBuf> {
     }
     let program = env::current_exe().context("this program has no path")?;
     let digest = files::digest(&program).with_context(|| format!("cannot read {}", program.display()))?;
-    ensure!(digest.len() > 12, "a digest has 64 letters");
-    Ok(Path::new("out/check").join(format!("{}-{}", grid.name(), &digest[..12])))
+    Ok(Path::new("out/check").join(format!("{}-{}", grid.name(), short(&digest))))
 }

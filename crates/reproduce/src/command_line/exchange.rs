@@ -16,7 +16,7 @@ use crate::out;
 use crate::run::directory::RunDir;
 use crate::run::predictions::Predictions;
 use crate::schedule::view::show_download;
-use crate::statistics::mcnemar::mcnemar;
+use crate::statistics::mcnemar::{discordant, mcnemar};
 
 /// Writes which images a long-tailed split keeps.
 pub(crate) fn split(arguments: &SplitArguments) -> anyhow::Result<Exit> {
@@ -99,14 +99,7 @@ fn compared(predictions: &Predictions, name: &str, other: &Predictions) -> anyho
         predictions.labels == other.labels,
         "{name} was tested on other images, so that nothing can be compared; name a run on the same data set"
     );
-    let (ours, theirs) = (predictions.hits(), other.hits());
-    let only = |left: &[bool], right: &[bool]| {
-        left.iter()
-            .zip(right)
-            .filter(|(left, right)| **left && !**right)
-            .count() as u64
-    };
-    let (only_these, only_other) = (only(&ours, &theirs), only(&theirs, &ours));
+    let (only_these, only_other) = discordant(&predictions.hits(), &other.hits());
     let images = predictions.labels.len() as f64;
     Ok(format!(
         "{name} classifies {:.2} % correctly: the difference is {:+.2} points; {only_these} images are right only here and {only_other} \

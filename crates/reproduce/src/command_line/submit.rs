@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::command_line::quote;
-use crate::results::write_whole;
+use crate::files::write_whole;
 
 /// The job array to submit.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +76,7 @@ impl JobArray {
     /// If it cannot be written, or `sbatch` is missing or refuses it.
     pub(crate) fn submit(&self, out: &Path) -> anyhow::Result<String> {
         let path = out.join("submit.sh");
-        write_whole(&path, &self.script(out))?;
+        write_whole(&path, self.script(out))?;
         let sbatch = Command::new("sbatch").arg(&path).output().with_context(|| {
             format!(
                 "cannot start sbatch; submit {} by hand on a machine that has Slurm",

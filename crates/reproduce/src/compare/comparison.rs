@@ -5,7 +5,7 @@ use anyhow::{bail, ensure};
 use super::finished::{Finished, Group};
 use super::measure::{Measure, weighted_accuracy};
 use crate::statistics::bootstrap::{self, Design, Difference};
-use crate::statistics::mcnemar::mcnemar;
+use crate::statistics::mcnemar::{discordant, mcnemar};
 use crate::statistics::welch::{Welch, welch};
 
 /// What a comparison says.
@@ -128,14 +128,11 @@ impl Comparison {
                         .collect()
                 };
                 let p = if are_networks && *measure == Measure::Top1 {
-                    let only = |left: bool| {
-                        let images = left_hits[0].iter().zip(&right_hits[0]);
-                        images.filter(|&(&l, &r)| l == left && r != left).count() as u64
-                    };
-                    let (only_left, only_right, images) = (only(true), only(false), labels.len() as f64);
+                    let ((only_left, only_right), images) =
+                        (discordant(&left_hits[0], &right_hits[0]), labels.len() as f64);
                     // The interval of McNemar's test, which knows no classes.
-                    let discordant = (only_left + only_right) as f64 / images;
-                    difference.standard_error = ((discordant - difference.mean.powi(2)) / images).sqrt();
+                    let share = (only_left + only_right) as f64 / images;
+                    difference.standard_error = ((share - difference.mean.powi(2)) / images).sqrt();
                     mcnemar(only_left, only_right)
                 } else {
                     difference.p()

@@ -8,8 +8,7 @@ use methods::{Images, epoch_seed, features_of};
 use serde::Serialize;
 
 use crate::exchange::foreign::Foreign;
-use crate::exchange::{make_folder, unwritable, write};
-use crate::files;
+use crate::files::{self, ANOTHER_OUT, unwritable, write_whole};
 use crate::markdown::MISSING;
 use crate::run::directory::RunDir;
 use crate::run::groups::by_index;
@@ -61,7 +60,7 @@ pub(crate) struct Measured {
 /// # Errors
 /// If a class has too few images, or a file cannot be written.
 pub(crate) fn evaluate(foreign: &Foreign, data: &Loaded, out: &Path) -> anyhow::Result<(Measured, Predictions)> {
-    make_folder(out)?;
+    files::make_folder(out).map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
     with_threads(foreign.settings.threads, || measure(foreign, data, out))
 }
 
@@ -79,13 +78,13 @@ fn measure(foreign: &Foreign, data: &Loaded, out: &Path) -> anyhow::Result<(Meas
     let shots = foreign.shots()?;
     tch::manual_seed(epoch_seed(run.seed, -3)); // as at the end of a run, for the same noise
     let scores = score(model, method.experts, &test, &shots, &RunDir::at(out))?;
-    write(&out.join(PREDICTIONS), scores.predictions.csv().as_bytes())?;
+    write_whole(&out.join(PREDICTIONS), scores.predictions.csv())?;
     let path = out.join(LOGITS);
     let logits = scores.logits.to_device(tch::Device::Cpu).contiguous();
     files::replace(&path, |temporary| {
         logits.write_npy(temporary).map_err(std::io::Error::other)
     })
-    .map_err(|error| unwritable(&path, error))?;
+    .map_err(|error| unwritable(&path, error, ANOTHER_OUT))?;
 
     let collapse = model.collapse(&features_of(model, &train), train.labels());
     let collapse = collapse.as_ref();
@@ -120,7 +119,7 @@ fn measure(foreign: &Foreign, data: &Loaded, out: &Path) -> anyhow::Result<(Meas
         predictions_digest: scores.predictions_digest,
     };
     let text = serde_json::to_string_pretty(&measured)? + "\n";
-    write(&out.join(METRICS), text.as_bytes())?;
+    write_whole(&out.join(METRICS), text)?;
     Ok((measured, scores.predictions))
 }
 

@@ -10,8 +10,7 @@ use tch::{Device, Tensor};
 
 use crate::arrays::metadata;
 use crate::exchange::card::{Card, path_beside};
-use crate::exchange::{make_folder, unwritable, write};
-use crate::files;
+use crate::files::{self, ANOTHER_OUT, unwritable, write_whole};
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
 use crate::worker::network;
@@ -71,7 +70,8 @@ pub(crate) fn export(directory: &Path, out: &Path) -> anyhow::Result<[String; 2]
         .into_iter()
         .map(|(name, tensor)| (named(name), tensor.detach().contiguous()))
         .collect();
-    make_folder(out.parent().unwrap_or(Path::new("")))?;
+    let folder = out.parent().unwrap_or(Path::new(""));
+    files::make_folder(folder).map_err(|error| unwritable(folder, error, ANOTHER_OUT))?;
     // `format` says to other readers that these are PyTorch's names and layouts.
     let words = HashMap::from([("format", "pt"), ("network", run.recipe.backbone.name())]);
     files::replace(out, |temporary| {
@@ -81,11 +81,11 @@ pub(crate) fn export(directory: &Path, out: &Path) -> anyhow::Result<[String; 2]
         let _ = fs::remove_file(&plain);
         written
     })
-    .map_err(|error| unwritable(out, error))?;
+    .map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
     let described = (settings.unwrap_or_default(), checkpoint.next_epoch);
     let card = Card::new(out, head_name, &model, &run, outcome.as_ref(), described)
         .with_context(|| format!("cannot describe {}", out.display()))?;
     let description = path_beside(out);
-    write(&description, card.text()?.as_bytes())?;
+    write_whole(&description, card.text()?)?;
     Ok([out, &description].map(|path| path.display().to_string()))
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use datasets::{Dataset, Imbalance, Loaded, LongTail, Normalization, Selection, Split};
-use methods::{Head, Method, Model, Protocol, Recipe, ShotSplit, Shots, StateDict};
+use datasets::{Dataset, Loaded, LongTail, Normalization, Split};
+use methods::{Head, Method, Model, Protocol, Recipe, Shots, StateDict};
 use tch::Device;
 
 use crate::exchange::card::ReadCard;
@@ -120,24 +120,16 @@ impl Foreign {
 fn assumed(path: &Path, weights: &StateDict, stated: &Stated) -> anyhow::Result<Run> {
     let backbone = weights.backbone()?;
     let (classes, head) = weights.classifier(backbone.dimension(), stated.head)?;
-    let protocol = Protocol::default();
+    let plain = Run::plain(Protocol::default());
     Ok(Run {
         name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         dataset: dataset_of(path, classes, stated.dataset)?,
-        protocol,
-        seed: 0,
-        selection: Selection::default(),
-        imbalance: Imbalance::Natural,
-        validation: None,
-        shots: ShotSplit::default(),
         recipe: Recipe {
             backbone,
-            ..protocol.recipe()
+            ..plain.recipe
         },
-        method: Method {
-            head,
-            ..Method::default()
-        },
+        method: Method { head, ..plain.method },
+        ..plain
     })
 }
 

@@ -9,7 +9,7 @@ use methods::{Groups, ShotSplit, Shots};
 use serde::Serialize;
 
 use crate::arrays::write::Column;
-use crate::exchange::{make_folder, write};
+use crate::files::{self, ANOTHER_OUT, unwritable, write_whole};
 use crate::run::environment::COMMIT;
 
 /// `split.json`: what the files beside it are.
@@ -73,7 +73,7 @@ impl Part {
             (format!("{name}_labels.npy"), Column::LongIntegers(&self.labels).npy()),
         ];
         for (file, bytes) in &files {
-            write(&out.join(file), bytes)?;
+            write_whole(&out.join(file), bytes)?;
         }
         Ok(files.map(|(file, _)| file).into())
     }
@@ -103,7 +103,7 @@ impl ChosenSplit {
     /// # Errors
     /// If one cannot be written; the message names it and the remedy.
     pub(crate) fn write(&self, out: &Path) -> anyhow::Result<Vec<String>> {
-        make_folder(out)?;
+        files::make_folder(out).map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
         let mut written = self.train.write(out, "train")?;
         if let Some(validation) = &self.validation {
             written.extend(validation.write(out, "validation")?);
@@ -120,7 +120,7 @@ impl ChosenSplit {
         });
         let description = description.context("a description holds only numbers and words")? + "\n";
         for (file, text) in [("classes.csv", self.classes()), ("split.json", description)] {
-            write(&out.join(file), text.as_bytes())?;
+            write_whole(&out.join(file), text)?;
             written.push(file.to_owned());
         }
         Ok(written)

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use datasets::{Dataset, Imbalance, Selection};
-use methods::{Method, Protocol, ShotSplit};
+use datasets::Imbalance;
+use methods::Protocol;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
@@ -89,28 +89,9 @@ fn table(run: &Run) -> Table {
     Table::try_from(run).expect("a run holds only numbers, words and tables of them")
 }
 
-/// [`plain`] for each protocol, computed once: a plan of 10,000 runs needs it 10,000 times.
+/// [`Run::plain`] for each protocol, computed once: a plan of 10,000 runs needs it 10,000 times.
 static PLAIN: LazyLock<[Table; 2]> =
-    LazyLock::new(|| [Protocol::Paper, Protocol::Code].map(|protocol| table(&plain(protocol))));
-
-/// Cross-entropy under `protocol`. The data set does not matter, since ids always include it.
-fn plain(protocol: Protocol) -> Run {
-    Run {
-        name: String::new(),
-        dataset: Dataset::Shapes,
-        protocol,
-        seed: 0,
-        selection: Selection::default(),
-        imbalance: Imbalance::Natural,
-        validation: None,
-        shots: ShotSplit::default(),
-        recipe: protocol.recipe(),
-        method: Method {
-            augmentation: protocol.augmentation(),
-            ..Method::default()
-        },
-    }
-}
+    LazyLock::new(|| [Protocol::Paper, Protocol::Code].map(|protocol| table(&Run::plain(protocol))));
 
 /// The entries of `table` that are missing or different in `default`, recursively. An entry that only `default` has appears as an
 /// empty table.
@@ -156,7 +137,7 @@ mod tests {
     fn the_defaults_that_ids_are_relative_to_stay_what_they_are() {
         // Where one of them moves, runs that leave it out mean another training under their old ids: give `differences` a key that
         // says so before this snapshot is written anew.
-        let configs = [Protocol::Paper, Protocol::Code].map(|protocol| plain(protocol).config());
+        let configs = [Protocol::Paper, Protocol::Code].map(|protocol| Run::plain(protocol).config());
         insta::assert_snapshot!(configs.join("\n# \n\n"));
     }
 

@@ -4,12 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use methods::remedy_for_writing;
 use tch::{Kind, Tensor};
 
 use crate::arrays::Arrays;
 use crate::arrays::write::{Column, npz};
-use crate::files;
+use crate::files::{self, ANOTHER_OUT, unwritable};
 
 /// Name of the file in a run's directory.
 pub(crate) const FILE: &str = "predictions.npz";
@@ -90,10 +89,8 @@ impl Predictions {
                 .as_ref()
                 .map(|values| ("probability", Column::Floats(values))),
         );
-        files::replace(&path, |temporary| npz(temporary, &columns)).map_err(|error| {
-            let remedy = remedy_for_writing(&error);
-            anyhow::Error::new(error).context(format!("cannot write {}; {remedy}", path.display()))
-        })?;
+        files::replace(&path, |temporary| npz(temporary, &columns))
+            .map_err(|error| unwritable(&path, error, ANOTHER_OUT))?;
         files::digest(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 

@@ -12,3 +12,12 @@ pub(crate) fn mcnemar(only_left: u64, only_right: u64) -> f64 {
     let fair = Binomial::new(0.5, discordant).expect("a probability");
     (2.0 * fair.cdf(only_left.min(only_right))).min(1.0)
 }
+
+/// Images that the left network alone classifies correctly, and the right one alone; whether each is correct, `[n]`.
+pub(crate) fn discordant(left: &[bool], right: &[bool]) -> (u64, u64) {
+    let only = |correct: &[bool], other: &[bool]| {
+        let images = correct.iter().zip(other);
+        images.filter(|&(&correct, &other)| correct && !other).count() as u64
+    };
+    (only(left, right), only(right, left))
+}

@@ -6,13 +6,12 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Context;
-use methods::remedy_for_writing;
 use serde::Serialize;
 
-use crate::files;
+use crate::files::{self, ANOTHER_OUT, unwritable};
 use crate::grid::select::Select;
 use crate::grid::{Grid, Plan, describe};
-use crate::results::{is_finished, tabled_runs, write_whole};
+use crate::results::{is_finished, tabled_runs};
 use crate::run::environment::limits_of;
 use crate::run::format::Format;
 use crate::run::{Outcome, Run, RunId, settings};
@@ -183,13 +182,10 @@ fn write_tables(
 }
 
 fn write_files(out: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
-    fs::create_dir_all(out).map_err(|error| {
-        let remedy = remedy_for_writing(&error);
-        anyhow::Error::new(error).context(format!("cannot make folder {}; {remedy}", out.display()))
-    })?;
+    fs::create_dir_all(out).map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
     files
         .iter()
-        .try_for_each(|(name, text)| write_whole(&out.join(name), text))
+        .try_for_each(|(name, text)| files::write_whole(&out.join(name), text))
 }
 
 /// Whether the folder is read-only, such as an archive or another user's.

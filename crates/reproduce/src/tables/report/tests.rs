@@ -352,7 +352,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     };
     assert!(
         why.starts_with(&format!(
-            "cannot make folder {}; move away the file that is in the place of a folder",
+            "cannot write {}; move away the file that is in the place of a folder",
             out.display()
         )),
         "{why}"
