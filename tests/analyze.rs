@@ -363,7 +363,7 @@ fn files_without_the_arrays_or_of_another_kind_are_refused() {
         ("text.safetensors", "it is not a sound safetensors file; save it again"),
         (
             "features.pt",
-            "it is neither a .safetensors nor a .npz file; save `features` [n, d]",
+            "it is a pickle, as torch.save writes, which can run any code as it is read; save it as safetensors",
         ),
         (
             "nothing.npz",

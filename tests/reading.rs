@@ -89,7 +89,7 @@ fn status_report_and_plan_of_a_read_only_folder_say_what_is_there_and_write_noth
     fs::set_permissions(&lock, Permissions::from_mode(0o000)).expect("it is ours");
     let status = as_a_reader(&sandbox, "status").succeeded().stdout;
     let expected = format!(
-        "after {epochs} interrupted, or running: cannot read {run_dir}/run.lock: Permission denied (os error 13)"
+        "interrupted after {epochs}, or running: cannot read {run_dir}/run.lock: Permission denied (os error 13)"
     );
     assert_eq!(of_run(&status), expected);
 }

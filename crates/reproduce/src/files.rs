@@ -2,7 +2,7 @@
 //! the disk: one of the file, one of the folder around it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, FileType, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,9 +15,14 @@ use sha2::{Digest, Sha256};
 /// # Errors
 /// If it cannot be read, or is not a plain file.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let kind = fs::metadata(path)?.file_type();
+    require_file(fs::metadata(path)?.file_type())?;
+    fs::read_to_string(path)
+}
+
+/// Refuses folders, pipes and devices.
+fn require_file(kind: FileType) -> io::Result<()> {
     if kind.is_file() {
-        fs::read_to_string(path)
+        Ok(())
     } else if kind.is_dir() {
         Err(ErrorKind::IsADirectory.into())
     } else {
@@ -60,8 +65,11 @@ pub(crate) fn unwritable(path: &Path, error: io::Error, otherwise: &str) -> anyh
 /// write the same file at the same moment, on several machines.
 ///
 /// # Errors
-/// If it cannot be written; the previous file is then kept.
+/// If it cannot be written, or something stands in its place that is no file, such as `/dev/full`; what was there is then kept.
 pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    if let Ok(existing) = fs::metadata(path) {
+        require_file(existing.file_type())?; // a rename would put a file in the place of a pipe or a device
+    }
     let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".");
@@ -172,5 +180,21 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["checkpoint.tmp", "rows.csv"]);
+    }
+
+    #[test]
+    fn a_pipe_is_neither_read_nor_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("a program of coreutils").success());
+        for error in [
+            read(&path).expect_err("it has no end"),
+            write(&path, "text").expect_err("it is no file"),
+        ] {
+            assert_eq!(error.to_string(), "it is a pipe or a device, not a file");
+        }
+        let kind = fs::metadata(&path).expect("it is kept").file_type();
+        assert!(!kind.is_file());
     }
 }

@@ -8,6 +8,7 @@ pub fn remedy_for_reading(error: &Error) -> &'static str {
         ErrorKind::PermissionDenied => "ask its owner to let you read it",
         ErrorKind::IsADirectory => "move this folder away: a file belongs there",
         ErrorKind::InvalidData => "delete this file: it is not text",
+        ErrorKind::InvalidInput => "put a plain file in its place",
         _ => in_the_way(error).unwrap_or("check the disk that it lies on"),
     }
 }
@@ -24,6 +25,7 @@ pub fn remedy_for_writing_or(error: &Error, otherwise: &str) -> String {
         ErrorKind::ReadOnlyFilesystem => "make the file system writable",
         ErrorKind::IsADirectory => "move this folder away, since a file belongs there,",
         ErrorKind::InvalidData => "delete this file, which is not text,",
+        ErrorKind::InvalidInput => "put a plain file in its place",
         _ => match in_the_way(error) {
             Some(remedy) => return remedy.to_owned(),
             None => "make room",
