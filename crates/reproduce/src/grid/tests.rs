@@ -96,7 +96,7 @@ fn runs_are_in_the_order_of_the_file_seeds_fastest() {
 #[test]
 fn configs_leave_out_the_kinds_of_augmentation_that_are_off() {
     let planned = runs(GRID, &Options::default());
-    let settings = "[method.augmentation]\ncrop_and_flip = true\n\n[method.augmentation.mixup]\nalpha = 0.2\n";
+    let settings = "[method.augmentation]\ncrop_and_flip = true\n\n[method.augmentation.mixup]\nalpha = 1.0\n";
     assert!(
         planned[0].run.config().contains(settings),
         "{}",
@@ -107,8 +107,8 @@ fn configs_leave_out_the_kinds_of_augmentation_that_are_off() {
 #[test]
 fn what_a_grid_leaves_out_is_the_protocols_and_what_it_states_is_its_own() {
     let planned = runs(GRID, &Options::default());
-    assert_eq!(planned[0].run.recipe, Protocol::Paper.recipe());
-    assert_eq!(planned[0].run.method.augmentation, Protocol::Paper.augmentation());
+    assert_eq!(planned[0].run.recipe, Protocol::default().recipe());
+    assert_eq!(planned[0].run.method.augmentation, Protocol::default().augmentation());
     assert_eq!(
         planned[4].run.method.reweight,
         Some(Reweight::ClassBalanced {
@@ -152,7 +152,7 @@ fn recipe_states_only_what_differs() {
         planned[0].run.recipe,
         Recipe {
             weight_decay: 0.0,
-            ..Protocol::Paper.recipe()
+            ..Protocol::default().recipe()
         }
     );
 }
@@ -384,7 +384,7 @@ fn grids_of_this_repository_are_sound_under_both_protocols() {
             continue;
         }
         let grid = Grid::load(&path).expect(&name);
-        for protocol in [Protocol::Paper, Protocol::Code] {
+        for protocol in Protocol::ALL {
             let options = Options {
                 protocol: Some(protocol),
                 ..Options::default()

@@ -73,8 +73,9 @@ impl AsRef<Path> for RunId {
 /// imbalance are always included.
 fn differences(run: &Run) -> Table {
     let table = table(run);
-    let [paper, code] = &*PLAIN;
+    let [nearest, paper, code] = &*PLAIN;
     let default = match run.protocol {
+        Protocol::Nearest => nearest,
         Protocol::Paper => paper,
         Protocol::Code => code,
     };
@@ -90,8 +91,7 @@ fn table(run: &Run) -> Table {
 }
 
 /// [`Run::plain`] for each protocol, computed once: a plan of 10,000 runs needs it 10,000 times.
-static PLAIN: LazyLock<[Table; 2]> =
-    LazyLock::new(|| [Protocol::Paper, Protocol::Code].map(|protocol| table(&Run::plain(protocol))));
+static PLAIN: LazyLock<[Table; 3]> = LazyLock::new(|| Protocol::ALL.map(|protocol| table(&Run::plain(protocol))));
 
 /// The entries of `table` that are missing or different in `default`, recursively. An entry that only `default` has appears as an
 /// empty table.
@@ -137,7 +137,7 @@ mod tests {
     fn the_defaults_that_ids_are_relative_to_stay_what_they_are() {
         // Where one of them moves, runs that leave it out mean another training under their old ids: give `differences` a key that
         // says so before this snapshot is written anew.
-        let configs = [Protocol::Paper, Protocol::Code].map(|protocol| Run::plain(protocol).config());
+        let configs = Protocol::ALL.map(|protocol| Run::plain(protocol).config());
         insta::assert_snapshot!(configs.join("\n# \n\n"));
     }
 

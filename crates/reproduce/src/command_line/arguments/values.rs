@@ -51,7 +51,7 @@ pub(super) fn device_name(text: &str) -> Result<String, String> {
 
 pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
     one_of(
-        [Protocol::Paper, Protocol::Code]
+        Protocol::ALL
             .map(|protocol| (protocol.name().to_owned(), protocol))
             .into(),
     )

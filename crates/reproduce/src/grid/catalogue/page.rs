@@ -71,7 +71,7 @@ impl Entry {
 
     /// The method's parts, and their settings.
     fn words(&self) -> (String, String) {
-        let protocol = Protocol::Paper;
+        let protocol = Protocol::default();
         let usual = protocol.augmentation();
         let method = self.uses.resolve(&usual, Dataset::Cifar10, protocol);
         let method = method.expect("the file is embedded and tested");

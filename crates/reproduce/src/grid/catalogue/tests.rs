@@ -34,7 +34,7 @@ fn no_parts_have_two_names_and_no_name_two_methods() {
 
 #[test]
 fn methods_and_recipes_are_sound_on_every_data_set_under_both_protocols() {
-    for protocol in [Protocol::Paper, Protocol::Code] {
+    for protocol in Protocol::ALL {
         for dataset in [Dataset::Cifar10, Dataset::Cifar100, Dataset::Shapes] {
             for (name, entry) in METHODS.iter() {
                 let method = entry

@@ -262,7 +262,7 @@ fn files_hold_every_finished_run_and_nothing_else_is_left() {
         ("precision", "f32"),
         ("selection", "as by Cao et al. 2019 (seed 0)"),
         ("held_out", "0"),
-        ("augmentation", "crop and flip, mixup (α 0.2)"),
+        ("augmentation", "crop and flip, mixup (α 1)"),
     ] {
         assert_eq!(rows[0][column], value, "{column}");
     }
