@@ -293,6 +293,7 @@ fn many() -> (Sandbox, PathBuf) {
     let trained = format!("out/runs/{}", runs[0]);
     let files = [
         "confusion.csv",
+        "angles.csv",
         "calibration.csv",
         "robustness.csv",
         "environment.toml",

@@ -4,6 +4,7 @@
 //! [`Contents`] is what the page shows, and lies in it as JSON; the files of `page/document/` are the page itself, whose script makes the
 //! one into the other.
 
+mod angles;
 mod classes;
 mod contents;
 mod curves;

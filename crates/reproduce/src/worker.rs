@@ -1,6 +1,7 @@
 //! The child process that trains one run in its directory.
 
 mod adjust;
+mod angles;
 mod finished;
 pub(crate) mod job;
 mod measured;
@@ -13,7 +14,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use datasets::Loaded;
-use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed};
+use methods::{Checkpoint, EpochRow, Images, Method, Model, Progress, Shots, Training, epoch_seed, features_of};
 use tch::Kind;
 
 use crate::run::directory::RunDir;
@@ -124,11 +125,15 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
 
     tch::manual_seed(epoch_seed(run.seed, -3));
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
+    let train = evaluated(train);
+    let features = features_of(&model, &train);
+    angles::write(&run_dir, &features, train.labels(), classes)?;
     let finished = Finished {
         model: &model,
         measured,
         scores,
-        train: &evaluated(train),
+        train: &train,
+        collapse: model.collapse(&features, train.labels()),
         data: &data,
         split: &splits.train_list,
         environment,

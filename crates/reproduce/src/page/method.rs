@@ -6,12 +6,13 @@ use anyhow::bail;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::angles::Angles;
 use super::classes::Classes;
 use super::curves::Curves;
 use super::part::{Part, short};
 use crate::run::directory::RunDir;
 use crate::run::metrics::{self, MetricsRow};
-use crate::run::scores::{CalibrationRow, ConfusionRow};
+use crate::run::scores::{AngleRow, CalibrationRow, ConfusionRow};
 use crate::run::{Outcome, Run};
 use crate::tables::robustness::ShiftRow;
 
@@ -22,6 +23,7 @@ pub(super) struct Method {
     /// Training images of each class.
     sizes: Vec<i64>,
     classes: Part<Classes>,
+    angles: Part<Angles>,
     calibration: Part<Vec<Bin>>,
     /// Accuracy under noise and other class frequencies.
     robustness: Part<Vec<ShiftRow>>,
@@ -54,6 +56,9 @@ impl Method {
             classes: each::<ConfusionRow>(out, outcomes, "confusion.csv")
                 .map(|runs| Classes::new(&runs, classes))
                 .into(),
+            angles: each::<AngleRow>(out, outcomes, "angles.csv")
+                .map(|runs| Angles::new(&runs, classes))
+                .into(),
             calibration: calibration(out, outcomes).into(),
             robustness: if shifts.is_empty() {
                 Part::missing("its runs have no robustness.csv: a version that measured none finished them")
@@ -69,6 +74,7 @@ impl Method {
             curves: Part::missing(reason),
             sizes: run.class_counts().unwrap_or_default(),
             classes: Part::missing(reason),
+            angles: Part::missing(reason),
             calibration: Part::missing(reason),
             robustness: Part::missing(reason),
         }

@@ -33,3 +33,12 @@ pub(crate) struct CalibrationRow {
     pub(crate) confidence: f64,
     pub(crate) accuracy: f64,
 }
+
+/// One row of `angles.csv`: the angle between the centred means of two classes' features, on the training split in evaluation mode. Each
+/// pair has one row, with the smaller class number first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AngleRow {
+    pub(crate) class: i64,
+    pub(crate) other_class: i64,
+    pub(crate) angle_degrees: f64,
+}

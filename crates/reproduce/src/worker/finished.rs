@@ -1,7 +1,7 @@
 //! A run whose training has ended, and its outcome.
 
 use datasets::{IndexList, Loaded};
-use methods::{Images, Model, features_of};
+use methods::{Images, Model};
 
 use crate::run::environment::Environment;
 use crate::run::groups::by_index;
@@ -16,6 +16,8 @@ pub(super) struct Finished<'a> {
     pub(super) measured: Measured,
     pub(super) scores: Scores,
     pub(super) train: &'a Images,
+    /// Of the features of `train` in evaluation mode.
+    pub(super) collapse: Option<nc::Metrics>,
     pub(super) data: &'a Loaded,
     pub(super) split: &'a IndexList,
     pub(super) environment: Environment,
@@ -29,11 +31,11 @@ impl Finished<'_> {
             measured,
             scores,
             train,
+            collapse,
             data,
             split,
             environment,
         } = self;
-        let collapse = model.collapse(&features_of(model, train), train.labels());
         let collapse = collapse.as_ref();
         let by_index = by_index(run, &scores.evaluation.per_class);
         Outcome {

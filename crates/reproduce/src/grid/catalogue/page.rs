@@ -1,7 +1,7 @@
 //! The catalogue as a page of Markdown.
 
 use datasets::Dataset;
-use methods::Protocol;
+use methods::{Augmentation, Protocol};
 use serde::Serialize;
 
 use super::{Entry, METHODS};
@@ -71,9 +71,8 @@ impl Entry {
 
     /// The method's parts, and their settings.
     fn words(&self) -> (String, String) {
-        let protocol = Protocol::default();
-        let usual = protocol.augmentation();
-        let method = self.uses.resolve(&usual, Dataset::Cifar10, protocol);
+        let usual = Augmentation::default(); // a grid's own may differ
+        let method = self.uses.resolve(&usual, Dataset::Cifar10, Protocol::default());
         let method = method.expect("the file is embedded and tested");
         in_and_out_of_brackets(&describe::parts_beside(&method, &usual))
     }

@@ -87,7 +87,7 @@ fn shortened_training_is_said_not_to_be_comparable() {
     assert!(!text.contains("reached"), "{text}");
     let page = fs::read_to_string(out.path().join("summary.md")).expect("a written file");
     assert!(
-        page.contains("Protocol `paper`, with the changes that follow, on cifar10"),
+        page.contains("Protocol `nearest`, with the changes that follow, on cifar10"),
         "{page}"
     );
 }
@@ -293,7 +293,7 @@ fn files_hold_every_finished_run_and_nothing_else_is_left() {
 
     let page = read("summary.md");
     assert!(
-        page.starts_with("# cifar10-lt\n\nProtocol `paper` on cifar10: ResNet-32 with 464154 parameters"),
+        page.starts_with("# cifar10-lt\n\nProtocol `nearest` on cifar10: ResNet-32 with 464154 parameters"),
         "{page}"
     );
     assert!(page.contains(" took 2.0 minutes, all runs added up."), "{page}");

@@ -78,6 +78,7 @@ function collapseCharts(places) {
     of("NC2, norms", "nc2_norm_cov", "Variation of the norms of class means"),
     of("NC3", "nc3", "Distance of the classifier from the class means"),
     of("NC4", "nc4", "Share that the nearest class mean would decide otherwise"),
+    ...places.map(anglesChart),
   ];
 }
 
@@ -156,6 +157,39 @@ function confusionChart(place, classes) {
         },
       };
     },
+  });
+}
+
+function anglesChart(place) {
+  const { shown, missing: absent } = results.methods[place].angles;
+  const { sizes } = results.methods[place];
+  const classes = sizes.map((_, index) => index);
+  const between = (one, other) => (one === other ? null : shown.degrees[Math.min(one, other)][Math.abs(one - other) - 1]);
+  const simplex = (180 / Math.PI) * Math.acos(-1 / (classes.length - 1));
+  const pairs = () => classes.flatMap((one) => classes.slice(one + 1).map((other) => [one, other, between(one, other)]))
+    .filter(([, , angle]) => isNumber(angle)).sort((a, b) => a[2] - b[2]);
+  const [nearest] = shown ? pairs() : [];
+  return chart({
+    title: `Angles between class means, ${nameOf(results.rows[place])}`,
+    note: `Degrees, on the training split; a simplex has ${simplex.toFixed(1)}° everywhere; blue is wider, orange narrower`,
+    description: nearest ? `Classes ${nearest[0]} and ${nearest[1]} are nearest, ${nearest[2]} degrees apart.` : "",
+    absent: shown ? "" : absent,
+    height: 400,
+    numbers: () => [["Class", "Other class", "Degrees"], ...pairs().slice(0, 200).map((cells) => cells.map(String))],
+    make: () => ({
+      data: [{
+        type: "heatmap", x: classes, y: classes, z: classes.map((one) => classes.map((other) => between(one, other))),
+        zmin: simplex - 60, zmax: simplex + 60, xgap: classes.length <= 20 ? 1 : 0, ygap: classes.length <= 20 ? 1 : 0,
+        colorscale: [[0, colour("series-1")], [0.5, faded(colour("series-0"), 0.06)], [1, colour("series-0")]],
+        colorbar: { thickness: 10, ticksuffix: "°", outlinewidth: 0 },
+        ...(classes.length <= 20 ? { texttemplate: "%{z}", textfont: { size: 10 } } : {}),
+        hovertemplate: "classes %{y} and %{x}: %{z}°<extra></extra>",
+      }],
+      layout: {
+        xaxis: { title: { text: "class" }, constrain: "domain", showgrid: false, ...(classes.length <= 20 ? { dtick: 1 } : {}) },
+        yaxis: { title: { text: "class" }, autorange: "reversed", scaleanchor: "x", constrain: "domain", showgrid: false, ...(classes.length <= 20 ? { dtick: 1 } : {}) },
+      },
+    }),
   });
 }
 
