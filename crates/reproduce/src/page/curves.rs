@@ -14,7 +14,7 @@ pub(super) struct Curves {
     runs: usize,
     /// 0-based.
     epochs: Vec<i64>,
-    /// By name; a value is missing where no run has it, or one is no number.
+    /// By name; a value is missing where one is no number.
     series: BTreeMap<&'static str, Series>,
     /// Values that were measured and are no numbers.
     not_numbers: usize,
@@ -22,6 +22,9 @@ pub(super) struct Curves {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Series {
+    /// Of its values, where it was not measured in every epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epochs: Option<Vec<i64>>,
     mean: Vec<Option<f64>>,
     /// None where no epoch has two runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -35,18 +38,14 @@ impl Curves {
         for row in runs.iter().flatten() {
             by_epoch.entry(row.epoch).or_default().push(row);
         }
-        let last = by_epoch.keys().next_back().copied();
-        let step = by_epoch.len().div_ceil(points.max(1)).max(1);
-        let kept: Vec<(i64, Vec<&MetricsRow>)> = by_epoch
-            .into_iter()
-            .enumerate()
-            .filter(|(place, (epoch, _))| place % step == 0 || Some(*epoch) == last)
-            .map(|(_, rows)| rows)
-            .collect();
+        let epochs: Vec<i64> = by_epoch.keys().copied().collect();
         let mut not_numbers = 0;
         let series = MetricsRow::CURVES.into_iter().filter_map(|(name, value)| {
-            let at_epochs = kept.iter().map(|(_, rows)| {
-                let values: Vec<f64> = rows.iter().filter_map(|row| value(row)).collect();
+            let measured = |epoch: &i64| by_epoch[epoch].iter().any(|row| value(row).is_some());
+            let measured: Vec<i64> = epochs.iter().copied().filter(measured).collect();
+            let kept = thinned(&measured, points);
+            let at_epochs = kept.iter().map(|epoch| {
+                let values: Vec<f64> = by_epoch[epoch].iter().filter_map(|row| value(row)).collect();
                 not_numbers += values.iter().filter(|value| !value.is_finite()).count();
                 mean_and_deviation(&values)
             });
@@ -55,18 +54,27 @@ impl Curves {
                 .unzip();
             let has_deviations = deviation.iter().any(Option::is_some);
             let deviation = if has_deviations { deviation } else { Vec::new() };
-            mean.iter()
-                .any(Option::is_some)
-                .then_some((name, Series { mean, deviation }))
+            let has_values = mean.iter().any(Option::is_some);
+            let epochs = (measured.len() < epochs.len()).then_some(kept);
+            has_values.then_some((name, Series { epochs, mean, deviation }))
         });
         let series = series.collect();
         Curves {
             runs: runs.len(),
-            epochs: kept.iter().map(|(epoch, _)| *epoch).collect(),
+            epochs: thinned(&epochs, points),
             series,
             not_numbers,
         }
     }
+}
+
+/// About `points` of the epochs, the first and the last among them.
+fn thinned(epochs: &[i64], points: usize) -> Vec<i64> {
+    let step = epochs.len().div_ceil(points.max(1)).max(1);
+    let kept = epochs.iter().step_by(step).chain(epochs.last()).copied();
+    let mut kept: Vec<i64> = kept.collect();
+    kept.dedup();
+    kept
 }
 
 fn finite(value: Option<f64>) -> Option<f64> {
@@ -105,5 +113,18 @@ mod tests {
         assert_eq!(curves.epochs, [0, 3, 6, 9]);
         assert_eq!(Curves::new(&[rows(&[0.5; 11])], 4).epochs, [0, 3, 6, 9, 10]);
         assert_eq!(Curves::new(&[], 4).epochs, [0_i64; 0]);
+    }
+
+    #[test]
+    fn what_is_measured_in_some_epochs_alone_keeps_them_when_a_training_is_thinned_out() {
+        let mut measured = rows(&[0.5; 10]);
+        for epoch in [1, 5, 9] {
+            measured[epoch].test_nc1 = Some(epoch as f64);
+        }
+        let curves = Curves::new(&[measured], 4);
+        let nc1 = &curves.series["test_nc1"];
+        assert_eq!(nc1.epochs.as_deref(), Some([1, 5, 9].as_slice()));
+        assert_eq!(nc1.mean, [Some(1.0), Some(5.0), Some(9.0)]);
+        assert_eq!(curves.series["accuracy"].epochs, None);
     }
 }

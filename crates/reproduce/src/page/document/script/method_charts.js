@@ -12,6 +12,11 @@ function reasonOf(places, part) {
   return [...new Set(reasons)].join("; ");
 }
 
+/** Epochs of a series' values. */
+function epochsOf(shown, key) {
+  return shown.series[key].epochs ?? shown.epochs;
+}
+
 /** Curves over epochs: `lines` are pairs of a series and its name; a band is a standard deviation over seeds. */
 function curveChart(places, { title, note, lines, scale = 1, logarithmic = false, unit = "" }) {
   const parts = shownParts(places, "curves");
@@ -31,8 +36,8 @@ function curveChart(places, { title, note, lines, scale = 1, logarithmic = false
     description: last.filter(Boolean).join("; "),
     absent: drawn.length ? "" : reasonOf(places, "curves") || "its runs did not measure it",
     numbers: () => {
-      const epochs = [...new Set(drawn.flatMap(({ shown }) => shown.epochs))].sort((a, b) => a - b);
-      const at = ({ shown, key }, epoch) => shown.series[key].mean[shown.epochs.indexOf(epoch)];
+      const epochs = [...new Set(drawn.flatMap(({ shown, key }) => epochsOf(shown, key)))].sort((a, b) => a - b);
+      const at = ({ shown, key }, epoch) => shown.series[key].mean[epochsOf(shown, key).indexOf(epoch)];
       const text = (value) => (isNumber(value) ? String(Number((scale * value).toPrecision(4))) : "—");
       return [["Epoch", ...drawn.map(label)], ...epochs.map((epoch) => [String(epoch), ...drawn.map((line) => text(at(line, epoch)))])];
     },
@@ -40,7 +45,7 @@ function curveChart(places, { title, note, lines, scale = 1, logarithmic = false
       data: drawn.flatMap((line) => {
         const { mean, deviation } = line.shown.series[line.key];
         const color = colour(`series-${isPair && lines.length === 1 ? line.order : line.line}`);
-        const x = line.shown.epochs;
+        const x = epochsOf(line.shown, line.key);
         const scaled = (values) => values.map((value) => (isNumber(value) ? scale * value : null));
         const trace = { type: "scatter", x, y: scaled(mean), mode: x.length > 1 ? "lines" : "markers", name: plain(label(line) || title),
           line: { color, width: 2, dash: DASHES[line.order] }, marker: { color },
