@@ -3,6 +3,7 @@
 mod analyze;
 mod archive;
 mod bad_input;
+mod beginnings;
 mod browser;
 mod check;
 mod command_line;

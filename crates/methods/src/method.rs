@@ -1,5 +1,6 @@
 //! Method: the sum of parts.
 
+mod beginning;
 mod check;
 mod second_stage;
 mod words;

@@ -8,7 +8,7 @@ pub(crate) mod optimizer;
 pub(crate) mod step;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tch::{Kind, Tensor};
@@ -54,6 +54,11 @@ pub struct Training<'a> {
     pub launch: Dispatch,
     /// Path of the checkpoint; an existing one is resumed.
     pub checkpoint: &'a Path,
+    /// The checkpoint to go on from if there is none yet: one of a method whose epochs until then are the same
+    /// ([`Method::epochs_like`]).
+    pub beginning: Option<&'a Checkpoint>,
+    /// Epochs before which the checkpoint is kept for other runs to begin with, and where.
+    pub keep: &'a [(i64, PathBuf)],
 }
 
 /// The callback to which a stage reports while it runs.
@@ -167,6 +172,9 @@ impl Training<'_> {
         let mut steps = Steps::new(self.launch);
 
         for epoch in first_epoch..recipe.epochs {
+            for (_, kept) in self.keep.iter().filter(|(first, _)| *first == epoch) {
+                Checkpoint::keep(self.checkpoint, kept)?;
+            }
             let started = Instant::now();
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             let learning_rate = recipe.learning_rate_at(epoch);
@@ -223,13 +231,20 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Restores the checkpoint, if there is one, and returns the next epoch.
+    /// Restores the checkpoint, else the beginning, and returns the next epoch; 0 if there is neither.
     fn resume(&self, model: &Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
-        let Some(checkpoint) = Checkpoint::load(self.checkpoint)? else {
-            return Ok(0);
-        };
-        checkpoint.restore(model.state().chain(optimizer.state()))?;
-        Ok(checkpoint.next_epoch)
+        let state = model.state().chain(optimizer.state());
+        match (Checkpoint::load(self.checkpoint)?, self.beginning) {
+            (Some(checkpoint), _) => {
+                checkpoint.restore(state)?;
+                Ok(checkpoint.next_epoch)
+            }
+            (None, Some(beginning)) => {
+                beginning.restore_shared(state)?;
+                Ok(beginning.next_epoch)
+            }
+            (None, None) => Ok(0),
+        }
     }
 
     fn check_batch_size(&self) -> Result<(), TrainError> {

@@ -53,6 +53,8 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
         metrics_every: 1,
         launch: Dispatch::Eager,
         checkpoint: &folder.path().join("checkpoint.safetensors"),
+        beginning: None,
+        keep: &[],
     };
     let (trained, reads) = host_reads(|| training.run(&mut model, &mut |_| Ok(())));
     trained.expect("it trains");

@@ -98,6 +98,8 @@ impl Bench {
             metrics_every: 1,
             launch: self.launch,
             checkpoint: &folder.join("checkpoint.safetensors"),
+            beginning: None,
+            keep: &[],
         };
         let mut speeds = Vec::new();
         let trained = training.run(&mut model, &mut |progress| {

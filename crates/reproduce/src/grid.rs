@@ -40,7 +40,7 @@ pub(crate) use error::{GridError, Refusal};
 use file::{GridFile, LikeFile};
 use named::Named;
 use needs::Planner;
-pub(crate) use plan::{Plan, Planned};
+pub(crate) use plan::{Beginning, Plan, Planned};
 pub(crate) use ratio::Ratio;
 
 /// A grid file that has been read and checked.
@@ -220,6 +220,7 @@ impl Grid {
                 }
             }
         }
+        plan.share_beginnings();
         Ok(plan)
     }
 

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use crate::grid::Planned;
+use crate::grid::{Beginning, Planned};
 use crate::run::{Run, RunId};
 
 /// Why a run is not finished, for people to read.
@@ -35,7 +35,13 @@ pub(crate) trait Launcher: Sync {
     /// # Errors
     /// If the run did not finish here.
     fn launch(&self, planned: &Planned, slot: usize) -> Result<(), Ended>;
+
+    /// Whether the run that trains `beginning` has got so far.
+    fn has_trained(&self, beginning: &Beginning) -> bool;
 }
+
+/// Pause of a slot before it looks again whether a run has trained the beginning of another.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Pause of a slot before it tries again to start a run that another process trains.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,12 +60,13 @@ struct Queue {
 }
 
 impl Queue {
-    /// The next run that needs no run that waits or is being trained.
-    fn next(&mut self) -> Option<Planned> {
+    /// The next run that needs no run that waits or is being trained, and whose beginning has been trained.
+    fn next(&mut self, launcher: &dyn Launcher) -> Option<Planned> {
         let waiting: HashSet<&RunId> = self.waiting.iter().map(|planned| &planned.id).collect();
+        let has_ended = |id: &RunId| !waiting.contains(id) && !self.running.contains(id);
         let ready = self.waiting.iter().position(|planned| {
-            let mut needed = planned.needs.iter().map(|(_, id)| id);
-            needed.all(|id| !waiting.contains(id) && !self.running.contains(id))
+            let begins = |beginning: &Beginning| has_ended(&beginning.run) || launcher.has_trained(beginning);
+            planned.needs.iter().all(|(_, id)| has_ended(id)) && planned.beginning.as_ref().is_none_or(begins)
         })?;
         let planned = self.waiting.remove(ready);
         self.running.insert(planned.id.clone());
@@ -86,7 +93,8 @@ impl Queue {
                 let mut left = vec![id];
                 while let Some(id) = left.pop() {
                     self.waiting.retain(|waiting| {
-                        let needs_it = waiting.needs.iter().any(|(_, needed)| *needed == id);
+                        let begins_with_it = waiting.beginning.as_ref().is_some_and(|beginning| beginning.run == id);
+                        let needs_it = begins_with_it || waiting.needs.iter().any(|(_, needed)| *needed == id);
                         left.extend(needs_it.then(|| waiting.id.clone()));
                         !needs_it
                     });
@@ -144,8 +152,9 @@ pub(crate) fn schedule(
 fn work_off(queue: &Mutex<Queue>, changed: &Condvar, slot: usize, leave_others: bool, launcher: &dyn Launcher) {
     let mut state = queue.lock().expect("no slot panicked");
     while !state.waiting.is_empty() {
-        let Some(planned) = state.next() else {
-            state = changed.wait(state).expect("no slot panicked"); // the waiting runs need one that is being trained
+        let Some(planned) = state.next(launcher) else {
+            // The waiting runs need one that is being trained, or a part of it.
+            (state, _) = changed.wait_timeout(state, LOOK).expect("no slot panicked");
             continue;
         };
         let blocked = state.blocked(&planned);
@@ -202,6 +211,10 @@ mod tests {
             self.launched.lock().expect("no panic").push(planned.run.name.clone());
             let ending = (planned.run.name == self.broken).then(|| self.endings.lock().expect("no panic").pop());
             ending.flatten().map_or(Ok(()), Err)
+        }
+
+        fn has_trained(&self, _beginning: &Beginning) -> bool {
+            false
         }
     }
 

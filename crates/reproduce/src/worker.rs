@@ -2,6 +2,7 @@
 
 mod adjust;
 mod angles;
+mod beginning;
 mod finished;
 pub(crate) mod job;
 mod measured;
@@ -22,6 +23,7 @@ use crate::run::environment::Environment;
 use crate::run::message::Message;
 use crate::run::settings::Asked;
 use crate::run::{Role, Run};
+use crate::worker::beginning::Beginning;
 use crate::worker::finished::Finished;
 use crate::worker::job::Job;
 use crate::worker::measured::Measured;
@@ -53,6 +55,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         next_epoch,
         environment,
         record,
+        beginning,
     } = Session::open(job, &run, &run_dir, classes as usize)?;
     let normalization = run.dataset.facts().normalization;
     let images = |split| Images::new(split, &normalization, job.device());
@@ -83,6 +86,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     } else {
         run.seed
     };
+    let kept = job.keep.iter().map(|&epoch| (epoch, run_dir.kept_checkpoint(epoch)));
+    let kept: Vec<_> = kept.collect();
     let training = Training {
         method: &method,
         recipe: &recipe,
@@ -95,6 +100,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         metrics_every: job.metrics_every,
         launch: job.settings.launch,
         checkpoint: &run_dir.checkpoint(),
+        beginning: beginning.as_ref(),
+        keep: &kept,
     };
     let mut last_said = Instant::now();
     training.run(&mut model, &mut |progress| match progress {
@@ -150,6 +157,8 @@ struct Session {
     next_epoch: i64,
     environment: Environment,
     record: Record,
+    /// The checkpoint of another run to go on from, if this one has none.
+    beginning: Option<Checkpoint>,
 }
 
 impl Session {
@@ -160,11 +169,17 @@ impl Session {
     /// before everything has been compared.
     fn open(job: &Job, run: &Run, run_dir: &RunDir, classes: usize) -> anyhow::Result<Session> {
         let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
-        let next_epoch = checkpoint.map_or(0, |checkpoint| checkpoint.next_epoch);
         let data = run.dataset.load(job.data.as_deref())?;
         let splits = Splits::new(run, &data)?;
         let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
-        let mut environment = Environment::here(job.device(), job.settings, digests, next_epoch);
+        let here = |next_epoch| Environment::here(job.device(), job.settings, digests, next_epoch);
+        let beginning = match (&checkpoint, &job.beginning) {
+            (None, Some((directory, epochs))) => Beginning::of(directory, *epochs, &here(*epochs))?,
+            _ => None,
+        };
+        let begun = checkpoint.map(|checkpoint| checkpoint.next_epoch);
+        let next_epoch = begun.or(beginning.as_ref().map(Beginning::epochs)).unwrap_or(0);
+        let mut environment = here(next_epoch);
         if let Some(before) = run_dir.environment()? {
             // The parent has checked this, but another program may have started the run since.
             Asked::all(job.settings).admits(&run.id(), before.settings().into())?;
@@ -172,6 +187,13 @@ impl Session {
         }
         run_dir.check_tables()?; // before anything is written
         run_dir.remove_temporary()?;
+        let beginning = match beginning {
+            None => None,
+            Some(beginning) => {
+                environment = environment.after(beginning.environment.clone(), &run.id())?;
+                Some(beginning.copy_into(run_dir)?)
+            }
+        };
         let record = Record::of(run_dir, classes, splits.validation.is_some());
         record.trim_to(next_epoch)?;
         Record::upgrade(run_dir)?;
@@ -186,6 +208,7 @@ impl Session {
             next_epoch,
             environment,
             record,
+            beginning,
         })
     }
 }

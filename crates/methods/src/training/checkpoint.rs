@@ -137,6 +137,42 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// As [`Checkpoint::restore`], for a checkpoint of a method with fewer parts: tensors that it lacks keep their values.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore`].
+    pub fn restore_shared(&self, state: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
+        for (name, tensor) in state {
+            let is_there = self
+                .file
+                .tensor(&name)
+                .map_err(|error| damaged(&self.path, &error))?
+                .is_some();
+            if is_there {
+                self.copy(&name, &tensor)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the checkpoint at `path` as `kept` too, however often it is written again.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Write`].
+    pub(crate) fn keep(path: &Path, kept: &Path) -> Result<(), CheckpointError> {
+        // A second name for the same file: writing again replaces the first name by another file.
+        let linked = match fs::hard_link(path, kept) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()), // of an earlier session
+            linked => linked,
+        };
+        linked
+            .and_then(|()| flush_folder_of(kept))
+            .map_err(|source| CheckpointError::Write {
+                path: kept.into(),
+                source,
+            })
+    }
+
     fn copy(&self, name: &str, target: &Tensor) -> Result<(), CheckpointError> {
         let mismatch = |reason| CheckpointError::Mismatch {
             path: self.path.clone(),

@@ -64,6 +64,8 @@ pub(crate) fn train(
         metrics_every: recipe.epochs,
         launch: Dispatch::Eager,
         checkpoint,
+        beginning: None,
+        keep: &[],
     };
     training.run(model, &mut |progress| match progress {
         Progress::Step { epoch, .. } if Some(epoch) == stop => Err(io::Error::other("stopped")),

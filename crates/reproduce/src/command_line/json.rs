@@ -6,7 +6,7 @@ use anyhow::Context;
 use datasets::{Availability, InventoryEntry};
 use serde::Serialize;
 
-use crate::grid::Plan;
+use crate::grid::{Beginning, Plan};
 use crate::run::{Run, RunId};
 
 /// A run of a plan.
@@ -18,8 +18,16 @@ pub(super) struct PlannedRun<'a> {
     epochs: i64,
     /// Runs that must be finished before it.
     needs: Vec<Need<'a>>,
+    /// The run that trains its first epochs too, and how many.
+    beginning: Option<Shared<'a>>,
     /// Every setting, as in `config.toml`.
     config: &'a Run,
+}
+
+#[derive(Debug, Serialize)]
+struct Shared<'a> {
+    run: &'a RunId,
+    epochs: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,6 +48,10 @@ pub(super) fn plan(plan: &Plan) -> Vec<PlannedRun<'_>> {
             .iter()
             .map(|(role, run)| Need { role: role.name(), run })
             .collect(),
+        beginning: planned
+            .beginning
+            .as_ref()
+            .map(|Beginning { run, epochs }| Shared { run, epochs: *epochs }),
         config: &planned.run,
     });
     runs.collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grid::{Plan, Planned, describe};
+use crate::grid::{Beginning, Plan, Planned, describe};
 use crate::run::{Role, RunId};
 
 /// One line per run, then the dependencies between runs and the number of networks to train.
@@ -72,7 +72,18 @@ fn needs(plan: &Plan) -> String {
         };
         format!("{needed} {is} the {} of {}\n", role.name(), describe::in_words(runs))
     });
-    let lines: Vec<String> = lines.collect();
+    let shared: BTreeMap<(&RunId, i64), Vec<String>> =
+        plan.all().iter().fold(BTreeMap::new(), |mut shared, planned| {
+            if let Some(Beginning { run, epochs }) = &planned.beginning {
+                shared.entry((run, *epochs)).or_default().push(planned.id.to_string());
+            }
+            shared
+        });
+    let shared = shared.iter().map(|((run, epochs), runs)| {
+        let epochs = describe::count(*epochs, "epoch");
+        format!("{run} also trains the first {epochs} of {}\n", describe::in_words(runs))
+    });
+    let lines: Vec<String> = lines.chain(shared).collect();
     let computed = plan.asked().filter(|planned| planned.run.epochs() == 0).count();
     let networks = plan.all().len() - computed;
     let separator = if lines.is_empty() { "" } else { "\n" };
@@ -87,7 +98,17 @@ fn needs(plan: &Plan) -> String {
             describe::count(computed as i64, "classifier")
         ),
     };
-    format!("{separator}{}\n{runs}, {networks} to train{computed}\n", lines.concat())
+    let alone: i64 = plan.all().iter().map(|planned| planned.run.epochs()).sum();
+    let beginnings = plan.all().iter().filter_map(|planned| planned.beginning.as_ref());
+    let saved: i64 = beginnings.map(|beginning| beginning.epochs).sum();
+    let epochs = match saved {
+        0 => String::new(),
+        _ => format!(" in {} epochs instead of {alone}", alone - saved),
+    };
+    format!(
+        "{separator}{}\n{runs}, {networks} to train{epochs}{computed}\n",
+        lines.concat()
+    )
 }
 
 #[cfg(test)]

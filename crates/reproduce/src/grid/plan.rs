@@ -1,7 +1,9 @@
 //! The runs that a grid describes, and those they depend on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Index;
+
+use methods::Method;
 
 use crate::run::{Role, Run, RunId};
 
@@ -24,6 +26,19 @@ pub(crate) struct Planned {
     pub(crate) run: Run,
     /// The runs that must be finished before: the first stage of a second one, else the initial network and the teacher.
     pub(crate) needs: Vec<(Role, RunId)>,
+    /// The epochs that another run of the plan trains for it.
+    pub(crate) beginning: Option<Beginning>,
+    /// Epochs before which its checkpoint is kept, because other runs begin with it.
+    pub(crate) keeps: BTreeSet<i64>,
+}
+
+/// The first epochs of a run, which another one trains with the same bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// The run that trains them.
+    pub(crate) run: RunId,
+    /// How many they are.
+    pub(crate) epochs: i64,
 }
 
 impl Planned {
@@ -45,9 +60,44 @@ impl Plan {
                 id: id.clone(),
                 run,
                 needs,
+                beginning: None,
+                keeps: BTreeSet::new(),
             });
         }
         id
+    }
+
+    /// Lets each run begin with the epochs that an earlier run of the plan trains alike, as many as there are.
+    pub(super) fn share_beginnings(&mut self) {
+        // Runs of a plan differ in imbalance, seed and method. Those that may share epochs have the same method but for deferred parts.
+        let mut groups: HashMap<(String, i64), Vec<(Method, Vec<usize>)>> = HashMap::new();
+        for (place, Planned { run, .. }) in self.runs.iter().enumerate() {
+            if run.method.second_stage.is_some() {
+                continue; // it begins with its first stage
+            }
+            let undeferred = run.method.before(1);
+            let of_seed = groups.entry((run.imbalance.to_string(), run.seed)).or_default();
+            match of_seed.iter_mut().find(|(method, _)| *method == undeferred) {
+                Some((_, places)) => places.push(place),
+                None => of_seed.push((undeferred, vec![place])),
+            }
+        }
+        for (_, places) in groups.into_values().flatten() {
+            for (number, &place) in places.iter().enumerate() {
+                let method = &self.runs[place].run.method;
+                let like = |&earlier: &usize| (method.epochs_like(&self.runs[earlier].run.method), earlier);
+                let longest = places[..number]
+                    .iter()
+                    .map(like)
+                    .rev()
+                    .max_by_key(|(epochs, _)| *epochs);
+                if let Some((epochs, earlier)) = longest.filter(|(epochs, _)| *epochs > 0) {
+                    let run = self.runs[earlier].id.clone();
+                    self.runs[earlier].keeps.insert(epochs);
+                    self.runs[place].beginning = Some(Beginning { run, epochs });
+                }
+            }
+        }
     }
 
     /// Marks the run `id`, which the plan has, as listed by the grid.

@@ -56,7 +56,14 @@ impl Curves {
             let deviation = if has_deviations { deviation } else { Vec::new() };
             let has_values = mean.iter().any(Option::is_some);
             let epochs = (measured.len() < epochs.len()).then_some(kept);
-            has_values.then_some((name, Series { epochs, mean, deviation }))
+            has_values.then_some((
+                name,
+                Series {
+                    epochs,
+                    mean,
+                    deviation,
+                },
+            ))
         });
         let series = series.collect();
         Curves {

@@ -133,6 +133,11 @@ impl RunDir {
         self.path.join("checkpoint.safetensors")
     }
 
+    /// The checkpoint before 0-based `epoch`, if it is kept for runs that begin with it.
+    pub(crate) fn kept_checkpoint(&self, epoch: i64) -> PathBuf {
+        self.path.join(format!("before-epoch-{epoch}.safetensors"))
+    }
+
     pub(crate) fn metrics(&self) -> PathBuf {
         self.path.join("metrics.csv")
     }

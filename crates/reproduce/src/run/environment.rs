@@ -110,7 +110,7 @@ impl Environment {
     }
 
     /// Appends this session, [`Environment::here`], to the sessions of `run` recorded in `before`. An earlier session that starts at
-    /// the same epoch left no checkpoint and is dropped.
+    /// the same epoch or a later one left no checkpoint that counts and is dropped.
     ///
     /// # Errors
     /// If data, training images or libtorch differ from those of `before`. Values that an older version did not record are not
@@ -135,10 +135,20 @@ impl Environment {
             });
         }
         let mut earlier = std::mem::take(&mut before.earlier);
-        if before.first_epoch != self.first_epoch {
-            earlier.push(before);
-        }
+        earlier.push(before);
+        earlier.retain(|session| session.first_epoch < self.first_epoch);
         Ok(Environment { earlier, ..self })
+    }
+
+    /// Whether a run of `other` computes with the same bits: on the same device and libtorch, with the same settings and data.
+    pub(crate) fn computes_as(&self, other: &Environment) -> bool {
+        let of = |environment: &Environment| Environment {
+            commit: String::new(),
+            first_epoch: None,
+            earlier: Vec::new(),
+            ..environment.clone()
+        };
+        of(self) == of(other)
     }
 
     /// Refuses data with another digest than those `run` was trained on.

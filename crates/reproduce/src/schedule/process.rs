@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use tch::Device;
 
 use crate::exit::Exit;
-use crate::grid::{Planned, Ratio};
+use crate::grid::{Beginning, Planned, Ratio};
 use crate::openmp;
 use crate::run::directory::{RunDir, RunDirError};
 use crate::run::message::Message;
@@ -55,9 +55,18 @@ impl Launcher for Processes<'_> {
         line.finish();
         ended
     }
+
+    fn has_trained(&self, beginning: &Beginning) -> bool {
+        self.of_beginning(beginning).kept_checkpoint(beginning.epochs).exists()
+    }
 }
 
 impl Processes<'_> {
+    /// The directory of the run that trains the beginning of another.
+    fn of_beginning(&self, beginning: &Beginning) -> RunDir {
+        RunDir::of(self.out, &beginning.run)
+    }
+
     /// The settings of a run on `device`: its own if it was started before, else the requested ones.
     fn settings(&self, planned: &Planned, run_dir: &RunDir, device: Device) -> anyhow::Result<Settings> {
         let needed = planned
@@ -99,6 +108,14 @@ impl Processes<'_> {
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));
         for (role, needed) in &planned.needs {
             worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
+        }
+        if let Some(beginning) = &planned.beginning {
+            let epochs = beginning.epochs.to_string();
+            worker.args(["--beginning-epochs", &epochs, "--beginning"]);
+            worker.arg(self.of_beginning(beginning).path());
+        }
+        for epoch in &planned.keeps {
+            worker.args(["--keep", &epoch.to_string()]);
         }
         worker.env("OMP_NUM_THREADS", threads);
         openmp::let_threads_sleep(&mut worker);

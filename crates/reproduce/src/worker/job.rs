@@ -19,6 +19,10 @@ pub(crate) struct Job {
     pub(crate) initial: Option<RunDir>,
     /// The directory of the finished teacher, if there is one.
     pub(crate) teacher: Option<RunDir>,
+    /// The directory of the run that trains the first epochs of this one, and how many.
+    pub(crate) beginning: Option<(RunDir, i64)>,
+    /// Epochs before which the checkpoint is kept for other runs.
+    pub(crate) keep: Vec<i64>,
     /// `--data`.
     pub(crate) data: Option<PathBuf>,
     /// The devices to train on.

@@ -20,6 +20,12 @@ pub(crate) struct WorkerArguments {
     initial: Option<PathBuf>,
     #[arg(long)]
     teacher: Option<PathBuf>,
+    #[arg(long, requires = "beginning_epochs")]
+    beginning: Option<PathBuf>,
+    #[arg(long)]
+    beginning_epochs: Option<i64>,
+    #[arg(long)]
+    keep: Vec<i64>,
     #[arg(long)]
     data: Option<PathBuf>,
     #[arg(long = "device", default_value = "cpu", value_parser = Devices::parse)]
@@ -43,6 +49,9 @@ impl WorkerArguments {
             first_stage,
             initial,
             teacher,
+            beginning,
+            beginning_epochs,
+            keep,
             data,
             devices,
             threads,
@@ -57,6 +66,8 @@ impl WorkerArguments {
             first_stage: at(first_stage),
             initial: at(initial),
             teacher: at(teacher),
+            beginning: at(beginning).zip(beginning_epochs),
+            keep,
             data,
             devices,
             settings: Settings {
