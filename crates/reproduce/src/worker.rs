@@ -70,22 +70,14 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
     let validation = splits.validation.as_ref().map(|(split, _)| evaluated(images(split)));
 
-    let mut teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
-    let mut model = starting_network(job, &run, &method)?;
-    for network in [Some(&mut model), teacher.as_mut()].into_iter().flatten() {
-        network.precision = job.settings.precision;
-    }
+    let (mut model, teacher) = networks(job, &run, &method)?;
 
     say(&Message::Started {
         next_epoch,
         epochs: recipe.epochs,
         images: train.samples(),
     })?;
-    let seed = if run.method.second_stage.is_some() {
-        epoch_seed(run.seed, -2)
-    } else {
-        run.seed
-    };
+    let seed = training_seed(&run);
     let kept = job.keep.iter().map(|&epoch| (epoch, run_dir.kept_checkpoint(epoch)));
     let kept: Vec<_> = kept.collect();
     let training = Training {
@@ -226,6 +218,24 @@ fn starting_network(job: &Job, run: &Run, method: &Method) -> anyhow::Result<Mod
         model.start_from(&network::initial_file(initial, job.initial.as_ref())?)?;
     }
     Ok(model)
+}
+
+/// The network to train, and its teacher's if it has one, both in the precision of the job.
+fn networks(job: &Job, run: &Run, method: &Method) -> anyhow::Result<(Model, Option<Model>)> {
+    let mut teacher = method.distillation.as_ref().map(|_| restore_teacher(job)).transpose()?;
+    let mut model = starting_network(job, run, method)?;
+    for network in [Some(&mut model), teacher.as_mut()].into_iter().flatten() {
+        network.precision = job.settings.precision;
+    }
+    Ok((model, teacher))
+}
+
+/// Seed of the draws of its epochs: a second stage draws others than its first.
+fn training_seed(run: &Run) -> i64 {
+    match run.method.second_stage {
+        None => run.seed,
+        Some(_) => epoch_seed(run.seed, -2),
+    }
 }
 
 /// The teacher's network, as its own run left it.

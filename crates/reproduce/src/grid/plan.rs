@@ -50,6 +50,9 @@ impl Planned {
     }
 }
 
+/// A method without its deferred parts, and the places of the runs that are like it before they start.
+type Alike = (Method, Vec<usize>);
+
 impl Plan {
     /// Adds a run, unless the plan has it, and returns its id. The plan has the runs it needs.
     pub(super) fn add(&mut self, run: Run, needs: Vec<(Role, RunId)>) -> RunId {
@@ -70,7 +73,7 @@ impl Plan {
     /// Lets each run begin with the epochs that an earlier run of the plan trains alike, as many as there are.
     pub(super) fn share_beginnings(&mut self) {
         // Runs of a plan differ in imbalance, seed and method. Those that may share epochs have the same method but for deferred parts.
-        let mut groups: HashMap<(String, i64), Vec<(Method, Vec<usize>)>> = HashMap::new();
+        let mut groups: HashMap<(String, i64), Vec<Alike>> = HashMap::new();
         for (place, Planned { run, .. }) in self.runs.iter().enumerate() {
             if run.method.second_stage.is_some() {
                 continue; // it begins with its first stage
