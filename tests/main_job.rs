@@ -80,6 +80,15 @@ fn a_grid_runs_once_and_ends_in_tables_that_can_be_made_again() {
         3,
         "{status}"
     );
+    let states = sandbox.reproduce("status", &["--json"]).succeeded().stdout;
+    let states: Vec<serde_json::Value> = serde_json::from_str(&states).expect("JSON");
+    assert!(
+        states
+            .iter()
+            .all(|run| run["state"] == "finished" && run["accuracy"].is_f64()),
+        "{states:?}"
+    );
+    assert_eq!(states.len(), 3);
 
     let tables = TABLES.map(|table| sandbox.read(table));
     let metrics = run_dirs

@@ -207,6 +207,9 @@ pub(crate) struct StatusArguments {
     /// Keep the states up to date in the terminal until all runs are finished, or Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Print JSON: every run with its state
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

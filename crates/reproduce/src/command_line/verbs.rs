@@ -133,7 +133,11 @@ pub(crate) fn plan(arguments: &GridArguments, as_json: bool) -> anyhow::Result<E
 
 /// Prints the state of every run of a grid and of those it depends on, once or until all are finished.
 pub(crate) fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
-    let StatusArguments { grid: asked, watch } = arguments;
+    let StatusArguments {
+        grid: asked,
+        watch,
+        json: as_json,
+    } = arguments;
     let grid = Grid::load(&asked.grid)?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
@@ -142,7 +146,11 @@ pub(crate) fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
         status::watch(&out, &plan)?
     } else {
         let status = Status::of(&out, &plan);
-        out::result(&status.text())?;
+        out::result(&if *as_json {
+            json::text(&status.runs)?
+        } else {
+            status.text()
+        })?;
         status
     };
     if !out.exists() {
