@@ -96,7 +96,7 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
     assert!(
         annotated
             .stderr
-            .contains("worse than the baseline: nc-drw; 1 further runs are trained to confirm it"),
+            .contains("worse than the baseline: nc-drw; to confirm it, 1 run is trained"),
         "{}",
         annotated.stderr
     );
@@ -153,10 +153,21 @@ fn other_settings_and_damaged_baselines_are_refused_before_anything_is_trained()
     sandbox.write("grid.toml", &grid);
 
     let sound = sandbox.read("baseline.json");
-    let damages: [(Damage, &str); 7] = [
+    changed(&sandbox, |baseline| baseline["format"] = 2.into());
+    let newer = "cannot use the baseline baseline.json: it has format 2, and this program reads format 1; use the program that wrote it";
+    elsewhere(&sandbox).refused(2, &[newer]);
+    let damages: [(Damage, &str); 9] = [
         (
-            |baseline| baseline["format"] = 2.into(),
-            "it has format 2, and this program reads format 1",
+            |baseline| baseline["methods"][0]["seeds"][1]["nc1"] = Value::Null,
+            "ce at exponential 400: seed 1 has no NC1, and others have",
+        ),
+        (
+            |baseline| baseline["methods"][0]["seeds"][1]["nc3"] = (-1).into(),
+            "ce at exponential 400: NC3 of seed 1 is -1; it is a positive number",
+        ),
+        (
+            |baseline| baseline["methods"][0]["seeds"][1]["bits"] = 3.into(),
+            "expected a string",
         ),
         (
             |baseline| baseline["methods"][0]["seeds"][0]["bits"] = "AAAA".into(),
@@ -189,7 +200,8 @@ fn other_settings_and_damaged_baselines_are_refused_before_anything_is_trained()
             2,
             &[
                 message,
-                "cannot use the baseline baseline.json; take it from git again, or make it anew with --write-baseline",
+                "the baseline baseline.json is damaged: ",
+                "; take it from git again, or move it away and make it anew with --write-baseline",
             ],
         );
         sandbox.write("baseline.json", &sound);
@@ -203,11 +215,69 @@ fn other_settings_and_damaged_baselines_are_refused_before_anything_is_trained()
         *correct = counts.into_iter().rev().collect::<Vec<&str>>().join(" ").into();
     });
     check(&sandbox, &[]).refused(2, &["the baseline's bits of seed 0 of `ce` have ["]);
+    sandbox.write("baseline.json", &sound);
+    changed(&sandbox, |baseline| baseline["images"] = ["1"; 10].join(" ").into());
+    elsewhere(&sandbox).refused(2, &["the baseline baseline.json is damaged: "]);
     std::fs::remove_file(sandbox.path("baseline.json")).expect("it is there");
     check(&sandbox, &[]).refused(
         2,
         &["cannot read the baseline baseline.json; name another with --baseline, or make it with"],
     );
+}
+
+#[test]
+fn a_grid_of_another_imbalance_is_refused_and_other_methods_are_said_not_to_be_compared() {
+    let sandbox = with_baseline();
+    let grid = sandbox.read("grid.toml");
+    sandbox.write("grid.toml", &grid.replace("ratio = 400", "ratio = 300"));
+    elsewhere(&sandbox).refused(
+        2,
+        &["  imbalance.exponential.ratio: 400.0 in the baseline, 300.0 now\n"],
+    );
+    sandbox.write(
+        "grid.toml",
+        &format!("{grid}\n[[method]]\nname = \"another\"\n[method.uses]\nloss = {{ poly = {{ epsilon = 1.0 }} }}\n"),
+    );
+    let passed = check(&sandbox, &[]).succeeded().stdout;
+    assert!(
+        passed
+            .contains("- not in the baseline, and so not compared: another; --write-baseline adds what the grid has\n"),
+        "{passed}"
+    );
+}
+
+#[test]
+fn verdicts_replace_neither_grid_nor_baseline_nor_the_files_of_a_run_and_old_ones_do_not_stay() {
+    let sandbox = with_baseline();
+    let (grid, baseline) = (sandbox.read("grid.toml"), sandbox.read("baseline.json"));
+    for (junit, message) in [
+        (
+            "grid.toml",
+            "--junit grid.toml would replace the grid; name another file",
+        ),
+        (
+            "./baseline.json",
+            "--junit ./baseline.json would replace the baseline; name another file",
+        ),
+        (
+            "nowhere/junit.xml",
+            "there is no folder nowhere for --junit nowhere/junit.xml; make it, or name another place",
+        ),
+    ] {
+        check(&sandbox, &["--junit", junit]).refused(2, &[message]);
+    }
+    let run_dir = sandbox.run_dir("nc-drw");
+    let of_run = format!("{run_dir}/outcome.json");
+    check(&sandbox, &["--junit", &of_run]).refused(2, &["is the folder of a run, whose files would be replaced"]);
+    assert_eq!(
+        (sandbox.read("grid.toml"), sandbox.read("baseline.json")),
+        (grid, baseline)
+    );
+
+    sandbox.write("junit.xml", "of an earlier check");
+    sandbox.write("baseline.json", "{}");
+    check(&sandbox, &["--junit", "junit.xml"]).refused(2, &["it states no format"]);
+    assert!(!sandbox.path("junit.xml").exists(), "it would say that all is well");
 }
 
 /// `check` with a folder of results that is not there.

@@ -94,6 +94,11 @@ fn every_shape_of_imbalance_and_images_that_are_held_out() {
     );
     assert_eq!((train.len(), validation.len()), (5 * 975 + 5 * 97, 250));
     assert!(validation.iter().all(|index| !train.contains(index)));
+    split(&sandbox, &["shapes", "--imbalance", "10", "--out", "a/b"]).succeeded();
+    assert!(
+        !sandbox.path("a/b/validation.npy").exists(),
+        "some of its images are training images now"
+    );
     split(&sandbox, &["shapes", "--imbalance", "natural", "--out", "all"]).succeeded();
     assert_eq!(numbers(&sandbox, "all/train.npy").len(), 10_000);
     let other_seed = ["shapes", "--imbalance", "100", "--split-seed", "1", "--out", "seed"];

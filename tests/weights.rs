@@ -67,6 +67,17 @@ fn a_run_goes_out_and_comes_back_with_its_numbers() {
     assert_eq!(description["outcome"]["accuracy_last"], outcome["accuracy_last"]);
     assert_eq!(description["epochs"], 2);
 
+    let own_checkpoint = format!("{run_dir}/checkpoint.safetensors");
+    let in_run = "is the folder of a run, whose files would be replaced; choose another place";
+    for (verb, options) in [
+        ("export", [run_dir.as_str(), "--out", &own_checkpoint].as_slice()),
+        ("evaluate", &["--weights", "model.safetensors", "--out", &run_dir]),
+        ("analyze", &["model.safetensors", "--out", &run_dir]),
+        ("split", &["shapes", "--imbalance", "10", "--out", &run_dir]),
+    ] {
+        do_it(&sandbox, verb, options).refused(2, &[in_run]);
+    }
+
     let options = ["--weights", "model.safetensors", "--out", "e", "--against", &run_dir];
     let said = do_it(&sandbox, "evaluate", &options).succeeded();
     assert!(

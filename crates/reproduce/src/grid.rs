@@ -220,6 +220,7 @@ impl Grid {
                 }
             }
         }
+        plan.begin_with(options.init.clone());
         plan.share_beginnings();
         Ok(plan)
     }

@@ -29,6 +29,9 @@ struct Configuration<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     validation: Option<Validation>,
     shots: ShotSplit,
+    /// The weights that every network begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init: Option<&'a Path>,
     /// The augmentation of methods that do not state their own.
     augmentation: Augmentation,
     #[serde(flatten)]
@@ -56,6 +59,7 @@ impl Configuration<'_> {
             selection,
             validation,
             shots,
+            init: plan.init(),
             augmentation: grid.augmentation(protocol),
             recipe,
         };
@@ -138,6 +142,15 @@ pub(crate) fn find(out: &Path, plan: &Plan) -> Found {
     let mut found = Found::default();
     for planned in plan.all() {
         match RunDir::of(out, &planned.id).outcome() {
+            Ok(Some(outcome)) if outcome.run != planned.id => {
+                let directory = RunDir::of(out, &planned.id);
+                let reason = format!(
+                    "the outcome in {} is that of {}; put the file back as it was, or delete it to train the run again",
+                    directory.path().display(),
+                    outcome.run
+                );
+                found.damaged.push((planned.id.clone(), reason));
+            }
             Ok(outcome) => found.finished.extend(outcome),
             Err(error) => found.damaged.push((planned.id.clone(), error.to_string())),
         }

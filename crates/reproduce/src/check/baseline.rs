@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::bits;
 use super::metric::Metric;
@@ -155,29 +156,35 @@ impl Baseline {
                 path.display()
             )
         })?;
-        Baseline::parse(&text).with_context(|| {
-            format!(
-                "cannot use the baseline {}; take it from git again, or make it anew with --write-baseline",
-                path.display()
+        Baseline::parse(&text).map_err(|error| {
+            let path = path.display();
+            anyhow!(
+                "the baseline {path} is damaged: {error:#}; take it from git again, or move it away and make it anew with \
+                 --write-baseline, which then has the usual margins"
             )
-        })
+        })?
+        .with_context(|| format!("cannot use the baseline {}", path.display()))
     }
 
-    fn parse(text: &str) -> anyhow::Result<Baseline> {
-        #[derive(Deserialize)]
-        struct Stated {
-            format: u64,
+    /// The outer error is that of a damaged text, the inner one that of a newer version.
+    fn parse(text: &str) -> anyhow::Result<anyhow::Result<Baseline>> {
+        let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
+        let format = value["format"].as_u64().context("it states no format")?;
+        if format > FORMAT {
+            return Ok(Err(anyhow!(
+                "it has format {format}, and this program reads format {FORMAT}; use the program that wrote it, or a newer one"
+            )));
         }
-        let Stated { format } = serde_json::from_str(text)?;
-        if format != FORMAT {
-            bail!("it has format {format}, and this program reads format {FORMAT}");
-        }
-        let baseline: Baseline = serde_json::from_str(text)?;
+        let baseline: Baseline = serde_json::from_value(value)?;
         baseline.check()?;
-        Ok(baseline)
+        Ok(Ok(baseline))
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    /// Refuses what cannot be compared with.
+    ///
+    /// # Errors
+    /// With the first fault.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         for metric in Metric::ALL {
             let margin = self.margins.get(metric.name());
             let margin = margin.with_context(|| format!("it has no margin of {}", metric.name()))?;
@@ -215,6 +222,7 @@ impl Baseline {
                 seed.check(&self.images)
                     .map_err(|reason| anyhow!("seed {} of {name}: {reason}", seed.seed))?;
             }
+            kept.check_collapse().map_err(|reason| anyhow!("{name}: {reason}"))?;
             names.push(name);
         }
         Ok(())
@@ -230,7 +238,10 @@ impl Baseline {
                 let before = kept.run(seed)?;
                 let same =
                     |run: &Run| run.name == before.name && run.imbalance == before.imbalance && run.seed == before.seed;
-                let Some(planned) = plan.asked().find(|planned| same(&planned.run)) else {
+                let other_imbalance = |run: &Run| run.name == before.name && run.seed == before.seed;
+                let planned = plan.asked().find(|planned| same(&planned.run));
+                let planned = planned.or_else(|| plan.asked().find(|planned| other_imbalance(&planned.run)));
+                let Some(planned) = planned else {
                     continue; // which fails, after the others are trained
                 };
                 if planned.run != before {
@@ -260,6 +271,32 @@ impl Kept {
             .map_err(|error| anyhow!("a config in it is damaged: {}", error.message()))
     }
 
+    /// Whether none of its seeds has the metric, so that it is not compared.
+    pub(crate) fn lacks(&self, metric: Metric) -> bool {
+        self.seeds.iter().all(|seed| seed.collapse(metric).is_none())
+    }
+
+    /// Refuses NC1 to NC3 that are no positive numbers, or that only some seeds have.
+    fn check_collapse(&self) -> Result<(), String> {
+        for metric in Metric::OF_COLLAPSE {
+            for seed in &self.seeds {
+                match seed.collapse(metric) {
+                    None if self.lacks(metric) => {}
+                    None => return Err(format!("seed {} has no {}, and others have", seed.seed, metric.name())),
+                    Some(value) if value.is_finite() && value > 0.0 => {}
+                    Some(value) => {
+                        return Err(format!(
+                            "{} of seed {} is {value}; it is a positive number",
+                            metric.name(),
+                            seed.seed
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The run of a seed.
     ///
     /// # Errors
@@ -273,6 +310,16 @@ impl Kept {
 }
 
 impl KeptSeed {
+    /// NC1 to NC3; `None` for accuracies, which follow from the bits.
+    pub(crate) fn collapse(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Accuracy(_) => None,
+            Metric::Nc1 => self.nc1,
+            Metric::Nc2 => self.nc2,
+            Metric::Nc3 => self.nc3,
+        }
+    }
+
     /// Whether each of the `n` test images is classified correctly.
     ///
     /// # Errors

@@ -130,6 +130,16 @@ fn accuracies(baseline: &Baseline, before: &[&KeptSeed], now: &[&Finished], judg
         labels = predictions.labels;
     }
     let labels: Vec<usize> = labels.into_iter().map(|label| label as usize).collect();
+    let mut images = vec![0; baseline.images.len()];
+    for &label in &labels {
+        images[label] += 1;
+    }
+    ensure!(
+        images == baseline.images,
+        "there are {images:?} test images of the classes here, and the baseline has {:?}; name the folder of its data with --data, \
+         or take it from git again",
+        baseline.images
+    );
     let mut old_hits = Vec::new();
     for seed in before {
         let hits = seed.hits(labels.len()).map_err(|reason| anyhow!(reason))?;
@@ -186,16 +196,10 @@ fn accuracies(baseline: &Baseline, before: &[&KeptSeed], now: &[&Finished], judg
 
 /// NC1 to NC3, where two seeds have them: of one there is no interval.
 fn collapse(baseline: &Baseline, before: &[&KeptSeed], now: &[&Finished], judged: &mut Judged) {
-    type OfSeed = fn(&KeptSeed) -> Option<f64>;
-    let metrics: [(Metric, OfSeed); 3] = [
-        (Metric::Nc1, |seed| seed.nc1),
-        (Metric::Nc2, |seed| seed.nc2),
-        (Metric::Nc3, |seed| seed.nc3),
-    ];
-    for (metric, of_seed) in metrics {
+    for metric in Metric::OF_COLLAPSE {
         let Some(old) = before
             .iter()
-            .map(|seed| logarithm(of_seed(seed)))
+            .map(|seed| logarithm(seed.collapse(metric)))
             .collect::<Option<Vec<f64>>>()
         else {
             continue;

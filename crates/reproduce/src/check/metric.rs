@@ -29,6 +29,9 @@ impl Metric {
         Metric::Nc3,
     ];
 
+    /// Those that are measured on features, not on predictions.
+    pub(crate) const OF_COLLAPSE: [Metric; 3] = [Metric::Nc1, Metric::Nc2, Metric::Nc3];
+
     /// As tables and baselines name it.
     pub(crate) fn name(self) -> &'static str {
         match self {

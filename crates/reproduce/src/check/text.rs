@@ -64,10 +64,11 @@ pub(crate) fn markdown(baseline: &Baseline, judged: &[Judged], remarks: &[String
     };
     let (worse, better) = (count(Verdict::Worse), count(Verdict::Better));
     let end = if judged.iter().any(Judged::fails) {
-        format!(
-            "Failed: {worse} of {all} metrics are worse by more than their margin, {} runs or metrics are missing",
-            missing.len()
-        )
+        let missing = match missing.len() {
+            1 => "1 run or metric is missing".to_owned(),
+            others => format!("{others} runs or metrics are missing"),
+        };
+        format!("Failed: {worse} of {all} metrics are worse by more than their margin, {missing}")
     } else {
         format!("Passed: none of {all} metrics is worse by more than its margin")
     };

@@ -1,14 +1,16 @@
 //! `check`: trains a grid and compares it with the committed baseline.
 
 use std::collections::HashMap;
-use std::env;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
 use torch_shim::GpuSupport;
 
 use crate::check::baseline::Baseline;
 use crate::check::judge::{Judged, judge};
+use crate::check::metric::Metric;
 use crate::check::{junit, text};
 use crate::command_line::arguments::CheckArguments;
 use crate::command_line::quote;
@@ -16,18 +18,19 @@ use crate::command_line::train::{Job, train};
 use crate::compare::{Finished, Group};
 use crate::exit::Exit;
 use crate::files::{self, unwritable};
-use crate::grid::{Grid, Options, Plan};
+use crate::grid::{Grid, Options, Plan, Planned};
 use crate::out;
 use crate::results::{find, short};
-use crate::run::directory::RunDir;
+use crate::run::directory::{RunDir, refuse_in_run};
 use crate::run::environment::limits_here;
-use crate::run::{Outcome, RunId};
+use crate::run::{Outcome, Run, RunId};
 use crate::schedule::Failure;
 
 /// Trains what is missing, then compares or writes the baseline.
 pub(crate) fn check(arguments: &CheckArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
     let grid = Grid::load(&arguments.grid)?;
     let plan = grid.runs(&Options::default())?;
+    check_outputs(arguments)?;
     let check = Check {
         arguments,
         gpu_support,
@@ -75,6 +78,9 @@ impl Check<'_> {
             Group::add(&mut groups, finished);
         }
         let baseline = Baseline::of(&groups, margins, limits_here() + &self.command())?;
+        baseline
+            .check()
+            .context("no baseline is written: it could not be compared with")?;
         files::write(path, baseline.text()).map_err(|error| unwritable(path, error, "name another --baseline"))?;
         out::result(&format!("{}\n", path.display()))?;
         Ok(Exit::Finished)
@@ -86,12 +92,20 @@ impl Check<'_> {
         let suspicious = judged.iter().filter(|judged| judged.is_worse());
         let suspicious: Vec<String> = suspicious.map(|judged| judged.method.clone()).collect();
         let mut remarks = vec![commits(&trained.finished)];
+        remarks.extend(not_compared(baseline, plan));
+        if judged.iter().any(|judged| judged.seeds.len() == 1) {
+            remarks
+                .push("of a method with one seed the verdicts are about two networks, not about the method".to_owned());
+        }
         if self.arguments.confirm > 0 && !suspicious.is_empty() {
             let further = self.further(plan, suspicious.clone())?;
             out::note(&format!(
-                "worse than the baseline: {}; {} further runs are trained to confirm it",
+                "worse than the baseline: {}; to confirm it, {} more trained",
                 suspicious.join(", "),
-                further.asked().len()
+                match further.asked().len() {
+                    1 => "1 run is".to_owned(),
+                    runs => format!("{runs} runs are"),
+                }
             ));
             let more = self.trained(&further)?;
             trained.finished.extend(more.finished);
@@ -117,7 +131,8 @@ impl Check<'_> {
             let xml = junit::xml(self.grid.name(), &judged)?;
             files::write(path, xml).map_err(|error| unwritable(path, error, "name another --junit"))?;
         }
-        let annotations = env::var_os("GITHUB_ACTIONS").map(|_| junit::annotations(&judged));
+        let is_workflow = env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
+        let annotations = is_workflow.then(|| junit::annotations(&judged));
         out::result(&(text::markdown(baseline, &judged, &remarks) + &annotations.unwrap_or_default()))?;
         Ok(if judged.iter().any(Judged::fails) {
             Exit::Failed
@@ -135,7 +150,7 @@ impl Check<'_> {
             asked: self.arguments.machine.asked(),
             metrics_every: i64::MAX, // after the last epoch
             leave_others: false,
-            command: self.command(),
+            command: format!("reproduce run {}", quote::shell(&self.arguments.grid)),
         };
         let failures: Vec<Failure> = train(&job, &self.arguments.machine, self.gpu_support)?;
         let found = find(&self.out, plan);
@@ -179,6 +194,75 @@ impl Check<'_> {
     }
 }
 
+/// Refuses files to write that would replace the grid, the baseline or those of a run, or that have no folder, before anything is trained;
+/// removes the verdicts of an earlier check.
+fn check_outputs(arguments: &CheckArguments) -> anyhow::Result<()> {
+    let written = [
+        ("--junit", arguments.junit.as_deref()),
+        (
+            "--baseline",
+            arguments.write_baseline.then_some(arguments.baseline.as_path()),
+        ),
+    ];
+    for (option, path) in written {
+        let Some(path) = path else { continue };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        ensure!(
+            folder.is_dir(),
+            "there is no folder {} for {option} {}; make it, or name another place",
+            folder.display(),
+            path.display()
+        );
+        refuse_in_run(folder)?;
+        let is_same = |other: &Path| path.exists() && path.canonicalize().ok() == other.canonicalize().ok();
+        let is_baseline = option == "--junit" && is_same(&arguments.baseline);
+        ensure!(
+            !is_baseline && !is_same(&arguments.grid),
+            "{option} {} would replace the {}; name another file",
+            path.display(),
+            if is_baseline { "baseline" } else { "grid" }
+        );
+    }
+    if let Some(junit) = arguments.junit.as_deref().filter(|path| path.is_file()) {
+        fs::remove_file(junit).map_err(|error| unwritable(junit, error, "name another --junit"))?;
+    }
+    Ok(())
+}
+
+/// What only one side has, so that nothing says whether it became worse.
+fn not_compared(baseline: &Baseline, plan: &Plan) -> Vec<String> {
+    let is_kept = |planned: &Planned| {
+        let is_its = |run: Run| run.name == planned.run.name && run.imbalance == planned.run.imbalance;
+        baseline
+            .methods
+            .iter()
+            .any(|kept| kept.run(&kept.seeds[0]).is_ok_and(is_its))
+    };
+    let mut others: Vec<&str> = Vec::new();
+    for planned in plan.asked().filter(|planned| !is_kept(planned)) {
+        if !others.contains(&planned.run.name.as_str()) {
+            others.push(&planned.run.name);
+        }
+    }
+    let mut remarks = Vec::new();
+    if !others.is_empty() {
+        remarks.push(format!(
+            "not in the baseline, and so not compared: {}; --write-baseline adds what the grid has",
+            others.join(", ")
+        ));
+    }
+    for metric in Metric::OF_COLLAPSE {
+        if baseline.methods.iter().any(|kept| kept.lacks(metric)) {
+            remarks.push(format!(
+                "{} of some methods is not in the baseline, and so not compared",
+                metric.name()
+            ));
+        }
+    }
+    remarks
+}
+
 fn all_judged(baseline: &Baseline, plan: &Plan, trained: &Trained, all: bool) -> anyhow::Result<Vec<Judged>> {
     baseline
         .methods
@@ -220,13 +304,15 @@ fn commits(finished: &[Finished]) -> String {
     )
 }
 
-/// The folder of the runs: one that is asked for, or one that only this very program writes to, so that a change of the program is never
-/// judged by runs from before it.
+/// The folder of the runs: one that is asked for, or one that only this very program writes to, in this arithmetic, so that neither a change
+/// of the program nor another arithmetic is judged by runs from before it.
 fn folder(arguments: &CheckArguments, grid: &Grid) -> anyhow::Result<PathBuf> {
     if let Some(out) = &arguments.out {
         return Ok(out.clone());
     }
     let program = env::current_exe().context("this program has no path")?;
     let digest = files::digest(&program).with_context(|| format!("cannot read {}", program.display()))?;
+    let arithmetic = format!("{digest} {:?} {}", arguments.machine.asked(), limits_here());
+    let digest = format!("{:x}", Sha256::digest(arithmetic));
     Ok(Path::new("out/check").join(format!("{}-{}", grid.name(), short(&digest))))
 }

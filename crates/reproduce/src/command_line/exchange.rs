@@ -13,7 +13,7 @@ use crate::exchange::foreign::Foreign;
 use crate::exchange::split::ChosenSplit;
 use crate::exit::Exit;
 use crate::out;
-use crate::run::directory::RunDir;
+use crate::run::directory::{RunDir, refuse_in_run};
 use crate::run::predictions::Predictions;
 use crate::schedule::view::show_download;
 use crate::statistics::mcnemar::{discordant, mcnemar};
@@ -29,6 +29,7 @@ pub(crate) fn split(arguments: &SplitArguments) -> anyhow::Result<Exit> {
     let long_tail = long_tail
         .long_tail()
         .context("say how long the tail is, such as `--imbalance 100`, or `--imbalance natural` for all images")?;
+    refuse_in_run(out)?;
     dataset.fetch(data.as_deref(), &mut show_download())?;
     let split = ChosenSplit::new(*dataset, long_tail, &dataset.load(data.as_deref())?)?;
     let written = split.write(out)?;
@@ -43,6 +44,7 @@ pub(crate) fn split(arguments: &SplitArguments) -> anyhow::Result<Exit> {
 
 /// Writes a run's network for PyTorch.
 pub(crate) fn export(arguments: &ExportArguments) -> anyhow::Result<Exit> {
+    refuse_in_run(arguments.out.parent().unwrap_or(Path::new("")))?;
     let written = write_weights(&arguments.run, &arguments.out)?;
     out::result(&format!("{}\n", written.join("\n")))?;
     Ok(Exit::Finished)
@@ -57,6 +59,7 @@ pub(crate) fn evaluate(arguments: &EvaluateArguments) -> anyhow::Result<Exit> {
         out,
         data,
     } = arguments;
+    refuse_in_run(out)?;
     let other = against.as_deref().map(predictions_of).transpose()?;
     let foreign = Foreign::read(weights, &described.stated(), Device::cuda_if_available())?;
     if !foreign.unused.is_empty() {

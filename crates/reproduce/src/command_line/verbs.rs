@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use datasets::Availability;
 use torch_shim::GpuSupport;
 
@@ -27,7 +27,7 @@ use crate::out;
 use crate::page;
 use crate::results::{check, claim, find};
 use crate::run::RunId;
-use crate::run::directory::RunDir;
+use crate::run::directory::{RunDir, refuse_in_run};
 use crate::schedule::Failure;
 use crate::schedule::view::show_download;
 use crate::tables::report::{Kept, Report, Request};
@@ -217,6 +217,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
 
 /// Measures neural collapse of every source, then writes, draws and prints it. Nothing is written before all are measured.
 pub(crate) fn analyze(arguments: &AnalyzeArguments) -> anyhow::Result<Exit> {
+    refuse_in_run(&arguments.out)?;
     let mut analyses = Vec::new();
     let mut features = Vec::new();
     for source in &arguments.sources {
@@ -280,6 +281,11 @@ pub(crate) fn compare(arguments: &CompareArguments) -> anyhow::Result<Exit> {
 /// Prints the predictions of a finished run, or computes them again.
 pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Exit> {
     let run_dir = RunDir::at(&arguments.run);
+    ensure!(
+        arguments.run.join("config.toml").exists(),
+        "{} is not the folder of a run; name one below out/<grid>/runs/",
+        arguments.run.display()
+    );
     if arguments.again {
         analyze::predict_again(&run_dir, arguments.data.as_deref())?;
     }

@@ -9,6 +9,7 @@ use methods::{Experts, Head, Model};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
+use crate::out;
 use crate::run::settings::Settings;
 use crate::run::{Outcome, Run};
 
@@ -125,11 +126,12 @@ impl ReadCard {
             return Ok(None);
         }
         let text = files::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let value: serde_json::Value = match serde_json::from_str(&text) {
-            Ok(value) => value,
-            Err(_) => return Ok(None),
-        };
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         let (Some(format), Some(stated)) = (value["format"].as_u64(), value["weights_sha256"].as_str()) else {
+            out::note(&format!(
+                "{} is not used: `reproduce export` did not write it, or it is damaged",
+                path.display()
+            ));
             return Ok(None);
         };
         if format > FORMAT {

@@ -1,6 +1,8 @@
 //! `split`: which training images a long-tailed split keeps, as files that NumPy and spreadsheets read.
 
 use std::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -105,8 +107,9 @@ impl ChosenSplit {
     pub(crate) fn write(&self, out: &Path) -> anyhow::Result<Vec<String>> {
         files::make_folder(out).map_err(|error| unwritable(out, error, ANOTHER_OUT))?;
         let mut written = self.train.write(out, "train")?;
-        if let Some(validation) = &self.validation {
-            written.extend(validation.write(out, "validation")?);
+        match &self.validation {
+            Some(validation) => written.extend(validation.write(out, "validation")?),
+            None => remove_validation(out)?,
         }
         let description = serde_json::to_string_pretty(&Description {
             dataset: self.dataset,
@@ -153,6 +156,19 @@ impl ChosenSplit {
             self.train.digest
         )
     }
+}
+
+/// Removes the validation split that an earlier call wrote into `out`: some of its images may be training images now.
+fn remove_validation(out: &Path) -> anyhow::Result<()> {
+    for file in ["validation.csv", "validation.npy", "validation_labels.npy"] {
+        match fs::remove_file(out.join(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(unwritable(&out.join(file), error, ANOTHER_OUT));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// `many`, `medium` or `few` for each class.

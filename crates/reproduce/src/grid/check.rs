@@ -106,9 +106,10 @@ fn check_source(source: &str) -> Result<(), Refusal> {
     })
 }
 
-/// `+` and `~` are excluded: they mark plug-in twins and first stages.
+/// `+` and `~` are excluded: they mark plug-in twins and first stages. File systems allow 255 bytes, some of which the rest of an id takes.
 fn can_name_a_directory(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
+    name.len() <= 100
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name
             .chars()
             .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Index;
+use std::path::{Path, PathBuf};
 
 use methods::Method;
 
@@ -13,6 +14,8 @@ pub(crate) struct Plan {
     runs: Vec<Planned>,
     /// Index of each run in `runs`.
     places: HashMap<RunId, usize>,
+    /// The file whose weights all its networks begin with, from `--init`.
+    init: Option<PathBuf>,
     /// Indices in `runs` of the runs that the grid lists, in its order: method, then its plug-in twin × imbalance × seed.
     asked: Vec<usize>,
 }
@@ -106,6 +109,16 @@ impl Plan {
     /// Marks the run `id`, which the plan has, as listed by the grid.
     pub(super) fn ask(&mut self, id: &RunId) {
         self.asked.push(self.places[id]);
+    }
+
+    /// States the file whose weights all its networks begin with.
+    pub(super) fn begin_with(&mut self, init: Option<PathBuf>) {
+        self.init = init;
+    }
+
+    /// That file.
+    pub(crate) fn init(&self) -> Option<&Path> {
+        self.init.as_deref()
     }
 
     /// All runs, each after the runs it needs.

@@ -25,6 +25,10 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 
 /// A hint for a user who gave `path`: a grid with a similar name, or where grids are.
 pub(super) fn grids_beside(path: &Path) -> String {
+    let with_ending = path.with_extension("toml");
+    if with_ending != path && with_ending.exists() {
+        return format!("did you mean `{}`?", with_ending.display());
+    }
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folders = [folder.unwrap_or(Path::new(".")), Path::new("benchmarks")];

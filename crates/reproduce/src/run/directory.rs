@@ -112,6 +112,22 @@ impl RunDirError {
     }
 }
 
+/// Refuses `folder` as the place of a command's files if it is a run's directory, or lies in one: they would replace the run's own.
+///
+/// # Errors
+/// If it is; the message names it.
+pub(crate) fn refuse_in_run(folder: &Path) -> anyhow::Result<()> {
+    let is_of_run = |folder: &&Path| folder.join("config.toml").exists() && folder.join("run.lock").exists();
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    match absolute.ancestors().find(is_of_run) {
+        None => Ok(()),
+        Some(run) => anyhow::bail!(
+            "{} is the folder of a run, whose files would be replaced; choose another place",
+            run.display()
+        ),
+    }
+}
+
 impl RunDir {
     /// The directory of the run `id` below `out`; it need not exist yet.
     pub(crate) fn of(out: &Path, id: &RunId) -> RunDir {

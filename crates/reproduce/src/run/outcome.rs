@@ -1,6 +1,7 @@
 //! The outcome of a finished run.
 
 use methods::Groups;
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -149,7 +150,21 @@ impl Outcome {
         if format < 2 {
             upgrade(&mut fields, by_index)?;
         }
-        Ok(serde_json::from_value(fields.into())?)
+        let outcome: Outcome = serde_json::from_value(fields.into())?;
+        let accuracies = [
+            ("accuracy_last", Some(outcome.accuracy_last)),
+            ("accuracy_best", outcome.accuracy_best),
+            ("accuracy_selected", outcome.accuracy_selected),
+        ];
+        for (name, accuracy) in accuracies {
+            if accuracy.is_some_and(|accuracy| !(0.0..=1.0).contains(&accuracy)) {
+                let value = accuracy.unwrap_or_default();
+                return Err(OutcomeError::Damaged(serde_json::Error::custom(format!(
+                    "`{name}` is {value}, and an accuracy lies in 0 to 1"
+                ))));
+            }
+        }
+        Ok(outcome)
     }
 }
 

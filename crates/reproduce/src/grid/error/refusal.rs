@@ -76,7 +76,7 @@ pub(crate) enum Refusal {
     },
     /// A method name that cannot begin a directory's name.
     #[error(
-        "method name `{0}` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a letter"
+        "method name `{0}` cannot name a directory; use at most 100 letters, digits, `-`, `_` and `.`, and begin with a letter"
     )]
     Name(String),
     /// A number out of range.
