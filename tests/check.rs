@@ -156,6 +156,7 @@ fn other_settings_and_damaged_baselines_are_refused_before_anything_is_trained()
     changed(&sandbox, |baseline| baseline["format"] = 2.into());
     let newer = "cannot use the baseline baseline.json: it has format 2, and this program reads format 1; use the program that wrote it";
     elsewhere(&sandbox).refused(2, &[newer]);
+    sandbox.write("baseline.json", &sound);
     let damages: [(Damage, &str); 9] = [
         (
             |baseline| baseline["methods"][0]["seeds"][1]["nc1"] = Value::Null,

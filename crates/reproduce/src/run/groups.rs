@@ -72,6 +72,7 @@ mod tests {
             run_dir.prepare(&planned.run).expect("a folder");
             let text = outcome("ce", 100.0, 0, 0.5).text();
             let mut older: Map<String, Value> = serde_json::from_str(&text).expect("JSON");
+            older.insert("run".to_owned(), planned.id.to_string().into());
             older.retain(|name, _| name != "format" && !name.ends_with("_by_index"));
             run_dir
                 .write("outcome.json", &Value::from(older).to_string())

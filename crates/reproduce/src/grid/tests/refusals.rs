@@ -136,7 +136,7 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     );
     assert_eq!(
         with("\"ce-drw-crt\"", "\"../ce\""),
-        "12:8: method name `../ce` cannot name a directory; use letters, digits, `-`, `_` and `.`, and begin with a \
+        "12:8: method name `../ce` cannot name a directory; use at most 100 letters, digits, `-`, `_` and `.`, and begin with a \
          letter"
     );
     assert_eq!(
