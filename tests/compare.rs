@@ -89,6 +89,12 @@ fn methods_are_compared_on_the_predictions_of_their_seeds() {
     assert_eq!(said(&one_thread.expect("it starts")).succeeded().stdout, csv);
 
     let text = compare(&sandbox, &["out", "--against", "ce"]).succeeded().stdout;
+    fs::create_dir_all(sandbox.path("out/grid")).expect("a folder");
+    fs::rename(sandbox.path("out/runs"), sandbox.path("out/grid/runs")).expect("in one file system");
+    for grid in ["grid.toml", "grid"] {
+        assert_eq!(compare(&sandbox, &[grid, "--against", "ce"]).succeeded().stdout, text);
+    }
+    fs::rename(sandbox.path("out/grid/runs"), sandbox.path("out/runs")).expect("in one file system");
     assert!(
         text.contains("| exponential 400 | nc-drw | ce            | top-1 "),
         "{text}"

@@ -8,7 +8,7 @@ use crate::compare::Pairs;
 
 #[derive(Args, Debug)]
 pub(crate) struct CompareArguments {
-    /// Folder of a grid's results, such as out/shapes-lt, or the grid's name
+    /// Folder of a grid's results, such as out/shapes-lt, or the grid
     #[arg(value_name = "RESULTS")]
     results: PathBuf,
     /// Two methods: the first is compared with the second
@@ -39,11 +39,13 @@ impl CompareArguments {
     }
 }
 
-/// The folder `text`, or the one of this name in `out/`.
+/// The folder `text`, or the one in `out/` of the grid with this name or in this file.
 pub(crate) fn folder(text: &Path) -> PathBuf {
-    let is_bare = text.components().count() == 1 && !text.is_dir();
-    let in_out = Path::new("out").join(text);
-    if is_bare && in_out.is_dir() {
+    let is_name = text.components().count() == 1 && !text.is_dir();
+    let is_grid = text.extension().is_some_and(|ending| ending == "toml") && text.is_file();
+    let name = if is_grid { text.file_stem() } else { Some(text.as_os_str()) };
+    let in_out = Path::new("out").join(name.unwrap_or_default());
+    if (is_name || is_grid) && in_out.is_dir() {
         in_out
     } else {
         text.to_owned()
