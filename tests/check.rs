@@ -96,7 +96,7 @@ fn the_same_results_pass_and_worse_ones_fail_by_name() {
     assert!(
         annotated
             .stderr
-            .contains("worse than the baseline: nc-drw; to confirm it, 1 run is trained"),
+            .contains("worse than the baseline: nc-drw; to confirm it, 1 more run is trained"),
         "{}",
         annotated.stderr
     );

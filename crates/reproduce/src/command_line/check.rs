@@ -100,11 +100,11 @@ impl Check<'_> {
         if self.arguments.confirm > 0 && !suspicious.is_empty() {
             let further = self.further(plan, suspicious.clone())?;
             out::note(&format!(
-                "worse than the baseline: {}; to confirm it, {} more trained",
+                "worse than the baseline: {}; to confirm it, {} trained",
                 suspicious.join(", "),
                 match further.asked().len() {
-                    1 => "1 run is".to_owned(),
-                    runs => format!("{runs} runs are"),
+                    1 => "1 more run is".to_owned(),
+                    runs => format!("{runs} more runs are"),
                 }
             ));
             let more = self.trained(&further)?;
