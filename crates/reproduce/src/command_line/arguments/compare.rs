@@ -43,7 +43,11 @@ impl CompareArguments {
 pub(crate) fn folder(text: &Path) -> PathBuf {
     let is_name = text.components().count() == 1 && !text.is_dir();
     let is_grid = text.extension().is_some_and(|ending| ending == "toml") && text.is_file();
-    let name = if is_grid { text.file_stem() } else { Some(text.as_os_str()) };
+    let name = if is_grid {
+        text.file_stem()
+    } else {
+        Some(text.as_os_str())
+    };
     let in_out = Path::new("out").join(name.unwrap_or_default());
     if (is_name || is_grid) && in_out.is_dir() {
         in_out
