@@ -6,7 +6,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::main_job::outcome;
-use crate::sandbox::{Said, Sandbox, TINY, entries, said};
+use crate::sandbox::{Said, Sandbox, TINY, entries, precision, said};
 use crate::second_stages::column;
 
 fn do_it(sandbox: &Sandbox, verb: &str, options: &[&str]) -> Said {
@@ -195,19 +195,21 @@ fn a_network_of_pytorch_is_measured_and_trained_on() {
         .succeeded()
         .stdout;
     assert_eq!(plan.matches("starting from theirs.safetensors").count(), 3, "{plan}");
-    sandbox
-        .run(&["--init", "theirs.safetensors", "--methods", "ce"])
-        .succeeded();
-    let runs = entries(&sandbox.path("out/runs"));
-    assert_eq!(runs.len(), 2, "{runs:?}");
-    let first_loss =
-        |run: &str| column(&sandbox.read(&format!("out/runs/{run}/metrics.csv")), "train_loss")[0].parse::<f64>();
-    let random = run_dir.trim_start_matches("out/runs/");
-    let begun = runs.iter().find(|run| *run != random).expect("another run");
-    assert!(first_loss(begun).expect("a number") < first_loss(random).expect("a number"));
+    let options = ["--init", "theirs.safetensors", "--methods", "ce"];
+    sandbox.run(&options).refused(
+        2,
+        &["out/recipe.toml has no `init`, and `init = \"theirs.safetensors\"` is asked for"],
+    );
+    let precision = precision();
+    let elsewhere = ["grid.toml", "--device", "cpu", "--precision", &precision];
+    do_it(&sandbox, "run", &[&elsewhere[..], &options].concat()).succeeded();
+    let of_grid = "out/grid-from-theirs/runs";
+    let begun = format!("{of_grid}/{}", entries(&sandbox.path(of_grid))[0]);
+    let first_loss = |run: &str| column(&sandbox.read(&format!("{run}/metrics.csv")), "train_loss")[0].parse::<f64>();
+    assert!(first_loss(&begun).expect("a number") < first_loss(&run_dir).expect("a number"));
     assert!(
         sandbox
-            .read(&format!("out/runs/{begun}/outcome.json"))
+            .read(&format!("{begun}/outcome.json"))
             .contains("--init theirs.safetensors")
     );
 }
