@@ -160,11 +160,14 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Write`].
     pub(crate) fn keep(path: &Path, kept: &Path) -> Result<(), CheckpointError> {
-        // A second name for the same file: writing again replaces the first name by another file.
-        let linked = match fs::hard_link(path, kept) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()), // of an earlier session
-            linked => linked,
-        };
+        // A second name for the same file, since writing again replaces the first name by another file; a copy where the file system has no
+        // second names. Renamed into place: a run may be reading the one of an earlier session.
+        let temporary = kept.with_extension("tmp");
+        let _ = fs::remove_file(&temporary);
+        let linked = fs::hard_link(path, &temporary)
+            .or_else(|_| fs::copy(path, &temporary).map(drop))
+            .and_then(|()| fs::rename(&temporary, kept));
+        let _ = fs::remove_file(&temporary); // a rename of two names of one file leaves both
         linked
             .and_then(|()| flush_folder_of(kept))
             .map_err(|source| CheckpointError::Write {
