@@ -66,6 +66,7 @@ pub use recipe::{LearningRate, Recipe, RecipeError, check_epochs};
 pub use training::adjusted::Adjusted;
 pub use training::checkpoint::{Checkpoint, CheckpointError};
 pub use training::dispatch::Dispatch;
+pub use training::intervals::Intervals;
 pub use training::optimizer::Sgd;
 pub use training::step::{Seen, Step};
 pub use training::{EpochRow, Observer, Progress, TrainError, Training};

@@ -4,6 +4,7 @@ pub(crate) mod adjusted;
 pub(crate) mod checkpoint;
 pub(crate) mod dispatch;
 pub(crate) mod expert_assignment;
+pub(crate) mod intervals;
 pub(crate) mod optimizer;
 pub(crate) mod step;
 
@@ -26,6 +27,7 @@ use crate::parts::sampler::epoch_seed;
 use crate::recipe::Recipe;
 use crate::training::checkpoint::{Checkpoint, CheckpointError};
 use crate::training::dispatch::{Dispatch, Steps};
+use crate::training::intervals::Intervals;
 use crate::training::optimizer::Sgd;
 use crate::training::step::Step;
 
@@ -48,8 +50,8 @@ pub struct Training<'a> {
     pub validation: Option<&'a Images>,
     /// Every draw follows from it and the epoch.
     pub seed: i64,
-    /// Interval in epochs between measurements of neural-collapse metrics; the last epoch is always measured.
-    pub metrics_every: i64,
+    /// How often it is measured.
+    pub intervals: Intervals,
     /// How steps reach the device.
     pub launch: Dispatch,
     /// Path of the checkpoint; an existing one is resumed.
@@ -74,7 +76,7 @@ pub enum Progress<'a> {
         /// Images of this epoch so far.
         images: i64,
     },
-    /// An epoch is finished and evaluated; its checkpoint follows.
+    /// An epoch is finished; its checkpoint follows.
     Epoch(&'a EpochRow),
 }
 
@@ -87,14 +89,14 @@ pub struct EpochRow {
     pub learning_rate: f64,
     /// Mean loss over its batches, including the regularizer.
     pub train_loss: f64,
-    /// Accuracies on the test split after it.
-    pub test: Evaluation,
-    /// Accuracies on the validation split after it, if there is one.
+    /// Accuracies on the test split after it. `None` if this epoch is not evaluated.
+    pub test: Option<Evaluation>,
+    /// Accuracies on the validation split after it, if it is evaluated and there is one.
     pub validation: Option<Evaluation>,
     /// Neural-collapse metrics of the training features as the epoch's steps saw them, as in the paper's code: in train
     /// mode, augmented, while weights change. `None` if this epoch is not measured.
     pub train_pass: Option<nc::Metrics>,
-    /// Neural-collapse metrics of the test split's features in evaluation mode.
+    /// Neural-collapse metrics of the test split's features in evaluation mode. `None` if this epoch is not measured or not evaluated.
     pub test_pass: Option<nc::Metrics>,
     /// Seconds of training and of evaluation.
     pub seconds: f64,
@@ -193,7 +195,8 @@ impl Training<'_> {
                 learning_rate,
             };
             let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; with two branches [2b]
-            let measured = (epoch + 1) % self.metrics_every == 0 || epoch + 1 == recipe.epochs;
+            let ends = |interval| Intervals::end(interval, epoch, recipe.epochs);
+            let (evaluated, measured) = (ends(self.intervals.evaluation), ends(self.intervals.collapse));
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let mut train_pass = Vec::new(); // features and labels of a measured epoch
 
@@ -214,15 +217,20 @@ impl Training<'_> {
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
             }
-            let (evaluation, features) = evaluate(model, test, shots);
+            let (test_accuracies, features) = evaluated.then(|| evaluate(model, test, shots)).unzip();
             observe(Progress::Epoch(&EpochRow {
                 epoch,
                 learning_rate,
                 train_loss,
-                test: evaluation,
-                validation: self.validation.map(|images| evaluate(model, images, shots).0),
+                test: test_accuracies,
+                validation: self
+                    .validation
+                    .filter(|_| evaluated)
+                    .map(|images| evaluate(model, images, shots).0),
                 train_pass: measured.then(|| collapse_of_batches(model, &train_pass)).flatten(),
-                test_pass: measured.then(|| model.collapse(&features, test.labels())).flatten(),
+                test_pass: features
+                    .filter(|_| measured)
+                    .and_then(|features| model.collapse(&features, test.labels())),
                 seconds: started.elapsed().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
             }))?;

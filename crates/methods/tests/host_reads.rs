@@ -6,8 +6,8 @@ mod parts;
 use datasets::{Dataset, Split};
 use methods::{
     Augmentation, BalancedContrast, Cmo, ContrastiveTerm, CutMix, Cutout, Dispatch, Distillation, Experts, FeatureTerm,
-    Head, Images, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast, Policy,
-    ProbabilisticContrast, RandAugment, Recipe, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
+    Head, Images, Intervals, KPositiveContrast, LearningRate, Loss, Method, Mix, Mixup, Model, ParametricContrast,
+    Policy, ProbabilisticContrast, RandAugment, Recipe, Remix, Resample, Reweight, Ride, Sampler, Shots, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -50,7 +50,7 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
         shots: &Shots::default(),
         validation: None,
         seed: 0,
-        metrics_every: 1,
+        intervals: Intervals::EACH_EPOCH,
         launch: Dispatch::Eager,
         checkpoint: &folder.path().join("checkpoint.safetensors"),
         beginning: None,

@@ -1,12 +1,14 @@
 //! `bench`: the speed of the training loop on synthetic images.
 
+pub(crate) mod cost;
+
 use std::fs;
 
 use anyhow::{Context, bail};
-use datasets::{Dataset, Split};
+use datasets::{Dataset, Facts, Split};
 use methods::{
-    Augmentation, Dispatch, FeatureTerm, Images, Method, Model, Precision, Progress, Protocol, Recipe, Shots, Training,
-    evaluate,
+    Augmentation, Dispatch, FeatureTerm, Images, Intervals, Method, Model, Precision, Progress, Protocol, Recipe,
+    Shots, Training, evaluate,
 };
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -80,44 +82,23 @@ impl Bench {
             batch_size: self.batch,
             ..Protocol::Code.recipe()
         };
-        let (train, test) = (self.made_up(self.images), self.made_up(EVALUATION_IMAGES));
+        let of_noise = |images| made_up(images, self.classes, &Dataset::Cifar10.facts(), self.device);
         let mut model = Model::new(recipe.backbone, method, self.classes, Kind::Float, self.device);
         model.precision = self.precision;
-        let folder = std::env::temp_dir().join(format!("longtail-bench-{}", std::process::id()));
-        fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
-        let shots = Shots::new(&train.class_counts());
-        let training = Training {
+        let Speed { training, evaluation } = Stage {
             method,
             recipe: &recipe,
             teacher: None,
-            train: &train,
-            test: &test,
-            shots: &shots,
-            validation: None,
-            seed: 0,
-            metrics_every: 1,
+            train: &of_noise(self.images),
+            test: &of_noise(EVALUATION_IMAGES),
+            intervals: Intervals::EACH_EPOCH,
             launch: self.launch,
-            checkpoint: &folder.join("checkpoint.safetensors"),
-            beginning: None,
-            keep: &[],
-        };
-        let mut speeds = Vec::new();
-        let trained = training.run(&mut model, &mut |progress| {
-            if let Progress::Epoch(row) = progress {
-                speeds.push(row.images_per_second);
-            }
-            Ok(())
-        });
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        trained?;
-        let started = Instant::now();
-        let _evaluated = evaluate(&model, &test, &shots);
-        let evaluated_per_second = EVALUATION_IMAGES as f64 / started.elapsed().as_secs_f64();
-        let images_per_second = median(&mut speeds[usize::from(self.epochs > 1)..]);
+        }
+        .speed(&mut model)?;
         Ok(format!(
-            "images_per_s={images_per_second:.1} step_ms={:.1} evaluated_images_per_s={evaluated_per_second:.1} \
+            "images_per_s={training:.1} step_ms={:.1} evaluated_images_per_s={evaluation:.1} \
              peak_rss_mb={:.0} precision={} launch={} threads={} device={:?} batch={}",
-            1e3 * self.batch as f64 / images_per_second,
+            1e3 * self.batch as f64 / training,
             peak_memory_megabytes().unwrap_or(f64::NAN),
             self.precision.name(),
             self.launch.name(),
@@ -126,16 +107,73 @@ impl Bench {
             self.batch,
         ))
     }
+}
 
-    /// `samples` images of noise on the device, whose labels go through the classes in turn.
-    fn made_up(&self, samples: i64) -> Images {
-        let split = Split {
-            images: Tensor::randint(256, [samples, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
-            labels: Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(self.classes),
-            classes: self.classes,
+/// Images per second.
+#[derive(Clone, Copy, Debug)]
+struct Speed {
+    /// Of training: the median over the epochs but the first, if there are more.
+    training: f64,
+    /// Of an evaluation.
+    evaluation: f64,
+}
+
+/// A stage of training whose speed is measured.
+struct Stage<'a> {
+    method: &'a Method,
+    recipe: &'a Recipe,
+    teacher: Option<&'a Model>,
+    train: &'a Images,
+    test: &'a Images,
+    intervals: Intervals,
+    launch: Dispatch,
+}
+
+impl Stage<'_> {
+    /// Trains `model`, then evaluates it.
+    fn speed(&self, model: &mut Model) -> anyhow::Result<Speed> {
+        let folder =
+            tempfile::tempdir().context("cannot write to the folder of temporary files; set TMPDIR to another")?;
+        let shots = Shots::new(&self.test.class_counts());
+        let training = Training {
+            method: self.method,
+            recipe: self.recipe,
+            teacher: self.teacher,
+            train: self.train,
+            test: self.test,
+            shots: &shots,
+            validation: None,
+            seed: 0,
+            intervals: self.intervals,
+            launch: self.launch,
+            checkpoint: &folder.path().join("checkpoint.safetensors"),
+            beginning: None,
+            keep: &[],
         };
-        Images::new(&split, &Dataset::Cifar10.facts().normalization, self.device)
+        let mut speeds = Vec::new();
+        training.run(model, &mut |progress| {
+            if let Progress::Epoch(row) = progress {
+                speeds.push(row.images_per_second);
+            }
+            Ok(())
+        })?;
+        let started = Instant::now();
+        let _evaluated = evaluate(model, self.test, &shots);
+        Ok(Speed {
+            training: median(&mut speeds[usize::from(self.recipe.epochs > 1)..]),
+            evaluation: self.test.samples() as f64 / started.elapsed().as_secs_f64(),
+        })
     }
+}
+
+/// `samples` images of noise of the size in `facts`, whose labels go through the classes in turn.
+fn made_up(samples: i64, classes: i64, facts: &Facts, device: Device) -> Images {
+    let split = Split {
+        images: Tensor::randint(256, [samples, 3, facts.side, facts.side], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(classes),
+        classes,
+    };
+    Images::new(&split, &facts.normalization, device)
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -7,6 +7,7 @@ mod json;
 mod open;
 pub(crate) mod others;
 pub(crate) mod plan;
+mod queue;
 mod quote;
 pub(crate) mod shell;
 mod status;

@@ -55,9 +55,8 @@ pub fn main() -> ExitCode {
         GpuSupport::Absent
     };
     let done = match arguments.verb {
-        Verb::Run(arguments) if arguments.dry_run => verbs::plan(&arguments.grid, false),
         Verb::Run(arguments) => verbs::run(&arguments, &gpu_support),
-        Verb::Plan(arguments) => verbs::plan(&arguments.grid, arguments.json),
+        Verb::Plan(arguments) => verbs::plan(&arguments, &gpu_support),
         Verb::Status(arguments) => verbs::status(&arguments),
         Verb::Report(arguments) => verbs::report(&arguments),
         Verb::Analyze(arguments) => verbs::analyze(&arguments),

@@ -89,7 +89,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         shots: &shots,
         validation: validation.as_ref(),
         seed,
-        metrics_every: job.metrics_every,
+        intervals: job.intervals,
         launch: job.settings.launch,
         checkpoint: &run_dir.checkpoint(),
         beginning: beginning.as_ref(),
@@ -249,7 +249,7 @@ fn say_epoch(row: &EpochRow) -> io::Result<()> {
     say(&Message::Epoch {
         epoch: row.epoch,
         train_loss: row.train_loss,
-        accuracy: row.test.accuracy,
+        accuracy: row.test.as_ref().map(|test| test.accuracy),
         images_per_second: row.images_per_second,
         seconds: row.seconds,
     })

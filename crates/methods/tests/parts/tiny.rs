@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 
 use datasets::{Dataset, Split};
-use methods::{Dispatch, Images, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training};
+use methods::{
+    Dispatch, Images, Intervals, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training,
+};
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
 
@@ -61,7 +63,10 @@ pub(crate) fn train(
         shots: &Shots::default(),
         validation: None,
         seed: 3,
-        metrics_every: recipe.epochs,
+        intervals: Intervals {
+            evaluation: 1,
+            collapse: recipe.epochs,
+        },
         launch: Dispatch::Eager,
         checkpoint,
         beginning: None,

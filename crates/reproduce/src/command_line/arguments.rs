@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use methods::Dispatch;
+use methods::{Dispatch, Intervals};
 
 use crate::analyze::{ShownSplit, Source};
 use crate::grid::select::Select;
@@ -27,6 +27,7 @@ pub(crate) use check::CheckArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
 pub(crate) use exchange::{EvaluateArguments, ExportArguments, SplitArguments, WeightsArguments};
 pub(crate) use grid::GridArguments;
+use grid::grid_file;
 pub(crate) use machine::MachineArguments;
 pub(crate) use submit::SubmitArguments;
 use values::launch;
@@ -96,7 +97,7 @@ fn version() -> String {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Train or resume the runs of a grid, then write and print its tables
-    Run(RunArguments),
+    Run(QueueArguments),
     /// Print the runs of a grid, and train nothing
     Plan(PlanArguments),
     /// Print which runs are finished, interrupted, running or still to do
@@ -163,6 +164,7 @@ impl Verb {
         matches!(
             self,
             Verb::Run(_)
+                | Verb::Plan(PlanArguments { cost: true, .. })
                 | Verb::Check(_)
                 | Verb::Analyze(_)
                 | Verb::Predictions(_)
@@ -180,6 +182,9 @@ pub(crate) struct PlanArguments {
     /// Print JSON: every run with what it needs and its config
     #[arg(long)]
     pub(crate) json: bool,
+    /// Measure some steps of each method, and print how many hours the runs take on this machine
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) cost: bool,
 }
 
 #[derive(Args, Debug)]
@@ -204,12 +209,25 @@ pub(crate) struct ReportArguments {
 pub(crate) struct StatusArguments {
     #[command(flatten)]
     pub(crate) grid: GridArguments,
+    /// Further grids, one after the other with the same options
+    #[arg(value_name = "GRID", value_parser = grid_file(), conflicts_with_all = ["out", "watch", "json"])]
+    pub(crate) further: Vec<PathBuf>,
     /// Keep the states up to date in the terminal until all runs are finished, or Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
     /// Print JSON: every run with its state
     #[arg(long, conflicts_with = "watch")]
     pub(crate) json: bool,
+}
+
+/// A grid, and others that are trained after it.
+#[derive(Args, Debug)]
+pub(crate) struct QueueArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    /// Further grids, one after the other with the same options
+    #[arg(value_name = "GRID", value_parser = grid_file(), conflicts_with = "out")]
+    pub(crate) further: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -222,9 +240,12 @@ pub(crate) struct RunArguments {
     /// else eager]
     #[arg(long, value_parser = launch())]
     launch: Option<Dispatch>,
+    /// Measure accuracies every so many epochs, and after the last one; the best epoch is then one of these
+    #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    evaluate_every: i64,
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
-    pub(crate) metrics_every: i64,
+    metrics_every: i64,
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
@@ -242,6 +263,14 @@ impl RunArguments {
         Asked {
             launch: self.launch,
             ..self.machine.asked()
+        }
+    }
+
+    /// How often runs are measured while they train.
+    pub(crate) fn intervals(&self) -> Intervals {
+        Intervals {
+            evaluation: self.evaluate_every,
+            collapse: self.metrics_every,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context, ensure};
+use methods::Intervals;
 use sha2::{Digest, Sha256};
 use torch_shim::GpuSupport;
 
@@ -148,7 +149,7 @@ impl Check<'_> {
             plan,
             out: &self.out,
             asked: self.arguments.machine.asked(),
-            metrics_every: i64::MAX, // after the last epoch
+            intervals: Intervals::AT_THE_END,
             leave_others: false,
             command: format!("reproduce run {}", quote::shell(&self.arguments.grid)),
         };

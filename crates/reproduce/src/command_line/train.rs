@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::bail;
-use methods::Dispatch;
+use methods::{Dispatch, Intervals};
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::MachineArguments;
@@ -26,8 +26,8 @@ pub(crate) struct Job<'a> {
     pub(crate) out: &'a Path,
     /// Settings that the user asked for.
     pub(crate) asked: Asked,
-    /// Number of epochs from one measurement of neural collapse to the next.
-    pub(crate) metrics_every: i64,
+    /// How often runs are measured while they train.
+    pub(crate) intervals: Intervals,
     /// Whether runs that other processes train are skipped.
     pub(crate) leave_others: bool,
     /// The command that trains this grid, which outcomes state.
@@ -73,7 +73,7 @@ pub(crate) fn train(
         data: machine.data.clone(),
         devices: slots.devices.clone(),
         asked: job.asked,
-        metrics_every: job.metrics_every,
+        intervals: job.intervals,
         command: limits_here() + &job.command,
         view: &view,
     };

@@ -9,14 +9,16 @@ use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
 use crate::archive;
+use crate::bench::cost;
 use crate::command_line::arguments::{
-    AnalyzeArguments, CompareArguments, GridArguments, PredictionsArguments, ReportArguments, RunArguments,
-    StatusArguments, SubmitArguments,
+    AnalyzeArguments, CompareArguments, GridArguments, PlanArguments, PredictionsArguments, QueueArguments,
+    ReportArguments, RunArguments, StatusArguments, SubmitArguments,
 };
 use crate::command_line::json;
 use crate::command_line::open;
 use crate::command_line::others::others;
 use crate::command_line::plan::plan_text;
+use crate::command_line::queue;
 use crate::command_line::quote;
 use crate::command_line::status::{self, Status};
 use crate::command_line::train::{Job, train};
@@ -33,20 +35,33 @@ use crate::schedule::view::show_download;
 use crate::tables::report::{Kept, Report, Request};
 use crate::tensorboard;
 
-/// Trains the unfinished runs of a grid, then reports.
-pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&arguments.grid.grid)?;
-    grid.check_select(arguments.select, &arguments.grid.options())?;
-    let plan = grid.runs(&arguments.grid.options())?;
-    let out = arguments.grid.out(grid.name());
+/// Trains the unfinished runs of each grid and reports them, or prints the resolved runs.
+pub(crate) fn run(arguments: &QueueArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
+    let QueueArguments { run, further } = arguments;
+    queue::each(&run.grid.and(further), |asked| {
+        if run.dry_run {
+            out::result(&plan_text(&Grid::load(&asked.grid)?.runs(&asked.options())?))?;
+            Ok(Exit::Finished)
+        } else {
+            run_grid(run, asked, gpu_support)
+        }
+    })
+}
+
+/// Trains the unfinished runs of the grid `asked` for, then reports.
+fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
+    let grid = Grid::load(&asked.grid)?;
+    grid.check_select(arguments.select, &asked.options())?;
+    let plan = grid.runs(&asked.options())?;
+    let out = asked.out(grid.name());
     let job = Job {
         grid: &grid,
         plan: &plan,
         out: &out,
         asked: arguments.asked(),
-        metrics_every: arguments.metrics_every,
+        intervals: arguments.intervals(),
         leave_others: arguments.leave_others,
-        command: arguments.grid.command(),
+        command: asked.command(),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
@@ -59,8 +74,8 @@ pub(crate) fn run(arguments: &RunArguments, gpu_support: &GpuSupport) -> anyhow:
         plan: &plan,
         select: arguments.select,
         data: arguments.machine.data.as_deref(),
-        command: arguments.grid.whole_command("run", arguments.select),
-        others: others(&out, &grid, &arguments.grid, arguments.select, &plan),
+        command: asked.whole_command("run", arguments.select),
+        others: others(&out, &grid, asked, arguments.select, &plan),
     };
     let Report {
         text, damaged, kept, ..
@@ -120,23 +135,30 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Finished)
 }
 
-/// Prints the resolved runs.
-pub(crate) fn plan(arguments: &GridArguments, as_json: bool) -> anyhow::Result<Exit> {
-    let plan = Grid::load(&arguments.grid)?.runs(&arguments.options())?;
-    out::result(&if as_json {
+/// Prints the resolved runs, and what they cost.
+pub(crate) fn plan(arguments: &PlanArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
+    let plan = Grid::load(&arguments.grid.grid)?.runs(&arguments.grid.options())?;
+    out::result(&if arguments.json {
         json::text(&json::plan(&plan))?
     } else {
         plan_text(&plan)
     })?;
+    if arguments.cost {
+        out::result(&cost::text(&plan, gpu_support)?)?;
+    }
     Ok(Exit::Finished)
 }
 
-/// Prints the state of every run of a grid and of those it depends on, once or until all are finished.
+/// Prints the state of every run of each grid and of those it depends on, once or until all are finished.
 pub(crate) fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
+    queue::each(&arguments.grid.and(&arguments.further), |asked| {
+        status_of_grid(arguments, asked)
+    })
+}
+
+fn status_of_grid(arguments: &StatusArguments, asked: &GridArguments) -> anyhow::Result<Exit> {
     let StatusArguments {
-        grid: asked,
-        watch,
-        json: as_json,
+        watch, json: as_json, ..
     } = arguments;
     let grid = Grid::load(&asked.grid)?;
     let plan = grid.runs(&asked.options())?;

@@ -28,8 +28,8 @@ pub(crate) enum Message {
         epoch: i64,
         /// Mean over its batches.
         train_loss: f64,
-        /// Test accuracy after it, 0..1.
-        accuracy: f64,
+        /// Test accuracy after it, 0..1, if it was evaluated.
+        accuracy: Option<f64>,
         /// Training images per second.
         images_per_second: f64,
         /// Duration of training and evaluation.

@@ -11,14 +11,14 @@ use crate::files;
 use crate::run::format::{Format, Newer, check};
 use crate::run::rows::csv_text;
 
-/// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing where a group has no class; `train_*` are measured on the
+/// One row of `metrics.csv`. Accuracies and NC4 in 0..1, missing in epochs without an evaluation and where a group has no class; `train_*` are measured on the
 /// features that the epoch's steps saw (train mode, augmented), `test_*` on the test split in evaluation mode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MetricsRow {
     pub(crate) epoch: i64,
     pub(crate) learning_rate: f64,
     pub(crate) train_loss: f64,
-    pub(crate) accuracy: f64,
+    pub(crate) accuracy: Option<f64>,
     pub(crate) many: Option<f64>,
     pub(crate) medium: Option<f64>,
     pub(crate) few: Option<f64>,
@@ -46,18 +46,18 @@ pub(crate) struct MetricsRow {
 pub(crate) struct ClassRow {
     pub(crate) epoch: i64,
     pub(crate) class: i64,
-    /// Test accuracy in 0..1; missing where the test split has no image of the class.
+    /// Test accuracy in 0..1; missing in epochs without an evaluation and where the test split has no image of the class.
     pub(crate) accuracy: Option<f64>,
     /// Missing in the first version.
     #[serde(default)]
     pub(crate) format: Format,
 }
 
-/// One row of `validation.csv`: accuracy on the validation split, in 0..1.
+/// One row of `validation.csv`: accuracy on the validation split, in 0..1, missing in epochs without an evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ValidationRow {
     pub(crate) epoch: i64,
-    pub(crate) accuracy: f64,
+    pub(crate) accuracy: Option<f64>,
     /// Missing in the first version.
     #[serde(default)]
     pub(crate) format: Format,
@@ -71,7 +71,7 @@ impl MetricsRow {
     pub(crate) const CURVES: [(&str, Curve); 18] = [
         ("train_loss", |row| Some(row.train_loss)),
         ("learning_rate", |row| Some(row.learning_rate)),
-        ("accuracy", |row| Some(row.accuracy)),
+        ("accuracy", |row| row.accuracy),
         ("many", |row| row.many),
         ("medium", |row| row.medium),
         ("few", |row| row.few),
@@ -102,14 +102,15 @@ impl MetricsRow {
 impl From<&EpochRow> for MetricsRow {
     fn from(row: &EpochRow) -> MetricsRow {
         let (train, test) = (row.train_pass.as_ref(), row.test_pass.as_ref());
+        let groups = row.test.as_ref().map(|test| &test.groups);
         MetricsRow {
             epoch: row.epoch,
             learning_rate: row.learning_rate,
             train_loss: row.train_loss,
-            accuracy: row.test.accuracy,
-            many: row.test.groups.many,
-            medium: row.test.groups.medium,
-            few: row.test.groups.few,
+            accuracy: row.test.as_ref().map(|test| test.accuracy),
+            many: groups.and_then(|groups| groups.many),
+            medium: groups.and_then(|groups| groups.medium),
+            few: groups.and_then(|groups| groups.few),
             train_nc1: train.map(|metrics| metrics.nc1),
             train_nc2_equiangularity: train.map(|metrics| metrics.nc2_equiangularity),
             train_nc2_min_angle: train.map(|metrics| metrics.nc2_smallest_angle_degrees),
@@ -196,7 +197,7 @@ mod tests {
         upgrade::<MetricsRow>(&path).expect("an older file is sound");
         let rows: Vec<MetricsRow> = read(&path).expect("what was just written");
         assert_eq!(rows.len(), 1);
-        assert_eq!((rows[0].accuracy, rows[0].test_nc4), (0.193, None));
+        assert_eq!((rows[0].accuracy, rows[0].test_nc4), (Some(0.193), None));
         let text = files::read(&path).expect("readable");
         assert!(
             text.starts_with("epoch,learning_rate,train_loss,accuracy,many,"),

@@ -39,10 +39,13 @@ pub(crate) struct Outcome {
     pub(crate) train_images: i64,
     /// Test accuracy after the last epoch.
     pub(crate) accuracy_last: f64,
-    /// Highest test accuracy of any epoch: chosen on the test split, as many papers do. Missing without epochs.
+    /// Highest test accuracy of any epoch that was evaluated: chosen on the test split, as many papers do. Missing without epochs.
     pub(crate) accuracy_best: Option<f64>,
     /// The epoch it was reached at, 0-based.
     pub(crate) best_epoch: Option<i64>,
+    /// Number of epochs that were evaluated, of which that is one; missing without epochs, and in outcomes of older versions, which
+    /// evaluated all.
+    pub(crate) evaluations: Option<i64>,
     /// Test accuracy after the epoch with the highest accuracy on the validation split, or of the classifier that was
     /// computed; missing without a validation split.
     pub(crate) accuracy_selected: Option<f64>,

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use methods::Intervals;
 use tch::Device;
 
 use crate::exit::Exit;
@@ -28,8 +29,8 @@ pub(crate) struct Processes<'a> {
     pub(crate) devices: Vec<Devices>,
     /// The settings the user asked for.
     pub(crate) asked: Asked,
-    /// As `worker --metrics-every` takes it.
-    pub(crate) metrics_every: i64,
+    /// How often runs are measured while they train.
+    pub(crate) intervals: Intervals,
     /// The command without its selection of runs, which the outcome states.
     pub(crate) command: String,
     /// The progress display.
@@ -101,8 +102,10 @@ impl Processes<'_> {
             settings.precision.name(),
             "--launch",
             settings.launch.name(),
+            "--evaluate-every",
+            &self.intervals.evaluation.to_string(),
             "--metrics-every",
-            &self.metrics_every.to_string(),
+            &self.intervals.collapse.to_string(),
         ]);
         worker.args(["--command", &self.command_of(&planned.run, settings)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));

@@ -42,6 +42,10 @@ impl Slots {
                 }
                 let cores = available_parallelism().map_or(1, usize::from);
                 let slots = on_cpu(per_device, runs, cores / usize::from(threads), available_memory());
+                let needed = slots.min(runs) * usize::from(threads);
+                if let Some(warning) = load().and_then(|load| busy(load, needed, cores)) {
+                    out::note(&warning);
+                }
                 return Ok(Slots {
                     devices: vec![Devices::one(Device::Cpu); slots],
                 });
@@ -86,6 +90,23 @@ fn not_here(device: &str, gpu_support: &GpuSupport) -> anyhow::Error {
         GpuSupport::Broken { reason } => format!("libtorch's GPU support does not load: {reason}"),
     };
     anyhow!("device {device} is not available ({why}); give --device cpu to train without it")
+}
+
+/// Threads that were running or waiting for a core of this machine in the last minute, on average.
+fn load() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').next()?.parse().ok()
+}
+
+/// A warning if `load` threads of other programs leave less than `needed` of the `cores` idle.
+fn busy(load: f64, needed: usize, cores: usize) -> Option<String> {
+    let is_busy = needed > 0 && load >= 0.5 && load + needed as f64 > cores as f64 + 0.5;
+    is_busy.then(|| {
+        format!(
+            "warning: other programs have kept {load:.1} of this machine's {cores} cores busy in the last minute, and these runs want \
+             {needed}: they train more slowly than on an idle machine"
+        )
+    })
 }
 
 /// Number of runs to train at the same time: at most `side_by_side` (the number for which each thread has a core), at most the number of
@@ -142,6 +163,15 @@ mod tests {
         assert!(slots(None, 1000, 1) <= cores, "or fewer, where memory is short");
         assert_eq!(on_cpu(None, 5, 2, None), 2);
         assert_eq!(on_cpu(None, 3, 16, None), 3);
+    }
+
+    #[test]
+    fn programs_that_keep_the_cores_busy_are_warned_of() {
+        assert_eq!(busy(0.2, 2, 2), None, "an idle machine is never quite idle");
+        assert_eq!(busy(3.0, 1, 4), None);
+        assert_eq!(busy(9.0, 0, 4), None, "nothing is left to train");
+        let warning = busy(1.5, 2, 2).expect("three and a half threads for two cores");
+        assert!(warning.contains("1.5 of this machine's 2 cores"), "{warning}");
     }
 
     #[test]

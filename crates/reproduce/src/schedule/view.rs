@@ -36,6 +36,8 @@ struct RunState {
     epochs: i64,
     images: i64,
     seconds_per_epoch: f64,
+    /// Test accuracy at the last evaluation.
+    accuracy: Option<f64>,
     summary: String,
 }
 
@@ -113,9 +115,13 @@ impl RunLine<'_> {
                 seconds,
             } => {
                 state.seconds_per_epoch = seconds;
+                state.accuracy = accuracy.or(state.accuracy);
+                let test = state
+                    .accuracy
+                    .map(|accuracy| format!("  test {:.1} %", 100.0 * accuracy));
                 state.summary = format!(
-                    "{images_per_second:.0} images/s  loss {train_loss:.3}  test {:.1} %",
-                    100.0 * accuracy
+                    "{images_per_second:.0} images/s  loss {train_loss:.3}{}",
+                    test.unwrap_or_default()
                 );
                 let left = HumanDuration(Duration::from_secs_f64(seconds * (state.epochs - epoch - 1) as f64));
                 let line = format!(

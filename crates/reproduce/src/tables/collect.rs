@@ -93,6 +93,7 @@ pub(crate) mod tests {
             accuracy_last: accuracy,
             accuracy_best: Some(accuracy + 0.01),
             best_epoch: Some(190),
+            evaluations: None,
             accuracy_selected: None,
             selected_epoch: None,
             tau: None,

@@ -108,8 +108,17 @@ fn selection(table: &Table) -> Option<String> {
         Select::Val => Some("The differences are those of *selected*."),
         Select::TestBest => Some("The differences are those of *best*, which the test split chose: they flatter."),
     };
-    let sentences = has_selected(table).then_some(meaning).into_iter().chain(difference);
-    let text = sentences.collect::<Vec<_>>().join(" ");
+    let evaluated = distinct(table.rows.iter().flat_map(|row| row.evaluated.clone()));
+    let best = (!evaluated.is_empty()).then(|| {
+        let evaluated = in_words(&evaluated);
+        format!("*Best* is the best of the epochs after which accuracy was measured: {evaluated}.")
+    });
+    let sentences = [
+        has_selected(table).then(|| meaning.to_owned()),
+        best,
+        difference.map(str::to_owned),
+    ];
+    let text = sentences.into_iter().flatten().collect::<Vec<_>>().join(" ");
     (!text.is_empty()).then(|| text + "\n")
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Row {
     pub(crate) precisions: Vec<String>,
     /// Numbers of threads of the finished runs, each once.
     pub(crate) threads: Vec<String>,
+    /// "20 of 200", the epochs of which *best* is the best, where not all were evaluated; each once.
+    pub(crate) evaluated: Vec<String>,
     /// Accuracy relative to training on equally many images of each class, if that was trained too: [`relative_accuracy`].
     pub(crate) relative: Option<f64>,
     spreads: Spreads,
@@ -146,6 +148,10 @@ impl Group<'_> {
             published_differs: grid.published_differs(run).map(str::to_owned),
             precisions: distinct(outcomes.iter().map(|outcome| outcome.precision.clone())),
             threads: distinct(outcomes.iter().map(|outcome| outcome.threads.to_string())),
+            evaluated: distinct(outcomes.iter().filter_map(|outcome| {
+                let (evaluations, epochs) = (outcome.evaluations?, outcome.epochs);
+                (evaluations < epochs).then(|| format!("{evaluations} of {epochs}"))
+            })),
             relative: None,
             spreads,
         }

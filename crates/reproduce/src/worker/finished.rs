@@ -57,6 +57,7 @@ impl Finished<'_> {
             accuracy_last: measured.accuracy,
             accuracy_best: measured.best.map(|(_, accuracy)| accuracy),
             best_epoch: measured.best.map(|(epoch, _)| epoch),
+            evaluations: measured.evaluations,
             accuracy_selected: measured.selected,
             selected_epoch: measured.selected_epoch,
             tau: measured.tau,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use methods::Intervals;
 use tch::Device;
 
 use crate::run::directory::RunDir;
@@ -29,8 +30,8 @@ pub(crate) struct Job {
     pub(crate) devices: Devices,
     /// Settings of the run.
     pub(crate) settings: Settings,
-    /// Number of epochs from one measurement of neural collapse to the next.
-    pub(crate) metrics_every: i64,
+    /// How often the run is measured while it trains.
+    pub(crate) intervals: Intervals,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
 }

@@ -18,6 +18,8 @@ pub(crate) struct Measured {
     pub(crate) groups: Groups<Option<f64>>,
     /// The first epoch with the highest test accuracy, and that accuracy.
     pub(crate) best: Option<(i64, f64)>,
+    /// Number of epochs that were evaluated, of which that is one; `None` without epochs.
+    pub(crate) evaluations: Option<i64>,
     /// The first epoch with the highest validation accuracy.
     pub(crate) selected_epoch: Option<i64>,
     /// Test accuracy after it, or of the classifier that was computed; `None` without a validation split.
@@ -38,21 +40,26 @@ impl Measured {
         let last = rows
             .last()
             .with_context(|| format!("{} has no epoch", run_dir.metrics().display()))?;
-        let best = first_of_highest(rows.iter().map(|row| (row.epoch, row.accuracy)));
+        let evaluated = rows.iter().filter_map(|row| Some((row.epoch, row.accuracy?)));
+        let evaluations = evaluated.clone().count();
+        let best = first_of_highest(evaluated);
         let validation: Vec<ValidationRow> = if has_validation {
             read(&run_dir.validation())?
         } else {
             Vec::new()
         };
-        let selected = first_of_highest(validation.iter().map(|row| (row.epoch, row.accuracy)));
+        let selected = first_of_highest(validation.iter().filter_map(|row| Some((row.epoch, row.accuracy?))));
         let selected_epoch = selected.map(|(epoch, _)| epoch);
         let selected = rows.iter().find(|row| Some(row.epoch) == selected_epoch);
         Ok(Measured {
-            accuracy: last.accuracy,
+            accuracy: last
+                .accuracy
+                .with_context(|| format!("{} has no accuracy of its last epoch", run_dir.metrics().display()))?,
             groups: last.groups(),
             best,
+            evaluations: Some(evaluations as i64),
             selected_epoch,
-            selected: selected.map(|row| row.accuracy),
+            selected: selected.and_then(|row| row.accuracy),
             tau: None,
             seconds: rows.iter().map(|row| row.seconds).sum(),
         })
@@ -76,6 +83,7 @@ impl Measured {
             accuracy: evaluation.accuracy,
             groups: evaluation.groups,
             best: None,
+            evaluations: None,
             selected_epoch: None,
             selected: validation.map(|_| evaluation.accuracy),
             tau,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use methods::{EpochRow, Evaluation};
+use methods::EpochRow;
 
 use crate::run::directory::RunDir;
 use crate::run::format::Format;
@@ -14,6 +14,8 @@ use crate::run::rows::{EpochTable, RowsError};
 pub(crate) struct Record {
     metrics: EpochTable,
     per_class: EpochTable,
+    /// Number of classes k.
+    classes: usize,
     /// Only with a validation split.
     validation: Option<EpochTable>,
 }
@@ -24,6 +26,7 @@ impl Record {
         Record {
             metrics: EpochTable::by_epoch(run_dir.metrics()),
             per_class: EpochTable::by_class(run_dir.per_class(), classes),
+            classes,
             validation: has_validation.then(|| EpochTable::by_epoch(run_dir.validation())),
         }
     }
@@ -57,20 +60,21 @@ impl Record {
     pub(crate) fn append(&self, row: &EpochRow) -> io::Result<()> {
         let epoch = row.epoch;
         self.metrics.append([MetricsRow::from(row)])?;
-        let classes = (0..).zip(&row.test.per_class).map(|(class, &accuracy)| ClassRow {
+        let accuracy = |class: usize| row.test.as_ref().and_then(|test| test.per_class[class]);
+        let classes = (0..self.classes).map(|class| ClassRow {
             epoch,
-            class,
-            accuracy,
+            class: class as i64,
+            accuracy: accuracy(class),
             format: Format,
         });
         self.per_class.append(classes)?;
-        match (&self.validation, &row.validation) {
-            (Some(table), Some(Evaluation { accuracy, .. })) => table.append([ValidationRow {
+        match &self.validation {
+            Some(table) => table.append([ValidationRow {
                 epoch,
-                accuracy: *accuracy,
+                accuracy: row.validation.as_ref().map(|validation| validation.accuracy),
                 format: Format,
             }]),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

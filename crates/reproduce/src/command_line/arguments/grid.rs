@@ -14,11 +14,16 @@ use crate::command_line::quote;
 use crate::grid::select::Select;
 use crate::grid::{Options, Ratio};
 
+/// A grid's file, or the name of one.
+pub(crate) fn grid_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(|text| grid(&text))
+}
+
 /// A grid, and which part of it.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct GridArguments {
     /// The grid's file, such as my-grid.toml, or the name of one in benchmarks/, such as cifar10-lt
-    #[arg(value_parser = OsStringValueParser::new().map(|text| grid(&text)))]
+    #[arg(value_parser = grid_file())]
     pub(crate) grid: PathBuf,
     /// Data set instead of the grid's, with the protocol's defaults for it
     #[arg(long, value_parser = dataset())]
@@ -78,6 +83,15 @@ impl GridArguments {
             validation,
             init,
         }
+    }
+
+    /// These arguments, and the same for each of the `further` grids.
+    pub(crate) fn and(&self, further: &[PathBuf]) -> Vec<GridArguments> {
+        let others = further.iter().map(|grid| GridArguments {
+            grid: grid.clone(),
+            ..self.clone()
+        });
+        [self.clone()].into_iter().chain(others).collect()
     }
 
     /// The options that change settings of the grid, with their values.

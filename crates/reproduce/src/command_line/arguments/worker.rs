@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use methods::{Dispatch, Precision};
+use methods::{Dispatch, Intervals, Precision};
 
 use super::values::{self, launch};
 use crate::run::directory::RunDir;
@@ -37,6 +37,8 @@ pub(crate) struct WorkerArguments {
     #[arg(long, default_value = "eager", value_parser = launch())]
     launch: Dispatch,
     #[arg(long, default_value_t = 1)]
+    evaluate_every: i64,
+    #[arg(long, default_value_t = 1)]
     metrics_every: i64,
     #[arg(long, default_value = "")]
     command: String,
@@ -57,6 +59,7 @@ impl WorkerArguments {
             threads,
             precision,
             launch,
+            evaluate_every,
             metrics_every,
             command,
         } = self;
@@ -75,7 +78,10 @@ impl WorkerArguments {
                 threads,
                 launch,
             },
-            metrics_every,
+            intervals: Intervals {
+                evaluation: evaluate_every,
+                collapse: metrics_every,
+            },
             command,
         }
     }
