@@ -108,10 +108,25 @@ impl Sandbox {
         command
     }
 
-    /// Nothing may be downloaded: the proxy is a port on which nobody listens.
     pub(crate) fn binary(&self, verb: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reproduce"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_reproduce"));
         command.arg(verb);
+        command
+    }
+
+    /// The commands of a script, in Bash, which ends with the first one that fails. They find `reproduce`.
+    pub(crate) fn shell(&self, script: &str) -> Said {
+        let folder = Path::new(env!("CARGO_BIN_EXE_reproduce")).parent().expect("a folder");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut bash = self.program("bash");
+        bash.args(["-euxo", "pipefail", "-c", script]);
+        bash.env("PATH", format!("{}:{path}", folder.display()));
+        said(&bash.output().expect("Bash, which the set-up needs"))
+    }
+
+    /// A program that may download nothing: the proxy is a port on which nobody listens.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
         command.current_dir(self.folder.path()).env_remove("LONGTAIL_DATA");
         for proxy in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"] {
             command.env(proxy, "http://127.0.0.1:9");
