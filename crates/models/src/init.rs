@@ -4,46 +4,39 @@
 use tch::Tensor;
 use tch::nn::{BatchNorm, BatchNormConfig, Init, Path, batch_norm1d};
 
-/// Kaiming-normal weight, fan-in, gain √2: N(0, 2 / fan-in) (`_weights_init` of the public CIFAR ResNets, which applies
-/// it to convolutions and to the linear classifier alike). Shape `[out, in, ...]`, fan-in = product of all but `out`.
-pub fn kaiming_normal(path: &Path, name: &str, shape: &[i64]) -> Tensor {
-    let fan_in: i64 = shape[1..].iter().product();
-    path.var(
-        name,
-        shape,
-        Init::Randn {
-            mean: 0.0,
-            stdev: (2.0 / fan_in as f64).sqrt(),
-        },
-    )
-}
-
-/// How a network's convolution kernels are initialised, shape `[out, in / groups, side, side]`.
+/// How weights are initialised: kernels `[out, in / groups, side, side]` and those of linear layers, `[out, in]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KernelInit {
-    /// N(0, 2 / fan-in), see [`kaiming_normal`]: the public CIFAR ResNets.
+pub(crate) enum WeightInit {
+    /// Kaiming-normal, gain √2: N(0, 2 / fan-in), fan-in = product of all axes but the first (`_weights_init` of the public
+    /// CIFAR ResNets, which applies it to convolutions and to the linear classifier alike).
     KaimingFanIn,
     /// N(0, 2 / fan-out), fan-out = out · side²: torchvision's ResNets (He et al. 2015, Eq. 14, backward case).
     KaimingFanOut,
     /// U(−1/√fan-in, 1/√fan-in), which is `kaiming_uniform_` with a = √5: PyTorch's default, for code that initialises
     /// nothing itself.
     Pytorch,
+    /// All zero, and nothing drawn: not for training.
+    Zero,
 }
 
-impl KernelInit {
-    /// Draws the kernel `name` under `path`.
+impl WeightInit {
+    /// Draws the weight `name` under `path`.
     pub(crate) fn draw(self, path: &Path, name: &str, shape: &[i64]) -> Tensor {
         let area: i64 = shape[2..].iter().product();
         match self {
-            KernelInit::KaimingFanIn => kaiming_normal(path, name, shape),
-            KernelInit::KaimingFanOut => {
+            WeightInit::KaimingFanIn => {
+                let stdev = (2.0 / (shape[1] * area) as f64).sqrt();
+                path.var(name, shape, Init::Randn { mean: 0.0, stdev })
+            }
+            WeightInit::KaimingFanOut => {
                 let stdev = (2.0 / (shape[0] * area) as f64).sqrt();
                 path.var(name, shape, Init::Randn { mean: 0.0, stdev })
             }
-            KernelInit::Pytorch => {
+            WeightInit::Pytorch => {
                 let bound = 1.0 / ((shape[1] * area) as f64).sqrt();
                 path.var(name, shape, Init::Uniform { lo: -bound, up: bound })
             }
+            WeightInit::Zero => path.zeros(name, shape),
         }
     }
 }

@@ -4,7 +4,7 @@ use tch::nn::{Init, Path};
 use tch::{Kind, Tensor};
 
 use crate::convolution::convolve;
-use crate::init::KernelInit;
+use crate::init::WeightInit;
 
 /// Global average pooling: maps `[b, d, h, w]` → features `[b, d]`. Features of a reduced-precision network become f32,
 /// in which classifier, losses and metrics are computed.
@@ -15,6 +15,12 @@ pub(crate) fn pooled(maps: &Tensor) -> Tensor {
         Kind::Float
     };
     maps.mean_dim([2_i64, 3].as_slice(), false, kind)
+}
+
+/// The same images `[b, c, h, w]`, channels-last in memory, on which convolutions are fastest: what comes of them has their
+/// layout. Copies nothing where they are laid out so.
+pub fn channels_last(images: &Tensor) -> Tensor {
+    images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 /// A `side`×`side` convolution, `side` odd: `inputs` channels → `outputs` channels.
@@ -60,7 +66,7 @@ const EPSILON: f64 = 1e-5;
 
 impl NormalizedConvolution {
     /// The kernel is under `kernel`, initialised by `init`, the batch norm's parameters under `norm`.
-    pub(crate) fn new(kernel: &Path, norm: &Path, convolution: Convolution, init: KernelInit) -> NormalizedConvolution {
+    pub(crate) fn new(kernel: &Path, norm: &Path, convolution: Convolution, init: WeightInit) -> NormalizedConvolution {
         let Convolution {
             side, inputs, outputs, ..
         } = convolution;
@@ -125,7 +131,7 @@ mod tests {
                 groups,
                 ..Convolution::plain(3, 4, 8)
             };
-            let layer = NormalizedConvolution::new(&root, &(&root / "norm"), convolution, KernelInit::KaimingFanIn);
+            let layer = NormalizedConvolution::new(&root, &(&root / "norm"), convolution, WeightInit::KaimingFanIn);
             store.double();
             let options = (Kind::Double, Device::Cpu);
             for _ in 0..3 {

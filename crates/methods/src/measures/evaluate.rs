@@ -1,5 +1,6 @@
 //! Test accuracy: overall, by group (many, medium, few) and per class.
 
+use models::channels_last;
 use tch::{Device, Kind, Tensor};
 
 use crate::images::Images;
@@ -86,11 +87,6 @@ fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Ten
         .batches(&order)
         .map(|batch| model.features(&images.normalize(&channels_last(&change(&batch.images)))));
     Tensor::cat(&batches.collect::<Vec<_>>(), 0)
-}
-
-/// The same images, channels-last in memory, on which convolutions are fastest.
-fn channels_last(images: &Tensor) -> Tensor {
-    images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 #[cfg(test)]

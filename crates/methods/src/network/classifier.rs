@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use models::{kaiming_normal, linear_bias};
+use models::{Backbone, linear_bias};
 use tch::Tensor;
 use tch::nn::{Init, Path};
 
@@ -67,14 +67,15 @@ pub enum Classifier {
 }
 
 impl Classifier {
-    /// The classifier of `head`, with its parameters under `path`, named and initialised as in the public CIFAR code.
+    /// The classifier of `head` on features of `backbone`, with its parameters under `path`, named as in the public CIFAR
+    /// code and initialised as in the backbone's.
     ///
     /// # Panics
     /// On a fixed ETF of more than `dimension + 1` classes.
-    pub(crate) fn new(head: Head, path: &Path, dimension: i64, classes: i64) -> Classifier {
+    pub(crate) fn new(head: Head, backbone: Backbone, path: &Path, dimension: i64, classes: i64) -> Classifier {
         match head {
             Head::Linear => Classifier::Linear {
-                weight: kaiming_normal(path, "weight", &[classes, dimension]),
+                weight: backbone.linear_weight(path, "weight", dimension, classes),
                 bias: linear_bias(path, "bias", dimension, classes),
             },
             Head::Cosine => {
@@ -84,7 +85,7 @@ impl Classifier {
             }
             Head::ScaledCosine { scale } => {
                 let scale = Tensor::full(classes, scale, (path.kind(), path.device()));
-                let base = Box::new(Classifier::new(Head::Cosine, path, dimension, classes));
+                let base = Box::new(Classifier::new(Head::Cosine, backbone, path, dimension, classes));
                 Classifier::Scaled { base, scale }
             }
             Head::FixedEtf => {
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn cosine_logits_lie_between_minus_one_and_one_whatever_the_feature_norm() {
         let store = nn::VarStore::new(Device::Cpu);
-        let classifier = Classifier::new(Head::Cosine, &store.root(), 8, 5);
+        let classifier = Classifier::new(Head::Cosine, Backbone::default(), &store.root(), 8, 5);
         let logits = classifier.forward(&(Tensor::randn([4, 8], (Kind::Float, Device::Cpu)) * 1e4));
         assert_eq!(logits.size(), [4, 5]);
         assert!(logits.abs().max().double_value(&[]) <= 1.0 + 1e-6);
@@ -236,7 +237,7 @@ mod tests {
     fn a_scale_is_a_factor_that_is_not_trained() {
         let store = nn::VarStore::new(Device::Cpu);
         let head = Head::ScaledCosine { scale: 30.0 };
-        let classifier = Classifier::new(head, &store.root(), 8, 5);
+        let classifier = Classifier::new(head, Backbone::default(), &store.root(), 8, 5);
         assert_eq!(store.trainable_variables().len(), 1);
         let features = classifier.rows();
         let largest = classifier.forward(&features).diagonal(0, 0, 1);
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn fixed_etf_has_nothing_to_train_and_cosines_of_one_with_its_own_rows() {
         let store = nn::VarStore::new(Device::Cpu);
-        let classifier = Classifier::new(Head::FixedEtf, &store.root(), 8, 5);
+        let classifier = Classifier::new(Head::FixedEtf, Backbone::default(), &store.root(), 8, 5);
         assert!(store.trainable_variables().is_empty());
         let cosines = classifier.forward(&(classifier.rows() * 3.0));
         assert!(

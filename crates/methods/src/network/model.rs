@@ -63,7 +63,7 @@ impl Model {
     pub fn new(backbone: Backbone, method: &Method, classes: i64, kind: Kind, device: Device) -> Model {
         let mut store = VarStore::new(device);
         let root = store.root();
-        let head = |path: Path, dimension| Classifier::new(method.head, &path, dimension, classes);
+        let head = |path: Path, dimension| Classifier::new(method.head, backbone, &path, dimension, classes);
         let (network, dimension, classifier) = match method.experts {
             None => {
                 let dimension = backbone.dimension();

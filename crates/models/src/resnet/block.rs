@@ -3,7 +3,7 @@
 use tch::Tensor;
 use tch::nn::Path;
 
-use crate::init::KernelInit;
+use crate::init::WeightInit;
 use crate::layers::{Convolution, NormalizedConvolution};
 
 /// What the blocks of a network have in common.
@@ -11,7 +11,7 @@ use crate::layers::{Convolution, NormalizedConvolution};
 pub(crate) struct Blocks {
     pub(crate) residual: Residual,
     pub(crate) shortcut: Shortcut,
-    pub(crate) init: KernelInit,
+    pub(crate) init: WeightInit,
 }
 
 /// Convolutions of a block, each with its batch norm, and ReLU between them.

@@ -3,58 +3,56 @@
 use tch::Tensor;
 use tch::nn::{ModuleT, Path};
 
+use super::StemLayer;
 use super::block::Stage;
-use super::{CIFAR_BLOCKS, CIFAR_WIDTHS, Stem, StemLayer};
+use super::layout::{Layout, STAGES_OF_EXPERTS, StageLayout};
 use crate::layers::pooled;
 
-/// The first stage is shared; the later ones are three quarters as wide as in a single network, so that experts cost
-/// less (`reduce_dimension` in the public code of Wang et al. 2021).
-pub(crate) const EXPERT_WIDTHS: [i64; 3] = [16, 24, 48];
-
-/// `experts` networks of 6·`blocks`+2 layers without their classifiers: images `[b, 3, h, w]` → features
-/// `[b, experts, 48]`.
-pub(crate) fn experts(path: &Path, blocks: i64, experts: i64) -> ResnetExperts {
-    let [first, second, third] = EXPERT_WIDTHS;
+/// `experts` networks of the `layout` without their classifiers, which share the stem and all but the last two stages
+/// (Wang et al. 2021: `layer1` of ResNet-32, `layer1` and `layer2` of the networks for ImageNet-LT): images
+/// `[b, 3, h, w]` → features `[b, experts, d]`, d the [`Layout::expert_dimension`].
+pub(crate) fn experts(path: &Path, layout: &Layout, experts: i64) -> ResnetExperts {
+    let stages = layout.stages_of_expert();
+    let (shared, own) = stages.split_at(stages.len() - STAGES_OF_EXPERTS);
     let expert = |expert| {
-        vec![
-            cifar_stage(&(path / "layer2s" / expert), blocks, first, second, 2),
-            cifar_stage(&(path / "layer3s" / expert), blocks, second, third, 2),
-        ]
+        let stages = own.iter();
+        let stages =
+            stages.map(|stage| stage.build(&(path / format!("layer{}s", stage.number) / expert), layout.blocks));
+        stages.collect()
     };
     ResnetExperts {
-        stem: cifar_stem(path, first),
-        shared: vec![cifar_stage(&(path / "layer1"), blocks, first, first, 1)],
+        stem: layout.build_stem(path),
+        shared: layout.build_stages(path, shared),
         experts: (0..experts).map(expert).collect(),
         learn_on: LearnOn::AllImages,
     }
 }
 
-/// `branches` networks of 6·`blocks`+2 layers, each as wide as a single network, which share all but the last block of
-/// the last stage (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, 64]`. In training, images come in
-/// `branches` parts of equal size, one after the other; each part passes through the network on its own and through its
-/// own branch, whose features are repeated for the other branches.
-pub(crate) fn branches(path: &Path, blocks: i64, branches: i64) -> ResnetExperts {
-    let [first, second, third] = CIFAR_WIDTHS;
-    let (inputs, stride) = if blocks == 1 { (second, 2) } else { (third, 1) }; // of the last block
-    let branch = |branch| vec![cifar_stage(&(path / "branches" / branch), 1, inputs, third, stride)];
+/// `branches` networks of the `layout`, each as wide as a single network, which share all but the last block of
+/// the last stage (Zhou et al. 2020): images `[b, 3, h, w]` → features `[b, branches, d]`, d the [`Layout::dimension`].
+/// In training, images come in `branches` parts of equal size, one after the other; each part passes through the network
+/// on its own and through its own branch, whose features are repeated for the other branches.
+pub(crate) fn branches(path: &Path, layout: &Layout, branches: i64) -> ResnetExperts {
+    let mut shared = layout.stages();
+    let last = shared.last_mut().expect("a network has stages");
+    last.depth -= 1;
+    let (inputs, stride) = match last.depth {
+        0 => (last.inputs, last.stride),
+        _ => (layout.dimension(), 1),
+    };
+    let block = StageLayout {
+        depth: 1,
+        inputs,
+        stride,
+        ..*last
+    };
+    let branch = |branch| vec![block.build(&(path / "branches" / branch), layout.blocks)];
     ResnetExperts {
-        stem: cifar_stem(path, first),
-        shared: vec![
-            cifar_stage(&(path / "layer1"), blocks, first, first, 1),
-            cifar_stage(&(path / "layer2"), blocks, first, second, 2),
-            cifar_stage(&(path / "layer3"), blocks - 1, second, third, 2),
-        ],
+        stem: layout.build_stem(path),
+        shared: layout.build_stages(path, &shared),
         experts: (0..branches).map(branch).collect(),
         learn_on: LearnOn::OwnPart,
     }
-}
-
-fn cifar_stem(path: &Path, width: i64) -> StemLayer {
-    StemLayer::new(path, Stem::Small, width, CIFAR_BLOCKS.init)
-}
-
-fn cifar_stage(path: &Path, blocks: i64, inputs: i64, width: i64, stride: i64) -> Stage {
-    Stage::new(path, CIFAR_BLOCKS, blocks, [inputs, width], stride)
 }
 
 /// See [`experts`] and [`branches`].
@@ -99,12 +97,13 @@ mod tests {
     use tch::{Device, Kind, nn};
 
     use super::*;
+    use crate::resnet::{RESNET_8, RESNET_10, RESNET_32, RESNET_50, RESNEXT_50};
 
     #[test]
     fn experts_share_the_first_stage_and_nothing_after_it() {
         tch::manual_seed(0);
         let store = nn::VarStore::new(Device::Cpu);
-        let network = experts(&store.root(), 1, 3);
+        let network = experts(&store.root(), &RESNET_8, 3);
         let variables = store.variables();
         assert!(variables.contains_key("layer1.0.conv1.weight") && variables.contains_key("layer3s.2.0.bn2.bias"));
 
@@ -118,12 +117,36 @@ mod tests {
     }
 
     #[test]
-    fn branches_add_only_a_last_block_of_their_own() {
-        for (blocks, network, last_block) in [(1, 74_640, 18_432 + 36_864 + 256), (5, 463_504, 2 * 36_864 + 256)] {
+    fn experts_of_a_large_network_share_two_stages_and_are_as_wide_as_in_the_public_code() {
+        for (layout, inner, dimension) in [(RESNET_10, 384, 384), (RESNET_50, 384, 1536), (RESNEXT_50, 768, 1536)] {
             let store = nn::VarStore::new(Device::Cpu);
-            let branches = branches(&store.root(), blocks, 2);
+            let network = experts(&store.root(), &layout.with_zero_kernels(), 2);
+            let variables = store.variables();
+            let outputs = |name: &str| variables[name].size()[0];
+            assert!(
+                variables.contains_key("layer2.0.conv1.weight") && !variables.contains_key("layer3.0.conv1.weight")
+            );
+            assert_eq!(
+                outputs("layer2.0.downsample.1.weight") * 3,
+                outputs("layer3s.1.0.downsample.1.weight") * 2
+            );
+            assert_eq!(outputs("layer4s.1.0.conv2.weight"), inner);
+            assert_eq!(layout.expert_dimension(), dimension);
+            let images = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+            assert_eq!(network.forward_t(&images, false).size(), [2, 2, dimension]);
+        }
+    }
+
+    #[test]
+    fn branches_add_only_a_last_block_of_their_own() {
+        for (layout, network, last_block) in [
+            (RESNET_8, 74_640, 18_432 + 36_864 + 256),
+            (RESNET_32, 463_504, 2 * 36_864 + 256),
+        ] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let branches = branches(&store.root(), &layout, 2);
             let count: usize = store.trainable_variables().iter().map(Tensor::numel).sum();
-            assert_eq!(count, network + last_block, "{blocks} blocks");
+            assert_eq!(count, network + last_block, "{layout:?}");
             let images = Tensor::zeros([2, 3, 8, 8], (Kind::Float, Device::Cpu));
             assert_eq!(branches.forward_t(&images, true).size(), [2, 2, 64]);
         }
@@ -134,7 +157,7 @@ mod tests {
         tch::manual_seed(1);
         let [first, second, other] = [(); 3].map(|()| Tensor::randn([4, 3, 8, 8], (Kind::Float, Device::Cpu)));
         let store = nn::VarStore::new(Device::Cpu);
-        let network = branches(&store.root(), 1, 2);
+        let network = branches(&store.root(), &RESNET_8, 2);
         let train = |second: &Tensor| network.forward_t(&Tensor::cat(&[&first, second], 0), true);
         let (with_second, with_other) = (train(&second), train(&other));
         let of = |features: &Tensor, part: i64, branch: i64| features.narrow(0, 4 * part, 4).select(1, branch);

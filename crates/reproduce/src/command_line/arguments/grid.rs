@@ -9,7 +9,7 @@ use datasets::Dataset;
 use methods::Protocol;
 use models::Backbone;
 
-use super::values::{as_written, backbone, dataset, grid, protocol, whole_number};
+use super::values::{backbone, dataset, grid, protocol, whole_number};
 use crate::command_line::quote;
 use crate::grid::select::Select;
 use crate::grid::{Options, Ratio};
@@ -98,7 +98,10 @@ impl GridArguments {
     fn changes(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             ("dataset", self.dataset.map(|dataset| dataset.to_string())),
-            ("backbone", self.backbone.map(as_written)),
+            (
+                "backbone",
+                self.backbone.map(|backbone| backbone.as_written().to_owned()),
+            ),
             ("protocol", self.protocol.map(|protocol| protocol.name().to_owned())),
             ("epochs", self.epochs.map(|epochs| epochs.to_string())),
             ("validation", self.validation.map(|per_class| per_class.to_string())),

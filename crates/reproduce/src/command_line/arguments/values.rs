@@ -57,13 +57,12 @@ pub(super) fn protocol() -> impl TypedValueParser<Value = Protocol> {
     )
 }
 
-/// As a grid writes it: `resnet32` for ResNet-32.
-pub(super) fn as_written(backbone: Backbone) -> String {
-    backbone.name().to_lowercase().replace('-', "")
-}
-
 pub(super) fn backbone() -> impl TypedValueParser<Value = Backbone> {
-    one_of(Backbone::ALL.map(|backbone| (as_written(backbone), backbone)).into())
+    one_of(
+        Backbone::ALL
+            .map(|backbone| (backbone.as_written().to_owned(), backbone))
+            .into(),
+    )
 }
 
 pub(super) fn dataset() -> impl TypedValueParser<Value = Dataset> {

@@ -205,8 +205,8 @@ pub(crate) enum Refusal {
     },
     /// Experts with a network that does not support them.
     #[error(
-        "experts share the first stage of a CIFAR ResNet, and {0} is not one; choose resnet32, or leave the \
-         method out with `--methods`"
+        "experts share stages, and no public code has them in the form of {0} for 32×32 images; choose resnet32, or \
+         leave the method out with `--methods`"
     )]
     NoExperts(&'static str),
     /// Selecting epochs without a validation split.
