@@ -25,7 +25,9 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<(&'a str, &'a str)> {
 fn follow(page: &str) {
     let text = fs::read_to_string(docs().join("guide").join(page)).expect(page);
     let sandbox = Sandbox::new(TINY);
-    let (two_methods, _) = TINY.split_once("\n[[method]]\nname = \"nc-drw-crt\"").expect("the third method");
+    let (two_methods, _) = TINY
+        .split_once("\n[[method]]\nname = \"nc-drw-crt\"")
+        .expect("the third method");
     let small = two_methods.replace("ratio = 400", "ratio = 100");
     for grid in ["shapes-lt", "cifar10-lt"] {
         sandbox.write(&format!("benchmarks/{grid}.toml"), &small);

@@ -43,6 +43,16 @@ pub enum InitialError {
         /// Its shape in the network.
         expected: Vec<i64>,
     },
+    /// A network with more layers, such as a ResNet-152 for a ResNet-50.
+    #[error(
+        "cannot start from {path}: it has `{name}` too, which the backbone does not have; name a network of the same backbone"
+    )]
+    Extra {
+        /// The file.
+        path: PathBuf,
+        /// The first layer of the file that the backbone lacks.
+        name: String,
+    },
 }
 
 impl Model {
@@ -62,6 +72,8 @@ impl Model {
             .named_tensors()
             .into_iter()
             .partition(|(name, _)| Model::is_in_head(name));
+        let known: Vec<&str> = backbone.iter().map(|(name, _)| name.as_str()).collect();
+        let extra = weights.layers_besides(&known).next().map(str::to_owned);
         for (name, variable) in backbone {
             let path = path.to_owned();
             let Some(saved) = found(&name)? else {
@@ -77,6 +89,10 @@ impl Model {
                 });
             }
             copy(&saved, &variable);
+        }
+        if let Some(name) = extra {
+            let path = path.to_owned();
+            return Err(InitialError::Extra { path, name });
         }
         let mut fitting = Vec::new();
         for (name, variable) in &head {
@@ -154,6 +170,46 @@ mod tests {
         assert!(differing(&started, &source).is_empty());
     }
 
+    /// As `safetensors.torch.save_file(resnet.state_dict(), ...)` writes it.
+    fn of_torchvision(folder: &Path, source: &Model) -> PathBuf {
+        let mut tensors = source.named_tensors();
+        for (name, _) in &mut tensors {
+            *name = name.replace("linear.", "fc.");
+        }
+        let norms = tensors
+            .iter()
+            .filter_map(|(name, _)| name.strip_suffix("running_mean"))
+            .map(|norm| (format!("{norm}num_batches_tracked"), Tensor::from(7_i64)));
+        let counters: Vec<(String, Tensor)> = norms.collect();
+        assert_eq!(counters.len(), 12);
+        tensors.extend(counters);
+        let path = folder.join("resnet.safetensors");
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        path
+    }
+
+    #[test]
+    fn weights_of_torchvision_are_taken_and_its_classifier_where_it_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = model(Backbone::Resnet10, 7);
+        let path = of_torchvision(folder.path(), &source);
+        let mut same_classes = model(Backbone::Resnet10, 7);
+        same_classes.start_from(&path).unwrap();
+        assert!(differing(&same_classes, &source).is_empty());
+
+        let mut other_classes = model(Backbone::Resnet10, 5);
+        let drawn = other_classes.classifier().0.copy();
+        other_classes.start_from(&path).unwrap();
+        assert_eq!(differing(&other_classes, &source), ["linear.bias", "linear.weight"]);
+        assert_eq!(other_classes.classifier().0, drawn);
+
+        let deeper = model(Backbone::Resnet18Large, 5)
+            .start_from(&path)
+            .unwrap_err()
+            .to_string();
+        assert!(deeper.contains("it has no `layer1.1.bn1.bias`"), "{deeper}");
+    }
+
     #[test]
     fn tensors_that_do_not_fit_are_named_with_the_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -161,6 +217,10 @@ mod tests {
         let refusal = |mut model: Model, path: &Path| model.start_from(path).unwrap_err().to_string();
         let deeper = refusal(model(Backbone::Resnet20, 3), &path);
         assert!(deeper.contains("it has no `layer1.1.bn1.bias`"), "{deeper}");
+        let shallower = folder.path().join("deeper.safetensors");
+        Tensor::write_safetensors(&model(Backbone::Resnet20, 3).named_tensors(), &shallower).unwrap();
+        let shallower = refusal(model(Backbone::Resnet8, 3), &shallower);
+        assert!(shallower.contains("it has `layer1.1.bn1.bias` too"), "{shallower}");
         let missing = refusal(model(Backbone::Resnet8, 3), &folder.path().join("nowhere"));
         assert!(
             missing.contains("nowhere") && missing.contains("name a run's checkpoint"),

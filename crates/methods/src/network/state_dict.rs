@@ -149,7 +149,7 @@ impl StateDict {
         }
     }
 
-    /// The network that has exactly these layers. Draws from libtorch's generator.
+    /// The network that has exactly these layers.
     ///
     /// # Errors
     /// [`WeightsProblem::Unknown`] with the nearest one.
@@ -220,7 +220,7 @@ impl StateDict {
     }
 
     /// Tensors that are not among the `known` ones but are called as a network's layers are.
-    fn layers_besides<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn layers_besides<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> {
         let is_layer = |name: &str| ["conv", "bn", "layer"].iter().any(|layer| name.starts_with(layer));
         let names = self.names.keys().map(String::as_str);
         names.filter(move |name| is_layer(name) && !known.contains(name))
