@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::photographs::PhotographError;
+
 /// What can be wrong with data, or with a request for data.
 #[derive(Debug, Error)]
 pub enum DataError {
@@ -216,6 +218,9 @@ pub enum DataError {
         /// Images there are.
         found: i64,
     },
+    /// Something is wrong with photographs, their lists or their folders.
+    #[error(transparent)]
+    Photographs(#[from] PhotographError),
 }
 
 impl DataError {

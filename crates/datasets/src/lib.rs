@@ -34,6 +34,7 @@ mod inventory;
 mod long_tail;
 mod mersenne_twister;
 mod normalize;
+pub mod photographs;
 mod pickle;
 mod records;
 mod selection;

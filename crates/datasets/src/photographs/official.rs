@@ -1,0 +1,240 @@
+//! The three large benchmarks of the field: what their official lists are called, what they hold, and where the photographs
+//! of a list are on a disk.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::photographs::error::PhotographError;
+use crate::photographs::index::PhotographIndex;
+use crate::photographs::layout;
+use crate::photographs::list::read_list;
+use crate::{DataError, Normalization};
+
+/// A large long-tailed data set with official lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LargeSet {
+    /// ImageNet-LT (Liu et al. 2019): a part of ImageNet's 1,000 classes; its test split is ImageNet's validation split.
+    ImagenetLt,
+    /// iNaturalist 2018 (Van Horn et al. 2018), long-tailed as it is; its validation split is the reported test.
+    Inaturalist2018,
+    /// Places-LT (Liu et al. 2019): a part of Places-365; its test split is from Places' validation split.
+    PlacesLt,
+}
+
+/// A split of a [`LargeSet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LargeSplit {
+    /// What is trained on.
+    Train,
+    /// What settings are chosen on.
+    Validation,
+    /// What is reported.
+    Test,
+}
+
+/// What an official list holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListFacts {
+    /// Its file's name.
+    pub file: &'static str,
+    /// Photographs n.
+    pub photographs: i64,
+    /// Photographs of the largest class.
+    pub largest: i64,
+    /// Photographs of the smallest class.
+    pub smallest: i64,
+}
+
+/// What is known about a [`LargeSet`] without its files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LargeFacts {
+    /// Number of classes k.
+    pub classes: usize,
+    /// The training list.
+    pub train: ListFacts,
+    /// The validation list; `None` where the set's validation split is the reported test.
+    pub validation: Option<ListFacts>,
+    /// The list of the split that papers report.
+    pub test: ListFacts,
+    /// Classes with more than 100, with 20 to 100, and with fewer than 20 training photographs.
+    pub groups: [usize; 3],
+    /// Means and deviations that published code uses.
+    pub normalization: Normalization,
+    /// Where the lists are published.
+    pub lists_from: &'static str,
+}
+
+/// The splits of a [`LargeSet`], with the same classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeSplits {
+    /// What is trained on.
+    pub train: PhotographIndex,
+    /// What settings are chosen on, if the set has such a split beside the reported one.
+    pub validation: Option<PhotographIndex>,
+    /// What is reported.
+    pub test: PhotographIndex,
+}
+
+/// As torchvision's pre-trained networks, and the public code of ImageNet-LT and Places-LT, use it.
+const IMAGENET: Normalization = Normalization {
+    mean: [0.485, 0.456, 0.406],
+    deviation: [0.229, 0.224, 0.225],
+};
+
+/// In `data/SET`, the lists of ImageNet-LT, iNaturalist 2018 and Places-LT.
+const CLASSIFIER_BALANCING: &str = "github.com/facebookresearch/classifier-balancing";
+
+impl LargeSet {
+    /// All of them.
+    pub const ALL: [LargeSet; 3] = [LargeSet::ImagenetLt, LargeSet::Inaturalist2018, LargeSet::PlacesLt];
+
+    /// Its name in configurations and tables, such as `imagenet-lt`.
+    pub fn name(self) -> &'static str {
+        match self {
+            LargeSet::ImagenetLt => "imagenet-lt",
+            LargeSet::Inaturalist2018 => "inaturalist2018",
+            LargeSet::PlacesLt => "places-lt",
+        }
+    }
+
+    /// What is known about it without its files.
+    ///
+    /// Totals, and the sizes of classes, are those of Liu et al. (2019) and of the lists. The groups follow from the lists by
+    /// the rule of Liu et al.; code that sorts the classes and splits them by index (MiSLAS) has 390, 445 and 165 classes in
+    /// ImageNet-LT's groups and 131, 157 and 77 in Places-LT's instead.
+    pub fn facts(self) -> LargeFacts {
+        let balanced = |file, classes: i64, of_each| ListFacts {
+            file,
+            photographs: classes * of_each,
+            largest: of_each,
+            smallest: of_each,
+        };
+        let train = |file, photographs, largest, smallest| ListFacts {
+            file,
+            photographs,
+            largest,
+            smallest,
+        };
+        match self {
+            LargeSet::ImagenetLt => LargeFacts {
+                classes: 1000,
+                train: train("ImageNet_LT_train.txt", 115_846, 1280, 5),
+                validation: Some(balanced("ImageNet_LT_val.txt", 1000, 20)),
+                test: balanced("ImageNet_LT_test.txt", 1000, 50),
+                groups: [385, 479, 136],
+                normalization: IMAGENET,
+                lists_from: CLASSIFIER_BALANCING,
+            },
+            LargeSet::Inaturalist2018 => LargeFacts {
+                classes: 8142,
+                train: train("iNaturalist18_train.txt", 437_513, 1000, 2),
+                validation: None,
+                test: balanced("iNaturalist18_val.txt", 8142, 3),
+                groups: [842, 3701, 3599],
+                normalization: Normalization {
+                    mean: [0.466, 0.471, 0.380],
+                    deviation: [0.195, 0.194, 0.192],
+                },
+                lists_from: CLASSIFIER_BALANCING,
+            },
+            LargeSet::PlacesLt => LargeFacts {
+                classes: 365,
+                train: train("Places_LT_train.txt", 62_500, 4980, 5),
+                validation: Some(balanced("Places_LT_val.txt", 365, 20)),
+                test: balanced("Places_LT_test.txt", 365, 100),
+                groups: [131, 163, 71],
+                normalization: IMAGENET,
+                lists_from: CLASSIFIER_BALANCING,
+            },
+        }
+    }
+
+    /// Reads the official lists in the folder `lists`, for photographs below `root`, in whichever of the set's layouts they are
+    /// there: see [`read_list`] for the lists. Which layout it is, is found out once for each split by looking for a
+    /// few photographs. If none is there, the paths stay as listed, and
+    /// [`PhotographIndex::missing`] says what is missing.
+    ///
+    /// # Errors
+    /// If a list is missing, cannot be read, or has not the published number of photographs, in all and in the largest and the
+    /// smallest class.
+    pub fn read(self, lists: &Path, root: &Path) -> Result<LargeSplits, DataError> {
+        let facts = self.facts();
+        let listed = |list: ListFacts| self.read_official(&facts, list, lists, root);
+        let train = listed(facts.train)?;
+        let names = train.class_names().to_vec();
+        let found = |mut index: PhotographIndex, split| {
+            index.set_class_names(names.clone());
+            layout::on_disk(self, split, index)
+        };
+        let validation = match facts.validation {
+            None => None,
+            Some(list) => Some(found(listed(list)?, LargeSplit::Validation)),
+        };
+        Ok(LargeSplits {
+            validation,
+            test: found(listed(facts.test)?, LargeSplit::Test),
+            train: found(train, LargeSplit::Train),
+        })
+    }
+
+    fn read_official(
+        self,
+        facts: &LargeFacts,
+        list: ListFacts,
+        lists: &Path,
+        root: &Path,
+    ) -> Result<PhotographIndex, DataError> {
+        let path = lists.join(list.file);
+        if !path.exists() {
+            return Err(PhotographError::NoList {
+                folder: lists.to_owned(),
+                file: list.file,
+                set: self.name(),
+                source_of_lists: facts.lists_from,
+            }
+            .into());
+        }
+        let index = read_list(&path, root, Some(facts.classes))?;
+        let counts = index.class_counts();
+        for (what, found, expected) in [
+            ("photographs", index.len() as i64, list.photographs),
+            (
+                "photographs of the largest class",
+                counts.iter().copied().max().unwrap_or(0),
+                list.largest,
+            ),
+            (
+                "photographs of the smallest class",
+                counts.iter().copied().min().unwrap_or(0),
+                list.smallest,
+            ),
+        ] {
+            if found != expected {
+                let set = self.name();
+                return Err(PhotographError::WrongTotal {
+                    path,
+                    set,
+                    what,
+                    found,
+                    expected,
+                }
+                .into());
+            }
+        }
+        Ok(index)
+    }
+}
+
+/// The data set's [`name`](LargeSet::name).
+impl fmt::Display for LargeSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;
