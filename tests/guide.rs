@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::photographs;
 use crate::sandbox::{Sandbox, TINY, entries};
 
 fn docs() -> PathBuf {
@@ -20,7 +21,7 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
-/// Writes the files of a page of the guide, and features as PyTorch saves them, and runs its commands.
+/// Writes the files of a page of the guide, features as PyTorch saves them and some photographs, and runs its commands.
 #[track_caller]
 fn follow(page: &str) {
     let text = fs::read_to_string(docs().join("guide").join(page)).expect(page);
@@ -32,6 +33,8 @@ fn follow(page: &str) {
     for grid in ["shapes-lt", "cifar10-lt"] {
         sandbox.write(&format!("benchmarks/{grid}.toml"), &small);
     }
+    sandbox.write("benchmarks/my-photos.toml", &photographs::grid());
+    photographs::write(&sandbox.path("photos"));
     for (fence, text) in blocks(&text, "toml") {
         let file = fence.strip_prefix("file=").expect("the fence of a grid names its file");
         sandbox.write(file, text);
@@ -67,6 +70,11 @@ fn is_it_better() {
 #[test]
 fn add_a_method() {
     follow("add-a-method.md");
+}
+
+#[test]
+fn your_images() {
+    follow("your-images.md");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod guide;
 mod kill_and_resume;
 mod main_job;
 mod page;
+mod photographs;
 mod reading;
 mod rows;
 mod sandbox;

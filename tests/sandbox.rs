@@ -135,6 +135,14 @@ impl Sandbox {
         command
     }
 
+    /// The directories of the planned runs, relative to the sandbox, whether or not they exist.
+    pub(crate) fn run_dirs(&self, options: &[&str]) -> Vec<String> {
+        let plan = self.reproduce("plan", options).stdout;
+        let runs = plan.lines().skip_while(|line| !line.starts_with("run ")).skip(1);
+        let runs = runs.map_while(|line| line.split(' ').next().filter(|id| !id.is_empty()));
+        runs.map(|id| format!("out/runs/{id}")).collect()
+    }
+
     /// The directory of the only planned run of `method`, relative to the sandbox, whether or not it exists.
     pub(crate) fn run_dir(&self, method: &str) -> String {
         let plan = self.reproduce("plan", &[]).stdout;

@@ -152,7 +152,7 @@ impl Cifar {
         Facts {
             train: per_class(train),
             test: per_class(test),
-            class_names: self.class_names,
+            class_names: self.class_names.to_vec(),
             side: SIDE as i64,
             normalization: Normalization::CIFAR,
         }

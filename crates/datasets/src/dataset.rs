@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cifar::{CIFAR10, CIFAR100, Cifar};
+use crate::photographs::PhotographSet;
 use crate::records::Loaded;
 use crate::{DataError, DownloadProgress, Facts, shapes};
 
@@ -17,10 +18,12 @@ pub enum Dataset {
     Cifar100,
     /// Procedural images generated in memory: 1000 + 200 images of 32×32 in each of 10 classes.
     Shapes,
+    /// Photographs in files: a large benchmark by its official lists, or anybody's folder.
+    Photographs(PhotographSet),
 }
 
 impl Dataset {
-    /// All data sets.
+    /// All data sets that have a name of their own.
     pub const ALL: [Dataset; 3] = [Dataset::Cifar10, Dataset::Cifar100, Dataset::Shapes];
 
     /// Its name in configurations and tables, such as `cifar10`.
@@ -29,6 +32,7 @@ impl Dataset {
             Dataset::Cifar10 => "cifar10",
             Dataset::Cifar100 => "cifar100",
             Dataset::Shapes => "shapes",
+            Dataset::Photographs(set) => set.name(),
         }
     }
 
@@ -38,6 +42,7 @@ impl Dataset {
             Dataset::Cifar10 => CIFAR10.facts(),
             Dataset::Cifar100 => CIFAR100.facts(),
             Dataset::Shapes => shapes::facts(),
+            Dataset::Photographs(set) => set.facts(),
         }
     }
 
@@ -60,11 +65,15 @@ impl Dataset {
     /// # Errors
     /// If files are missing and cannot be fetched, cannot be read, or are not those of the data set.
     pub fn load(self, data_root: Option<&Path>) -> Result<Loaded, DataError> {
-        let Some(cifar) = self.cifar() else {
-            return Ok(shapes::load());
-        };
-        self.fetch(data_root, &mut |_| {})?;
-        cifar.read(&data_folder(data_root))
+        let folder = data_folder(data_root);
+        match (self, self.cifar()) {
+            (_, Some(cifar)) => {
+                cifar.fetch(&folder, &mut |_| {})?;
+                cifar.read(&folder)
+            }
+            (Dataset::Photographs(set), None) => set.load(&folder),
+            (_, None) => Ok(shapes::load()),
+        }
     }
 
     /// As [`Dataset::load`], without a download; `None` where the files are missing.
@@ -72,9 +81,12 @@ impl Dataset {
     /// # Errors
     /// If the files cannot be read, or are not those of the data set.
     pub fn load_if_here(self, data_root: Option<&Path>) -> Option<Result<Loaded, DataError>> {
-        let is_here = self
-            .cifar()
-            .is_none_or(|cifar| cifar.locate(&data_folder(data_root)).is_some());
+        let folder = data_folder(data_root);
+        let is_here = match self {
+            Dataset::Shapes => true,
+            Dataset::Photographs(_) => folder.is_dir(),
+            Dataset::Cifar10 | Dataset::Cifar100 => self.cifar().is_some_and(|cifar| cifar.locate(&folder).is_some()),
+        };
         is_here.then(|| self.load(data_root))
     }
 
@@ -83,7 +95,7 @@ impl Dataset {
         match self {
             Dataset::Cifar10 => Some(&CIFAR10),
             Dataset::Cifar100 => Some(&CIFAR100),
-            Dataset::Shapes => None,
+            Dataset::Shapes | Dataset::Photographs(_) => None,
         }
     }
 }
@@ -96,7 +108,7 @@ impl fmt::Display for Dataset {
 }
 
 /// The folder of the data sets: the one asked for, else `LONGTAIL_DATA`, else `data`.
-pub(crate) fn data_folder(asked: Option<&Path>) -> PathBuf {
+pub fn data_folder(asked: Option<&Path>) -> PathBuf {
     let from_environment = || {
         std::env::var_os("LONGTAIL_DATA")
             .filter(|value| !value.is_empty())
@@ -131,11 +143,8 @@ mod tests {
         let (facts, loaded) = (Dataset::Shapes.facts(), Dataset::Shapes.load(None).unwrap());
         assert_eq!(facts.train, loaded.train.class_counts());
         assert_eq!(facts.test, loaded.test.class_counts());
-        assert_eq!(
-            loaded.train.images.size()[1..],
-            [3, facts.side, facts.side],
-            "height and width"
-        );
+        let images = loaded.train.in_memory().expect("they are made in memory");
+        assert_eq!(images.size()[1..], [3, facts.side, facts.side], "height and width");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub struct Facts {
     /// Test images of each class, `[k]`.
     pub test: Vec<i64>,
     /// Names of the classes, `[k]`.
-    pub class_names: &'static [&'static str],
+    pub class_names: Vec<&'static str>,
     /// Height and width of every image, in pixels.
     pub side: i64,
     /// The constants that images are normalised with.

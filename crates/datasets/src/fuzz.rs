@@ -12,7 +12,7 @@ use crate::{DataError, cifar_pickle};
 /// If the files are not a valid data set.
 pub fn cifar(data_root: &Path) -> Result<i64, DataError> {
     let loaded = TINY.read(data_root)?;
-    Ok(loaded.train.images.size()[0] + loaded.test.images.size()[0])
+    Ok((loaded.train.len() + loaded.test.len()) as i64)
 }
 
 /// Reads a batch of two images in the Python layout and returns the number of its labels.

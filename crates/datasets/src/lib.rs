@@ -43,7 +43,7 @@ mod split;
 mod unpack;
 mod validation;
 
-pub use dataset::Dataset;
+pub use dataset::{Dataset, data_folder};
 pub use download::DownloadProgress;
 pub use error::DataError;
 pub use facts::Facts;
@@ -53,5 +53,5 @@ pub use long_tail::{Chosen, LongTail};
 pub use normalize::Normalization;
 pub use records::Loaded;
 pub use selection::{IndexList, Selection};
-pub use split::Split;
+pub use split::{Pixels, Split};
 pub use validation::Validation;

@@ -5,16 +5,16 @@ use tch::Tensor;
 
 use crate::Split;
 
-/// A data set in memory.
+/// A data set that can be trained on.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The balanced training split, in the order of its files.
+    /// The training split, in the order of its files.
     pub train: Split,
     /// The test split.
     pub test: Split,
     /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of images and
     /// the labels as 64-bit little-endian integers, and the pixels. It does not depend on the layout of the files: the
-    /// same images in the same order have the same digest.
+    /// same images in the same order have the same digest. Of photographs in files: over labels and paths.
     pub digest: String,
     /// Where the images come from, in words.
     pub source: String,
@@ -48,11 +48,11 @@ impl Records {
 
     fn into_split(self, classes: i64) -> Split {
         let side = SIDE as i64;
-        Split {
-            images: Tensor::from_slice(&self.pixels).view([-1, 3, side, side]),
-            labels: Tensor::from_slice(&self.labels),
+        Split::new(
+            Tensor::from_slice(&self.pixels).view([-1, 3, side, side]),
+            Tensor::from_slice(&self.labels),
             classes,
-        }
+        )
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn facts() -> Facts {
     Facts {
         train: per_class(TRAIN_IMAGES_PER_CLASS),
         test: per_class(TEST_IMAGES_PER_CLASS),
-        class_names: class_names::SHAPES,
+        class_names: class_names::SHAPES.to_vec(),
         side: SIDE as i64,
         normalization: Normalization::SHAPES,
     }
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn no_image_occurs_twice() {
         let loaded = load();
-        let images = |split: &crate::Split| Vec::<u8>::try_from(split.images.view(-1)).unwrap();
+        let images = |split: &crate::Split| Vec::<u8>::try_from(split.in_memory().unwrap().view(-1)).unwrap();
         let all = [images(&loaded.train), images(&loaded.test)].concat();
         let distinct: std::collections::HashSet<&[u8]> = all.chunks(IMAGE_BYTES).collect();
         assert_eq!(distinct.len(), 12_000);
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn normalization_is_that_of_the_training_images() {
-        let images = load().train.images.to_kind(tch::Kind::Double) / 255.0;
+        let images = load().train.in_memory().unwrap().to_kind(tch::Kind::Double) / 255.0;
         let dimensions: &[i64] = &[0, 2, 3];
         let mean = Vec::<f64>::try_from(images.mean_dim(dimensions, false, tch::Kind::Double)).unwrap();
         let deviation = Vec::<f64>::try_from(images.std_dim(dimensions, false, false)).unwrap();

@@ -1,20 +1,63 @@
 use tch::{Device, Tensor};
 
-/// Labelled images, all in the memory of one device. Labels are class numbers from 0 to `classes - 1`.
+use crate::DataError;
+use crate::photographs::Photographs;
+
+/// Labelled images. Labels are class numbers from 0 to `classes - 1`.
 #[derive(Debug)]
 pub struct Split {
-    /// Images, `[n, 3, h, w]` u8.
-    pub images: Tensor,
+    /// The images.
+    pub pixels: Pixels,
     /// Class of each image, `[n]` i64.
     pub labels: Tensor,
     /// Number of classes k, including those without an image here.
     pub classes: i64,
 }
 
+/// Where the images of a split are.
+#[derive(Debug)]
+pub enum Pixels {
+    /// All of them in the memory of one device, `[n, 3, h, w]` u8.
+    Memory(Tensor),
+    /// In files, from which they are read as they are needed.
+    Files(Photographs),
+}
+
 impl Split {
+    /// Images in memory, `[n, 3, h, w]` u8, with `labels [n]` i64 of `classes` classes.
+    pub fn new(images: Tensor, labels: Tensor, classes: i64) -> Split {
+        Split {
+            pixels: Pixels::Memory(images),
+            labels,
+            classes,
+        }
+    }
+
     /// Number of images n.
     pub fn len(&self) -> usize {
         self.labels.size()[0] as usize
+    }
+
+    /// The images `[n, 3, h, w]` u8, if they are in memory.
+    pub fn in_memory(&self) -> Option<&Tensor> {
+        match &self.pixels {
+            Pixels::Memory(images) => Some(images),
+            Pixels::Files(_) => None,
+        }
+    }
+
+    /// The image at `index` for people, `[3, h, w]` u8: as it is in memory, of a file at most `largest` pixels high and wide.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    ///
+    /// # Panics
+    /// If the index is not below [`Split::len`].
+    pub fn thumbnail(&self, index: usize, largest: usize) -> Result<Tensor, DataError> {
+        match &self.pixels {
+            Pixels::Memory(images) => Ok(images.get(index as i64)),
+            Pixels::Files(photographs) => photographs.smaller(largest).one(index),
+        }
     }
 
     /// Whether there is no image.
@@ -39,25 +82,34 @@ impl Split {
         Vec::try_from(&self.labels).expect("labels are a vector of i64")
     }
 
-    /// A copy of the images at `indices`, in that order, on the same device.
+    /// A copy of the images at `indices`, in that order, on the same device; of images in files, a list of them.
     ///
     /// # Panics
     /// If an index is not below [`Split::len`].
     #[must_use]
     pub fn select(&self, indices: &[i64]) -> Split {
+        let pixels = match &self.pixels {
+            Pixels::Memory(images) => {
+                Pixels::Memory(images.index_select(0, &Tensor::from_slice(indices).to_device(images.device())))
+            }
+            Pixels::Files(photographs) => Pixels::Files(photographs.select(indices)),
+        };
         let indices = Tensor::from_slice(indices).to_device(self.labels.device());
         Split {
-            images: self.images.index_select(0, &indices),
+            pixels,
             labels: self.labels.index_select(0, &indices),
             classes: self.classes,
         }
     }
 
-    /// The same split on `device`; without copying if it is there already.
+    /// The same split on `device`; without copying if it is there already. Images in files stay where they are.
     #[must_use]
     pub fn to_device(&self, device: Device) -> Split {
         Split {
-            images: self.images.to_device(device),
+            pixels: match &self.pixels {
+                Pixels::Memory(images) => Pixels::Memory(images.to_device(device)),
+                Pixels::Files(photographs) => Pixels::Files(photographs.clone()),
+            },
             labels: self.labels.to_device(device),
             classes: self.classes,
         }
@@ -70,11 +122,11 @@ mod tests {
 
     fn three_images() -> Split {
         let pixels: Vec<u8> = (0..3 * 3 * 2 * 2).collect();
-        Split {
-            images: Tensor::from_slice(&pixels).view([3, 3, 2, 2]),
-            labels: Tensor::from_slice(&[2i64, 0, 2]),
-            classes: 4,
-        }
+        Split::new(
+            Tensor::from_slice(&pixels).view([3, 3, 2, 2]),
+            Tensor::from_slice(&[2i64, 0, 2]),
+            4,
+        )
     }
 
     #[test]
@@ -87,8 +139,9 @@ mod tests {
         let split = three_images().select(&[2, 1]);
         assert_eq!(split.label_list(), [2, 0]);
         assert_eq!(split.len(), 2);
-        assert_eq!(split.images.int64_value(&[0, 0, 0, 0]), 24);
-        assert_eq!(split.images.int64_value(&[1, 0, 0, 0]), 12);
+        let images = split.in_memory().expect("they stay there");
+        assert_eq!(images.int64_value(&[0, 0, 0, 0]), 24);
+        assert_eq!(images.int64_value(&[1, 0, 0, 0]), 12);
         assert_eq!(split.classes, 4);
     }
 

@@ -5,7 +5,7 @@ use crate::{DataError, Selection};
 /// A balanced validation split, held out of the training images before the long-tailed split is selected from the
 /// others: rare classes have as many validation images as frequent ones, and the largest class has `per_class` fewer
 /// training images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
     /// Images held out of each class.

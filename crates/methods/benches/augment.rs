@@ -23,11 +23,11 @@ fn main() {
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
     let device = Device::cuda_if_available();
-    let split = Split {
-        images: Tensor::randint(256, [SAMPLES, 3, 32, 32], (Kind::Uint8, device)),
-        labels: Tensor::randint(CLASSES, [SAMPLES], (Kind::Int64, device)),
-        classes: CLASSES,
-    };
+    let split = Split::new(
+        Tensor::randint(256, [SAMPLES, 3, 32, 32], (Kind::Uint8, device)),
+        Tensor::randint(CLASSES, [SAMPLES], (Kind::Int64, device)),
+        CLASSES,
+    );
     let normalization = Normalization {
         mean: [0.5; 3],
         deviation: [0.25; 3],
@@ -79,7 +79,9 @@ fn none() -> Augmentation {
 
 /// From raw images to the inputs of network and loss, including features of dimension 64.
 fn augment(criterion: &mut Criterion, name: &str, augmenter: &Augmenter<'_>, train: &Images, device: Device) {
-    let batch = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
+    let batch = train
+        .batch(&Tensor::arange(BATCH, (Kind::Int64, device)))
+        .expect("images in memory");
     let features = Tensor::randn([BATCH, 64], (Kind::Float, device));
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {

@@ -30,18 +30,20 @@ fn step(criterion: &mut Criterion, device: Device) {
     let method = Method::default(); // with crop and flip
     let mut model = Model::new(Backbone::Resnet32, &method, CLASSES, Kind::Float, device);
     let mut optimizer = Sgd::new(&model.learning_variables(), 0.9, 5e-4);
-    let split = Split {
-        images: Tensor::randint(256, [BATCH, 3, 32, 32], (Kind::Uint8, device)),
-        labels: Tensor::arange(BATCH, (Kind::Int64, device)).remainder(CLASSES),
-        classes: CLASSES,
-    };
+    let split = Split::new(
+        Tensor::randint(256, [BATCH, 3, 32, 32], (Kind::Uint8, device)),
+        Tensor::arange(BATCH, (Kind::Int64, device)).remainder(CLASSES),
+        CLASSES,
+    );
     let normalization = Normalization {
         mean: [0.5; 3],
         deviation: [0.25; 3],
     };
     let train = Images::new(&split, &normalization, device);
     let class_counts = Tensor::ones([CLASSES], (Kind::Float, device));
-    let batch = train.batch(&Tensor::arange(BATCH, (Kind::Int64, device)));
+    let batch = train
+        .batch(&Tensor::arange(BATCH, (Kind::Int64, device)))
+        .expect("images in memory");
     let (images, _) = Augmenter::new(method.augmentation.clone(), &train, &class_counts).apply(&batch);
     let step = Step {
         method: &method,

@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints what it found")]
 
 use datasets::{DataError, Dataset, Imbalance, LongTail, Selection, Validation};
-use methods::{Images, Method, Model, Sgd, Shots, evaluate};
+use methods::{Images, Method, Model, Sgd, Shots, Shown, evaluate};
 use models::Backbone;
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -34,7 +34,8 @@ pub(crate) fn main() -> Result<(), DataError> {
     let mut last_loss = f64::INFINITY;
     for _epoch in 0..3 {
         let order = Tensor::randperm(train.samples(), (Kind::Int64, Device::Cpu)).split(32, 0);
-        for batch in train.batches(&order) {
+        for batch in train.batches(&order, Shown::AsTheyAre)? {
+            let batch = batch?;
             let features = model.training_features(&train.normalize(&batch.images));
             let logits = model.training_logits(&features);
             let loss = logits.cross_entropy_loss(&batch.labels, Some(&weights), Reduction::Mean, -100, 0.0);
@@ -44,7 +45,7 @@ pub(crate) fn main() -> Result<(), DataError> {
             first_loss.get_or_insert(last_loss);
         }
     }
-    let (evaluation, _) = evaluate(&model, &test, &Shots::new(&train.class_counts()));
+    let (evaluation, _) = evaluate(&model, &test, &Shots::new(&train.class_counts()))?;
     println!(
         "loss {:.2} at first, {last_loss:.2} at last",
         first_loss.unwrap_or_default()

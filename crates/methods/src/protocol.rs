@@ -108,6 +108,10 @@ impl Protocol {
                 start_epoch: 100,
                 ..nc::Config::default()
             },
+            (Protocol::Nearest | Protocol::Paper, Dataset::Photographs(_)) => nc::Config {
+                lambda_1: 0.05,
+                ..nc::Config::default()
+            },
             (Protocol::Nearest | Protocol::Paper, Dataset::Cifar10 | Dataset::Shapes) => nc::Config::default(),
             (Protocol::Code, _) => nc::Config {
                 between: nc::BetweenClass::V1,

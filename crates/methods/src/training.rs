@@ -4,6 +4,7 @@ pub(crate) mod adjusted;
 pub(crate) mod checkpoint;
 pub(crate) mod dispatch;
 pub(crate) mod expert_assignment;
+pub(crate) mod first_batch;
 pub(crate) mod intervals;
 pub(crate) mod optimizer;
 pub(crate) mod step;
@@ -12,11 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use datasets::DataError;
 use tch::{Kind, Tensor};
 use torch_shim::GraphError;
 
 use crate::files::remedy::remedy_for_writing;
-use crate::images::Images;
+use crate::images::{Images, Shown};
 use crate::measures::evaluate::{Evaluation, evaluate, features_of};
 use crate::measures::groups::Shots;
 use crate::method::Method;
@@ -127,6 +129,9 @@ pub enum TrainError {
         /// Images of the training split.
         samples: i64,
     },
+    /// An image cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// See [`CheckpointError`].
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -197,11 +202,12 @@ impl Training<'_> {
             let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; with two branches [2b]
             let ends = |interval| Intervals::end(interval, epoch, recipe.epochs);
             let (evaluated, measured) = (ends(self.intervals.evaluation), ends(self.intervals.collapse));
+            let shown = Shown::in_training(&method.augmentation, epoch_seed(self.seed, epoch));
             let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
             let mut train_pass = Vec::new(); // features and labels of a measured epoch
 
-            for (number, batch) in (1..).zip(train.batches(&order)) {
-                let seen = steps.run(&batch, |batch| step.take(batch, model, &mut optimizer))?;
+            for (number, batch) in (1..).zip(train.batches(&order, shown)?) {
+                let seen = steps.run(&batch?, |batch| step.take(batch, model, &mut optimizer))?;
                 loss_sum += &seen.loss; // stays on the device: no host sync inside the batch loop
                 if measured {
                     train_pass.push((seen.features.copy(), seen.labels.copy())); // a replay writes to the same place
@@ -217,16 +223,15 @@ impl Training<'_> {
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
             }
-            let (test_accuracies, features) = evaluated.then(|| evaluate(model, test, shots)).unzip();
+            let (test_accuracies, features) = evaluated.then(|| evaluate(model, test, shots)).transpose()?.unzip();
+            let validation = self.validation.filter(|_| evaluated);
+            let validation = validation.map(|images| evaluate(model, images, shots)).transpose()?;
             observe(Progress::Epoch(&EpochRow {
                 epoch,
                 learning_rate,
                 train_loss,
                 test: test_accuracies,
-                validation: self
-                    .validation
-                    .filter(|_| evaluated)
-                    .map(|images| evaluate(model, images, shots).0),
+                validation: validation.map(|(accuracies, _)| accuracies),
                 train_pass: measured.then(|| collapse_of_batches(model, &train_pass)).flatten(),
                 test_pass: features
                     .filter(|_| measured)
@@ -267,7 +272,7 @@ impl Training<'_> {
     fn start_centres(&self, model: &mut Model, epoch: i64) -> Result<(), TrainError> {
         let is_wanted = |nc: &nc::Regularizer| nc.wants_class_means(epoch);
         if model.training.regularizer.as_ref().is_some_and(is_wanted) {
-            let features = mean_feature(&features_of(model, self.train));
+            let features = mean_feature(&features_of(model, self.train)?);
             let nc = model.training.regularizer.as_mut().expect("it wants class means");
             nc.initialise_from_class_means(&features, self.train.labels())?;
         }

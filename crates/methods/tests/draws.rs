@@ -19,13 +19,13 @@ fn generator() -> MutexGuard<'static, ()> {
 /// Forty images, the first thirty of class 0, the others of class 1; and their class counts.
 fn train() -> (Images, Tensor) {
     let pixels = (Tensor::arange(40 * 3 * 16 * 16, (Kind::Int64, Device::Cpu)) * 97).remainder(251);
-    let split = Split {
-        images: pixels.to_kind(Kind::Uint8).view([40, 3, 16, 16]),
-        labels: Tensor::arange(40, (Kind::Int64, Device::Cpu))
+    let split = Split::new(
+        pixels.to_kind(Kind::Uint8).view([40, 3, 16, 16]),
+        Tensor::arange(40, (Kind::Int64, Device::Cpu))
             .ge(30)
             .to_kind(Kind::Int64),
-        classes: 2,
-    };
+        2,
+    );
     let normalization = Normalization {
         mean: [0.4, 0.5, 0.6],
         deviation: [0.2, 0.25, 0.3],
@@ -37,7 +37,9 @@ fn train() -> (Images, Tensor) {
 /// Eight images of each class, augmented after seeding.
 fn augmented(settings: &Augmentation, seed: i64) -> (Tensor, Target) {
     let (train, class_counts) = train();
-    let batch = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+    let batch = train
+        .batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)))
+        .expect("in memory");
     tch::manual_seed(seed);
     Augmenter::new(settings.clone(), &train, &class_counts).apply(&batch)
 }

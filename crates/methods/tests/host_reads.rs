@@ -18,11 +18,11 @@ const BATCH: i64 = 8;
 /// `steps` batches of 8 × 8 images of three classes, of sizes 5 : 2 : 1.
 fn images(steps: i64) -> Images {
     let labels: Vec<i64> = (0..steps).flat_map(|_| [0, 0, 0, 0, 0, 1, 1, 2]).collect();
-    let split = Split {
-        images: Tensor::randint(256, [steps * BATCH, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
-        labels: Tensor::from_slice(&labels),
-        classes: 3,
-    };
+    let split = Split::new(
+        Tensor::randint(256, [steps * BATCH, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
+        Tensor::from_slice(&labels),
+        3,
+    );
     Images::new(&split, &Dataset::Shapes.facts().normalization, Device::Cpu)
 }
 

@@ -158,7 +158,7 @@ impl Stage<'_> {
             Ok(())
         })?;
         let started = Instant::now();
-        let _evaluated = evaluate(model, self.test, &shots);
+        let _evaluated = evaluate(model, self.test, &shots)?;
         Ok(Speed {
             training: median(&mut speeds[usize::from(self.recipe.epochs > 1)..]),
             evaluation: self.test.samples() as f64 / started.elapsed().as_secs_f64(),
@@ -168,11 +168,11 @@ impl Stage<'_> {
 
 /// `samples` images of noise of the size in `facts`, whose labels go through the classes in turn.
 fn made_up(samples: i64, classes: i64, facts: &Facts, device: Device) -> Images {
-    let split = Split {
-        images: Tensor::randint(256, [samples, 3, facts.side, facts.side], (Kind::Uint8, Device::Cpu)),
-        labels: Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(classes),
+    let split = Split::new(
+        Tensor::randint(256, [samples, 3, facts.side, facts.side], (Kind::Uint8, Device::Cpu)),
+        Tensor::arange(samples, (Kind::Int64, Device::Cpu)).remainder(classes),
         classes,
-    };
+    );
     Images::new(&split, &facts.normalization, device)
 }
 

@@ -4,4 +4,5 @@ mod card;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod foreign;
+pub(crate) mod look;
 pub(crate) mod split;

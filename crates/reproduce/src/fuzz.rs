@@ -34,7 +34,7 @@ pub fn npy(bytes: Vec<u8>) -> anyhow::Result<Vec<i64>> {
 /// # Errors
 /// If the file is refused.
 pub fn grid(path: &Path) -> anyhow::Result<usize> {
-    Ok(Grid::load(path)?.runs(&Options::default())?.asked().len())
+    Ok(Grid::load(path, None)?.runs(&Options::default())?.asked().len())
 }
 
 /// Reads a `metrics.csv`, cuts it at `next_epoch` and upgrades it, as a resumed run does, and returns the number of rows

@@ -50,6 +50,7 @@ pub(crate) struct Grid {
     name: String,
     text: String,
     file: GridFile,
+    dataset: Dataset,
 }
 
 /// The command line's overrides of a grid; `None` keeps the grid's value.
@@ -76,11 +77,12 @@ pub(crate) struct Options {
 }
 
 impl Grid {
-    /// Reads and checks a grid file. One that is `like` another is the other one on its own data set.
+    /// Reads and checks a grid file. One that is `like` another is the other one on its own data set. Photographs that it names are looked up
+    /// in the folder `data`.
     ///
     /// # Errors
-    /// If it cannot be read, or anything in it is refused; the message names the place.
-    pub(crate) fn load(path: &Path) -> Result<Grid, GridError> {
+    /// If it or the photographs cannot be read, or anything in it is refused; the message names the place.
+    pub(crate) fn load(path: &Path, data: Option<&Path>) -> Result<Grid, GridError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut text = read(path)?;
         let mut path = path.to_owned();
@@ -101,7 +103,17 @@ impl Grid {
         }
         let mut file: GridFile = parse(&path, &text)?;
         file.dataset = dataset.unwrap_or(file.dataset);
-        let mut grid = Grid { path, name, text, file };
+        let dataset = file.dataset.open(data).map_err(|error| GridError::Photographs {
+            path: path.clone(),
+            error: Box::new(error),
+        })?;
+        let mut grid = Grid {
+            path,
+            name,
+            text,
+            file,
+            dataset,
+        };
         grid.file.method = grid.file.all_methods().map_err(|fault| grid.place(fault))?;
         grid.file.check().map_err(|fault| grid.place(fault))?;
         grid.runs(&Options::default())?;
@@ -126,7 +138,7 @@ impl Grid {
 
     /// The names of its methods, each followed by that of its plug-in twin, under the data set and protocol of `options`.
     pub(crate) fn method_names(&self, options: &Options) -> Vec<String> {
-        let dataset = options.dataset.unwrap_or(self.file.dataset);
+        let dataset = options.dataset.unwrap_or(self.dataset);
         let methods = self.resolve(dataset, options.protocol.unwrap_or(self.file.protocol), None);
         let methods = methods.map_or(Vec::new(), |(_, methods)| methods); // `runs` reports refused ones
         methods.into_iter().map(|named| named.name).collect()
@@ -165,7 +177,7 @@ impl Grid {
     }
 
     fn plan(&self, options: &Options) -> Result<Plan, GridError> {
-        let dataset = options.dataset.unwrap_or(self.file.dataset);
+        let dataset = options.dataset.unwrap_or(self.dataset);
         let protocol = options.protocol.unwrap_or(self.file.protocol);
         let (mut recipe, mut methods) = self.resolve(dataset, protocol, options.epochs)?;
         if let Some(path) = &options.init {

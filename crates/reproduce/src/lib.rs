@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use torch_shim::GpuSupport;
 
-use crate::command_line::arguments::{Arguments, Verb};
+use crate::command_line::arguments::{Arguments, DataVerb, Verb};
 use crate::command_line::{exchange as exchanging, shell, verbs};
 use crate::exit::Exit;
 
@@ -67,7 +67,10 @@ pub fn main() -> ExitCode {
         Verb::Split(arguments) => exchanging::split(&arguments),
         Verb::Export(arguments) => exchanging::export(&arguments),
         Verb::Evaluate(arguments) => exchanging::evaluate(&arguments),
-        Verb::Data { data, json } => verbs::data(data.as_deref(), json),
+        Verb::Data(arguments) => match &arguments.verb {
+            Some(DataVerb::Look(asked)) => exchanging::look(asked),
+            None => verbs::data(arguments.data.as_deref(), arguments.json),
+        },
         Verb::Methods { json } => verbs::methods(json),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man => shell::man(),

@@ -224,7 +224,7 @@ mod tests {
 
     fn planned() -> Vec<Planned> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/shapes-lt.toml");
-        Grid::load(&path)
+        Grid::load(&path, None)
             .and_then(|grid| grid.runs(&Options::default()))
             .expect("the grid is valid")
             .all()
@@ -315,7 +315,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("small.toml");
         std::fs::write(&path, text).expect("a small file");
-        let planned = Grid::load(&path)
+        let planned = Grid::load(&path, None)
             .and_then(|grid| grid.runs(&Options::default()))
             .expect("a sound grid");
         let recorder = Recorder::new("ce", vec![Ended::Refused("as asked".into())]);

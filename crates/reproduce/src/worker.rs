@@ -125,7 +125,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     tch::manual_seed(epoch_seed(run.seed, -3));
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
     let train = evaluated(train);
-    let features = features_of(&model, &train);
+    let features = features_of(&model, &train)?;
     angles::write(&run_dir, &features, train.labels(), classes)?;
     let finished = Finished {
         model: &model,

@@ -55,14 +55,15 @@ fn binary_layout_loads_in_file_order_with_the_last_label() {
     let loaded = load(root.path()).unwrap();
     assert_eq!(loaded.train.label_list(), [0, 1, 1, 0]);
     assert_eq!(loaded.test.label_list(), [1, 0]);
-    assert_eq!(loaded.train.images.size(), [4, 3, 32, 32]);
-    assert_eq!(loaded.train.images.kind(), tch::Kind::Uint8);
+    assert_eq!(loaded.train.in_memory().unwrap().size(), [4, 3, 32, 32]);
+    assert_eq!(loaded.train.in_memory().unwrap().kind(), tch::Kind::Uint8);
     assert_eq!(loaded.train.class_counts(), [2, 2]);
     let (plane, row, column) = (2, 5, 7);
     let wanted = image(3)[plane * 1024 + row * 32 + column];
     let found = loaded
         .train
-        .images
+        .in_memory()
+        .unwrap()
         .int64_value(&[2, plane as i64, row as i64, column as i64]);
     assert_eq!(found, i64::from(wanted));
     assert_eq!(loaded.source, root.path().join("tiny-bin").display().to_string());
@@ -85,7 +86,7 @@ fn pickle_layout_of_the_same_images_has_the_same_digest() {
     }
     let (from_pickle, from_binary) = (load(root.path()).unwrap(), load(binary.path()).unwrap());
     assert_eq!(from_pickle.digest, from_binary.digest);
-    assert_eq!(from_pickle.train.images, from_binary.train.images);
+    assert_eq!(from_pickle.train.in_memory(), from_binary.train.in_memory());
 }
 
 #[test]

@@ -63,6 +63,26 @@ pub enum PhotographError {
         /// The published number.
         expected: i64,
     },
+    /// There is no folder of photographs.
+    #[error("{}: no such folder; name the folder of the photographs with `--data` or LONGTAIL_DATA", path.display())]
+    NoFolder {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The photographs are not those that runs were planned with.
+    #[error(
+        "{}: has {} training and {} test photographs, not the {} and {} with these names that the run was planned with; put them \
+         back as they were, or run the grid's command again, which plans other runs",
+        path.display(), found[0], found[1], expected[0], expected[1]
+    )]
+    Changed {
+        /// Their folder.
+        path: PathBuf,
+        /// Training and test photographs found.
+        found: [usize; 2],
+        /// Those of the plan.
+        expected: [i64; 2],
+    },
     /// A folder has no folder of a class, or a class no photograph.
     #[error("{}: {problem}; expected a folder for each class with JPEG, PNG or WebP files in it", path.display())]
     NoPhotographs {

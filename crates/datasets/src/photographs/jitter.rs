@@ -29,6 +29,13 @@ pub(crate) enum Change {
 }
 
 impl ColorJitter {
+    /// As the public code of ImageNet-LT and Places-LT has it (Liu et al. 2019).
+    pub const IMAGENET_LT: ColorJitter = ColorJitter {
+        brightness: 0.4,
+        contrast: 0.4,
+        saturation: 0.4,
+    };
+
     /// The changes of one image, in their order.
     pub(crate) fn draw(self, draws: &mut Draws) -> [Change; 3] {
         let mut factor = |strength: f64| draws.between([(1.0 - strength).max(0.0), 1.0 + strength]) as f32;

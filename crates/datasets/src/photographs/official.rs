@@ -80,7 +80,7 @@ pub struct LargeSplits {
 }
 
 /// As torchvision's pre-trained networks, and the public code of ImageNet-LT and Places-LT, use it.
-const IMAGENET: Normalization = Normalization {
+pub(crate) const IMAGENET: Normalization = Normalization {
     mean: [0.485, 0.456, 0.406],
     deviation: [0.229, 0.224, 0.225],
 };

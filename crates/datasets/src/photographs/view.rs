@@ -44,6 +44,16 @@ pub struct EvaluationView {
     pub side: usize,
 }
 
+impl EvaluationView {
+    /// In torchvision's usual proportion: a short side of 256 pixels for a crop of 224.
+    pub fn usual(side: usize) -> Self {
+        EvaluationView {
+            resize: side * 8 / 7,
+            side,
+        }
+    }
+}
+
 impl TrainingView {
     /// The view of the published code for iNaturalist 2018; that for ImageNet-LT and Places-LT has a jitter of 0.4 in
     /// brightness, contrast and saturation as well.

@@ -1,9 +1,10 @@
 //! Test accuracy: overall, by group (many, medium, few) and per class.
 
+use datasets::DataError;
 use models::channels_last;
 use tch::{Device, Kind, Tensor};
 
-use crate::images::Images;
+use crate::images::{Batch, Images, Shown};
 use crate::measures::groups::{Groups, Shots};
 use crate::network::model::Model;
 use crate::parts::augment::crop_and_flip;
@@ -50,23 +51,32 @@ impl Evaluation {
 }
 
 /// Evaluates a model on a split; also returns the features, as [`features_of`].
-pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> (Evaluation, Tensor) {
-    let features = features_of(model, images);
+///
+/// # Errors
+/// If an image cannot be read.
+pub fn evaluate(model: &Model, images: &Images, shots: &Shots) -> Result<(Evaluation, Tensor), DataError> {
+    let features = features_of(model, images)?;
     let predictions = tch::no_grad(|| model.logits(&features)).argmax(1, false);
-    (
+    Ok((
         Evaluation::new(&predictions, images.labels(), model.classes(), shots),
         features,
-    )
+    ))
 }
 
 /// Features of a whole split in evaluation mode and in its order: `[n, d]`, with experts `[n, e, d]`.
-pub fn features_of(model: &Model, images: &Images) -> Tensor {
+///
+/// # Errors
+/// If an image cannot be read.
+pub fn features_of(model: &Model, images: &Images) -> Result<Tensor, DataError> {
     features_with(model, images, Tensor::shallow_clone)
 }
 
 /// As [`features_of`], with Gaussian noise of standard `deviation` added to the pixels, which are clamped to their
 /// range 0..1. Draws from libtorch's generator.
-pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tensor {
+///
+/// # Errors
+/// If an image cannot be read.
+pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Result<Tensor, DataError> {
     features_with(model, images, |pixels| {
         let pixels = pixels.to_kind(Kind::Float);
         (&pixels + pixels.randn_like() * (deviation * 255.0)).clamp(0.0, 255.0)
@@ -74,19 +84,24 @@ pub fn noisy_features_of(model: &Model, images: &Images, deviation: f64) -> Tens
 }
 
 /// As [`features_of`], for images padded, cropped and flipped at random. Draws from libtorch's generator.
-pub fn view_features_of(model: &Model, images: &Images) -> Tensor {
+///
+/// # Errors
+/// If an image cannot be read.
+pub fn view_features_of(model: &Model, images: &Images) -> Result<Tensor, DataError> {
     features_with(model, images, |pixels| crop_and_flip(pixels, 4))
 }
 
 /// Features of all images after `change`, which maps raw batches on the scale 0..255.
-fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Tensor {
+fn features_with(model: &Model, images: &Images, change: impl Fn(&Tensor) -> Tensor) -> Result<Tensor, DataError> {
     let _no_grad = tch::no_grad_guard();
     let order = Tensor::arange(images.samples(), (Kind::Int64, model.device()));
     let order = order.split(batch_on(model.device()), 0);
-    let batches = images
-        .batches(&order)
-        .map(|batch| model.features(&images.normalize(&channels_last(&change(&batch.images)))));
-    Tensor::cat(&batches.collect::<Vec<_>>(), 0)
+    let features = |batch: Batch| model.features(&images.normalize(&channels_last(&change(&batch.images))));
+    let batches = images.batches(&order, Shown::AsTheyAre)?;
+    let features = batches
+        .map(|batch| batch.map(features))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Tensor::cat(&features, 0))
 }
 
 #[cfg(test)]

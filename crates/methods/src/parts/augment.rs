@@ -127,6 +127,7 @@ impl<'a> Augmenter<'a> {
             Some(Mix::Cmo(cmo)) => {
                 let drawn = cmo.foregrounds(images.size()[0], self.train.labels(), self.class_counts);
                 let foregrounds = self.train.batch(&drawn);
+                let foregrounds = foregrounds.expect("a plan refuses CMO for images in files");
                 cmo.apply(
                     &images,
                     labels,
@@ -155,7 +156,7 @@ impl<'a> Augmenter<'a> {
     /// Changes each image by itself: raw u8 → normalised f32.
     fn transform(&self, images: &Tensor) -> Tensor {
         let mut images = images.shallow_clone();
-        if self.settings.crop_and_flip {
+        if self.settings.crop_and_flip && !self.train.are_in_files() {
             images = crop_and_flip(&images, 4);
         }
         if let Some(policy) = &self.policy {
@@ -178,13 +179,13 @@ mod tests {
     /// Forty images, the first thirty of class 0, the others of class 1; and their class counts.
     fn train() -> (Images, Tensor) {
         let pixels = (Tensor::arange(40 * 3 * 16 * 16, (Kind::Int64, Device::Cpu)) * 97).remainder(251);
-        let split = Split {
-            images: pixels.to_kind(Kind::Uint8).view([40, 3, 16, 16]),
-            labels: Tensor::arange(40, (Kind::Int64, Device::Cpu))
+        let split = Split::new(
+            pixels.to_kind(Kind::Uint8).view([40, 3, 16, 16]),
+            Tensor::arange(40, (Kind::Int64, Device::Cpu))
                 .ge(30)
                 .to_kind(Kind::Int64),
-            classes: 2,
-        };
+            2,
+        );
         let normalization = Normalization {
             mean: [0.4, 0.5, 0.6],
             deviation: [0.2, 0.25, 0.3],
@@ -196,7 +197,9 @@ mod tests {
     /// Eight images of each class, augmented.
     fn augmented(settings: &Augmentation) -> (Tensor, Target) {
         let (train, class_counts) = train();
-        let batch = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        let batch = train
+            .batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)))
+            .expect("in memory");
         Augmenter::new(settings.clone(), &train, &class_counts).apply(&batch)
     }
 
@@ -207,7 +210,9 @@ mod tests {
             ..Augmentation::default()
         });
         let (train, _) = train();
-        let Batch { images: raw, labels } = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        let Batch { images: raw, labels } = train
+            .batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)))
+            .expect("in memory");
         assert_eq!(images, train.normalize(&raw));
         assert!(matches!(target, Target::Labels(found) if found == labels));
     }
@@ -221,7 +226,9 @@ mod tests {
         };
         let (images, target) = augmented(&settings);
         let (train, class_counts) = train();
-        let Batch { images: raw, labels } = train.batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)));
+        let Batch { images: raw, labels } = train
+            .batch(&Tensor::arange_start(22, 38, (Kind::Int64, Device::Cpu)))
+            .expect("in memory");
         assert_eq!(images, train.normalize(&raw));
         assert!(matches!(&target, Target::Labels(found) if found == &labels));
 

@@ -1,5 +1,6 @@
 //! Second stages that compute a classifier instead of training one.
 
+use datasets::DataError;
 use tch::{Kind, Tensor};
 
 use crate::images::Images;
@@ -23,7 +24,15 @@ pub struct Adjusted {
 impl SecondStage {
     /// The classifiers that it computes from the first stage's `model`, training images and `augmentation`: one for
     /// each strength, none if it trains. Expert assignment draws from libtorch's generator.
-    pub fn adjusted(&self, model: &Model, train: &Images, augmentation: &Augmentation) -> Vec<Adjusted> {
+    ///
+    /// # Errors
+    /// If an image cannot be read.
+    pub fn adjusted(
+        &self,
+        model: &Model,
+        train: &Images,
+        augmentation: &Augmentation,
+    ) -> Result<Vec<Adjusted>, DataError> {
         let (weight, bias) = model.classifier();
         let bias = bias.unwrap_or_else(|| Tensor::zeros([model.classes()], (Kind::Float, model.device())));
         let sweep = |sweep: &Sweep, classifier: &dyn Fn(f64) -> Classifier| {
@@ -33,7 +42,7 @@ impl SecondStage {
             };
             sweep.taus.iter().map(adjusted).collect()
         };
-        match self {
+        Ok(match self {
             SecondStage::TauNormalization(taus) => sweep(taus, &|tau| tau_normalized(&weight, tau)),
             SecondStage::LogitAdjustment(taus) => {
                 let counts = Tensor::from_slice(&train.class_counts()).to_device(model.device());
@@ -41,7 +50,7 @@ impl SecondStage {
                 sweep(taus, &|tau| logit_adjusted(&weight, &bias, &counts, tau))
             }
             SecondStage::NearestClassMean { features, nearness } => {
-                let seen = features_of(model, train);
+                let seen = features_of(model, train)?;
                 let means = ClassMeans::new(&seen, train.labels(), model.classes(), *features, *nearness);
                 vec![Adjusted {
                     tau: None,
@@ -50,9 +59,9 @@ impl SecondStage {
             }
             SecondStage::ExpertAssignment(assignment) => vec![Adjusted {
                 tau: None,
-                classifier: model.routed_classifier(assignment.gates(model, train, augmentation)),
+                classifier: model.routed_classifier(assignment.gates(model, train, augmentation)?),
             }],
             _ => Vec::new(),
-        }
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Training of the gates between experts.
 
+use datasets::DataError;
 use tch::{Kind, Tensor};
 
 use crate::images::Images;
@@ -15,7 +16,10 @@ const MOMENTUM: f64 = 0.9;
 
 impl ExpertAssignment {
     /// Trains gates on the training images, augmented anew in each epoch but unmixed. Draws from libtorch's generator.
-    pub(super) fn gates(self, model: &Model, train: &Images, augmentation: &Augmentation) -> Gates {
+    ///
+    /// # Errors
+    /// If an image cannot be read.
+    pub(super) fn gates(self, model: &Model, train: &Images, augmentation: &Augmentation) -> Result<Gates, DataError> {
         let class_counts = Tensor::from_slice(&train.class_counts()).to_device(model.device());
         let class_counts = class_counts.to_kind(Kind::Float);
         let unmixed = Augmentation {
@@ -23,16 +27,16 @@ impl ExpertAssignment {
             ..augmentation.clone()
         };
         let augmenter = Augmenter::new(unmixed, train, &class_counts);
-        let shown = |indices: &Tensor| {
-            let batch = train.batch(indices);
+        let shown = |indices: &Tensor| -> Result<_, DataError> {
+            let batch = train.batch(indices)?;
             let (images, _) = augmenter.apply(&batch);
-            tch::no_grad(|| {
+            Ok(tch::no_grad(|| {
                 let features = model.features(&images); // [b, e, d]
                 let logits = means_so_far(&model.training_logits(&features)); // [b, e, k]
                 (features, logits, batch.labels)
-            })
+            }))
         };
-        let (features, logits, _) = shown(&Tensor::zeros([1], (Kind::Int64, model.device())));
+        let (features, logits, _) = shown(&Tensor::zeros([1], (Kind::Int64, model.device())))?;
         let gates = Gates::new(&features, logits.size()[2].min(self.top_choices), model.logit_scale);
         let mut optimizer = Sgd::new(&gates.variables(), MOMENTUM, self.weight_decay).nesterov();
         let rate = LearningRate::Cosine {
@@ -41,7 +45,7 @@ impl ExpertAssignment {
         for epoch in 0..self.epochs {
             let order = Sampler::ClassBalanced.epoch_order(train.labels(), &class_counts, 0.0);
             for batch in order.split(self.batch_size, 0) {
-                let (features, logits, labels) = shown(&batch);
+                let (features, logits, labels) = shown(&batch)?;
                 gates.loss(&features, &logits, &labels, self.positive_weight).backward();
                 optimizer.step(rate.at(epoch, self.epochs));
             }
@@ -49,7 +53,7 @@ impl ExpertAssignment {
         for (variable, _) in gates.variables() {
             let _ = variable.set_requires_grad(false);
         }
-        gates
+        Ok(gates)
     }
 }
 
@@ -72,11 +76,11 @@ mod tests {
         };
         tch::manual_seed(5);
         let model = Model::new(Backbone::Resnet8, &method, 3, Kind::Float, Device::Cpu);
-        let split = Split {
-            images: Tensor::randint(256, [12, 3, 16, 16], (Kind::Uint8, Device::Cpu)),
-            labels: Tensor::from_slice(&[0_i64, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2]),
-            classes: 3,
-        };
+        let split = Split::new(
+            Tensor::randint(256, [12, 3, 16, 16], (Kind::Uint8, Device::Cpu)),
+            Tensor::from_slice(&[0_i64, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2]),
+            3,
+        );
         let usual = Normalization {
             mean: [0.5; 3],
             deviation: [0.25; 3],
@@ -88,7 +92,10 @@ mod tests {
                 batch_size: 6,
                 ..ExpertAssignment::default()
             };
-            assignment.gates(&model, &train, augmentation).variables().remove(0).0
+            let gates = assignment
+                .gates(&model, &train, augmentation)
+                .expect("images in memory");
+            gates.variables().remove(0).0
         };
         let (plain, mixed) = (
             Augmentation {

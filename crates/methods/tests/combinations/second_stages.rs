@@ -84,9 +84,11 @@ fn assert_adjusts(bench: &Bench, method: &Method, first_stage: &Path) {
     let (recipe, stage) = second_stage.as_training(&bench.recipe, method);
     assert_eq!(recipe.epochs, 0);
     let mut model = prepared(second_stage, &stage, first_stage);
-    let features = features_of(&model, &bench.images);
+    let features = features_of(&model, &bench.images).expect("in memory");
     let before = model.logits(&features);
-    let adjusted = second_stage.adjusted(&model, &bench.images, &method.augmentation);
+    let adjusted = second_stage
+        .adjusted(&model, &bench.images, &method.augmentation)
+        .expect("in memory");
     assert!(!adjusted.is_empty(), "{method:?}");
     for adjusted in adjusted {
         model.replace_classifier(adjusted.classifier);

@@ -19,14 +19,14 @@ fn uniform_split(fixture: &Fixture) -> (Images, Tensor) {
     let counts = fixture.input("counts").to_kind(Kind::Int64);
     let labels =
         Tensor::arange(counts.size()[0], (Kind::Int64, Device::Cpu)).repeat_interleave_self_tensor(&counts, None, None);
-    let split = Split {
-        images: labels
+    let split = Split::new(
+        labels
             .to_kind(Kind::Uint8)
             .view([-1, 1, 1, 1])
             .repeat([1, 3, height, width]),
         labels,
-        classes: counts.size()[0],
-    };
+        counts.size()[0],
+    );
     let plain = Normalization {
         mean: [0.0; 3],
         deviation: [1.0 / 255.0; 3],

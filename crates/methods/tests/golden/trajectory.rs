@@ -100,11 +100,11 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
 
 /// Images whose batches reach the network unchanged: neither cropped nor shifted nor scaled.
 fn unchanged_images(classes: i64) -> Images {
-    let split = Split {
-        images: Tensor::zeros([0, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
-        labels: Tensor::zeros([0], (Kind::Int64, Device::Cpu)),
+    let split = Split::new(
+        Tensor::zeros([0, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
+        Tensor::zeros([0], (Kind::Int64, Device::Cpu)),
         classes,
-    };
+    );
     let normalization = Normalization {
         mean: [0.0; 3],
         deviation: [1.0 / 255.0; 3],

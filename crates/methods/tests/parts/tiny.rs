@@ -17,11 +17,11 @@ pub(crate) fn images(class_counts: [i64; 3]) -> Images {
         .zip(class_counts)
         .flat_map(|(class, images)| vec![class; images as usize])
         .collect();
-    let split = Split {
-        images: Tensor::randint(256, [labels.len() as i64, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
-        labels: Tensor::from_slice(&labels),
-        classes: 3,
-    };
+    let split = Split::new(
+        Tensor::randint(256, [labels.len() as i64, 3, 8, 8], (Kind::Uint8, Device::Cpu)),
+        Tensor::from_slice(&labels),
+        3,
+    );
     Images::new(&split, &Dataset::Shapes.facts().normalization, Device::Cpu)
 }
 

@@ -86,7 +86,7 @@ impl Trained {
         } = Restored::read(run_dir, checkpoint, split, data_root)?;
         let (weight, bias) = model.classifier();
         let features = Features {
-            vectors: with_threads(settings.threads, || features_of(&model, &images)),
+            vectors: with_threads(settings.threads, || features_of(&model, &images))?,
             labels: images.labels().shallow_clone(),
             classifier: Some(nc::LinearClassifier { weight, bias }),
             class_counts,
@@ -187,7 +187,7 @@ pub(crate) fn features_of_weights(
     let images = Images::new(&images, &foreign.normalization, device);
     let (weight, bias) = foreign.model.classifier();
     let features = Features {
-        vectors: with_threads(foreign.settings.threads, || features_of(&foreign.model, &images)),
+        vectors: with_threads(foreign.settings.threads, || features_of(&foreign.model, &images))?,
         labels: images.labels().shallow_clone(),
         classifier: Some(nc::LinearClassifier { weight, bias }),
         class_counts: foreign.class_counts()?,
@@ -222,8 +222,8 @@ pub(crate) fn predict_again(run_dir: &RunDir, data: Option<&Path>) -> anyhow::Re
     let restored = Restored::read(run_dir, &run_dir.checkpoint(), ShownSplit::Test, data)?;
     let model = &restored.model;
     let logits = with_threads(restored.settings.threads, || {
-        tch::no_grad(|| model.logits(&features_of(model, &restored.images)))
-    });
+        tch::no_grad(|| features_of(model, &restored.images).map(|features| model.logits(&features)))
+    })?;
     let predictions = Predictions::new(&logits, model.log_odds(&logits).as_ref(), restored.images.labels());
     let accuracy = predictions.accuracy();
     if (accuracy - outcome.accuracy_last).abs() > 1e-9 {

@@ -25,7 +25,9 @@ use crate::run::settings::Asked;
 pub(crate) use bench::BenchArguments;
 pub(crate) use check::CheckArguments;
 pub(crate) use compare::{CompareArguments, PredictionsArguments};
-pub(crate) use exchange::{EvaluateArguments, ExportArguments, SplitArguments, WeightsArguments};
+pub(crate) use exchange::{
+    DataArguments, DataVerb, EvaluateArguments, ExportArguments, LookArguments, SplitArguments, WeightsArguments,
+};
 pub(crate) use grid::GridArguments;
 use grid::grid_file;
 pub(crate) use machine::MachineArguments;
@@ -128,14 +130,7 @@ pub(crate) enum Verb {
     /// Measure weights that come from PyTorch or from `export`: every metric of a run, predictions and logits
     Evaluate(EvaluateArguments),
     /// Print which data sets are available, their counts and digests, and how to get the missing ones
-    Data {
-        /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
-        #[arg(long, value_name = "DIR")]
-        data: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Data(DataArguments),
     /// Print every method that a grid can name: family, name, paper, parts and their settings
     Methods {
         /// Print JSON
@@ -194,9 +189,6 @@ pub(crate) struct ReportArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
-    /// Folder of the data sets, whose images the page shows [default: $LONGTAIL_DATA, else data/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
     /// Write event files of TensorBoard too, to tensorboard/ in the folder of results
     #[arg(long)]
     pub(crate) tensorboard: bool,

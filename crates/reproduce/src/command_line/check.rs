@@ -29,7 +29,7 @@ use crate::schedule::Failure;
 
 /// Trains what is missing, then compares or writes the baseline.
 pub(crate) fn check(arguments: &CheckArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&arguments.grid)?;
+    let grid = Grid::load(&arguments.grid, arguments.data.as_deref())?;
     let plan = grid.runs(&Options::default())?;
     check_outputs(arguments)?;
     let check = Check {
@@ -148,6 +148,7 @@ impl Check<'_> {
             grid: &self.grid,
             plan,
             out: &self.out,
+            data: self.arguments.data.as_deref(),
             asked: self.arguments.machine.asked(),
             intervals: Intervals::AT_THE_END,
             leave_others: false,

@@ -5,13 +5,15 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use tch::Device;
 
-use crate::command_line::arguments::{EvaluateArguments, ExportArguments, SplitArguments};
+use crate::command_line::arguments::{EvaluateArguments, ExportArguments, LookArguments, SplitArguments};
 use crate::compare::Finished;
 use crate::exchange::evaluate::evaluate as measure;
 use crate::exchange::export::export as write_weights;
 use crate::exchange::foreign::Foreign;
+use crate::exchange::look::Seen;
 use crate::exchange::split::ChosenSplit;
 use crate::exit::Exit;
+use crate::grid::{Grid, Options};
 use crate::out;
 use crate::run::directory::{RunDir, refuse_in_run};
 use crate::run::predictions::Predictions;
@@ -39,6 +41,30 @@ pub(crate) fn split(arguments: &SplitArguments) -> anyhow::Result<Exit> {
         out.display(),
         written.join(", ")
     ))?;
+    Ok(Exit::Finished)
+}
+
+/// Draws the images of a grid as a network sees them.
+pub(crate) fn look(arguments: &LookArguments) -> anyhow::Result<Exit> {
+    let LookArguments {
+        grid,
+        method,
+        split,
+        images,
+        out: path,
+        data,
+    } = arguments;
+    refuse_in_run(path.parent().unwrap_or(Path::new("")))?;
+    let options = Options {
+        methods: method.clone().map(|method| vec![method]),
+        ..Options::default()
+    };
+    let plan = Grid::load(grid, data.as_deref())?.runs(&options)?;
+    let run = plan.first();
+    run.dataset.fetch(data.as_deref(), &mut show_download())?;
+    let seen = Seen::of(run, *split, (*images).into(), data.as_deref())?;
+    seen.write(path)?;
+    out::result(&format!("{}{}\n", seen.classes(), path.display()))?;
     Ok(Exit::Finished)
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datasets::Dataset;
+
 use crate::grid::{Beginning, Plan, Planned, describe};
 use crate::run::{Role, RunId};
 
@@ -9,7 +11,8 @@ use crate::run::{Role, RunId};
 pub(crate) fn plan_text(plan: &Plan) -> String {
     let first = plan.first();
     let recipe = &first.recipe;
-    let mut text = format!(
+    let mut text = found(first.dataset);
+    text += &format!(
         "{}, protocol {}: {}, {}; augmentation: {}\n\n",
         first.dataset,
         first.protocol.name(),
@@ -36,6 +39,21 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
     text += &aligned(&lines);
     text += &needs(plan);
     text
+}
+
+/// What was found of photographs in files; nothing of a data set that is the same everywhere.
+fn found(dataset: Dataset) -> String {
+    if !matches!(dataset, Dataset::Photographs(_)) {
+        return String::new();
+    }
+    let facts = dataset.facts();
+    let (train, test) = (facts.train.iter().sum::<i64>(), facts.test.iter().sum::<i64>());
+    let largest = facts.train.iter().max().copied().unwrap_or_default();
+    format!(
+        "{train} training and {test} test photographs of {} classes, {largest} to {} of a class for training\n",
+        facts.classes(),
+        facts.smallest_class()
+    )
 }
 
 /// Lines of cells as aligned columns, two spaces apart.
@@ -128,7 +146,7 @@ mod tests {
             seeds: Some(vec![0]),
             ..Options::default()
         };
-        let planned = Grid::load(&path)
+        let planned = Grid::load(&path, None)
             .and_then(|grid| grid.runs(&options))
             .expect("a sound grid");
         insta::assert_snapshot!(plan_text(&planned));
@@ -143,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("small.toml");
         std::fs::write(&path, text).expect("a small file");
-        let planned = Grid::load(&path)
+        let planned = Grid::load(&path, None)
             .and_then(|grid| grid.runs(&Options::default()))
             .expect("a sound grid");
         let text = plan_text(&planned);

@@ -18,7 +18,7 @@ pub(super) fn each(
         return verb(grid);
     }
     for grid in grids {
-        Grid::load(&grid.grid)?.runs(&grid.options())?;
+        Grid::load(&grid.grid, grid.data.as_deref())?.runs(&grid.options())?;
     }
     let mut exit = Exit::Finished;
     for (number, grid) in (1..).zip(grids) {

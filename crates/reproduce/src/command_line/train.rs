@@ -24,6 +24,8 @@ pub(crate) struct Job<'a> {
     pub(crate) plan: &'a Plan,
     /// Folder of the results.
     pub(crate) out: &'a Path,
+    /// `--data`.
+    pub(crate) data: Option<&'a Path>,
     /// Settings that the user asked for.
     pub(crate) asked: Asked,
     /// How often runs are measured while they train.
@@ -43,8 +45,9 @@ pub(crate) fn train(
     machine: &MachineArguments,
     gpu_support: &GpuSupport,
 ) -> anyhow::Result<Vec<Failure>> {
-    let Job { grid, plan, out, .. } = *job;
-    let data = machine.data.as_deref();
+    let Job {
+        grid, plan, out, data, ..
+    } = *job;
     check(out, grid, plan)?;
     plan.first().dataset.fetch(data, &mut show_download())?; // once, before anything starts; a grid has one data set
 
@@ -70,7 +73,7 @@ pub(crate) fn train(
     let view = View::new(plan.all().len(), finished.len());
     let processes = Processes {
         out,
-        data: machine.data.clone(),
+        data: data.map(Path::to_owned),
         devices: slots.devices.clone(),
         asked: job.asked,
         intervals: job.intervals,

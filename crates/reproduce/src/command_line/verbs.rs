@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: &QueueArguments, gpu_support: &GpuSupport) -> anyho
     let QueueArguments { run, further } = arguments;
     queue::each(&run.grid.and(further), |asked| {
         if run.dry_run {
-            out::result(&plan_text(&Grid::load(&asked.grid)?.runs(&asked.options())?))?;
+            out::result(&plan_text(
+                &Grid::load(&asked.grid, asked.data.as_deref())?.runs(&asked.options())?,
+            ))?;
             Ok(Exit::Finished)
         } else {
             run_grid(run, asked, gpu_support)
@@ -50,7 +52,7 @@ pub(crate) fn run(arguments: &QueueArguments, gpu_support: &GpuSupport) -> anyho
 
 /// Trains the unfinished runs of the grid `asked` for, then reports.
 fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&asked.grid)?;
+    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
     grid.check_select(arguments.select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
@@ -58,6 +60,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         grid: &grid,
         plan: &plan,
         out: &out,
+        data: asked.data.as_deref(),
         asked: arguments.asked(),
         intervals: arguments.intervals(),
         leave_others: arguments.leave_others,
@@ -73,7 +76,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         grid: &grid,
         plan: &plan,
         select: arguments.select,
-        data: arguments.machine.data.as_deref(),
+        data: asked.data.as_deref(),
         command: asked.whole_command("run", arguments.select),
         others: others(&out, &grid, asked, arguments.select, &plan),
     };
@@ -113,7 +116,7 @@ fn exit_code(failures: &[Failure]) -> Exit {
 /// Submits the unfinished runs of a grid to Slurm.
 pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     let run = &arguments.run;
-    let grid = Grid::load(&run.grid.grid)?;
+    let grid = Grid::load(&run.grid.grid, run.grid.data.as_deref())?;
     grid.check_select(run.select, &run.grid.options())?;
     let plan = grid.runs(&run.grid.options())?;
     let out = run.grid.out(grid.name());
@@ -128,7 +131,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
         out::result(&jobs.script(&out))?;
     } else {
         let dataset = plan.first().dataset;
-        dataset.fetch(run.machine.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
+        dataset.fetch(run.grid.data.as_deref(), &mut show_download())?; // compute nodes may have no internet
         claim(&out, &grid, &plan)?;
         out::result(&format!("{}\n", jobs.submit(&out)?))?;
     }
@@ -137,7 +140,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
 
 /// Prints the resolved runs, and what they cost.
 pub(crate) fn plan(arguments: &PlanArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let plan = Grid::load(&arguments.grid.grid)?.runs(&arguments.grid.options())?;
+    let plan = Grid::load(&arguments.grid.grid, arguments.grid.data.as_deref())?.runs(&arguments.grid.options())?;
     out::result(&if arguments.json {
         json::text(&json::plan(&plan))?
     } else {
@@ -160,7 +163,7 @@ fn status_of_grid(arguments: &StatusArguments, asked: &GridArguments) -> anyhow:
     let StatusArguments {
         watch, json: as_json, ..
     } = arguments;
-    let grid = Grid::load(&asked.grid)?;
+    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
     check(&out, &grid, &plan)?;
@@ -186,11 +189,10 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ReportArguments {
         grid: asked,
         select,
-        data,
         tensorboard,
         open,
     } = arguments;
-    let grid = Grid::load(&asked.grid)?;
+    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
     grid.check_select(*select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
@@ -200,7 +202,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         grid: &grid,
         plan: &plan,
         select: *select,
-        data: data.as_deref(),
+        data: asked.data.as_deref(),
         command: asked.whole_command("run", *select),
         others: others(&out, &grid, asked, *select, &plan),
     };

@@ -92,7 +92,7 @@ impl<'a> Card<'a> {
                 mean,
                 std: deviation,
             },
-            class_names: facts.class_names.to_vec(),
+            class_names: facts.class_names.clone(),
             class_counts: run.class_counts()?,
             epochs,
             precision: settings.precision.name(),

@@ -86,7 +86,7 @@ fn measure(foreign: &Foreign, data: &Loaded, out: &Path) -> anyhow::Result<(Meas
     })
     .map_err(|error| unwritable(&path, error, ANOTHER_OUT))?;
 
-    let collapse = model.collapse(&features_of(model, &train), train.labels());
+    let collapse = model.collapse(&features_of(model, &train)?, train.labels());
     let collapse = collapse.as_ref();
     let by_index = by_index(run, &scores.evaluation.per_class);
     let measured = Measured {

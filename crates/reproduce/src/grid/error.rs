@@ -7,6 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use datasets::DataError;
+
 pub(crate) use refusal::Refusal;
 
 /// The refusal of a grid: place, problem and remedy.
@@ -37,6 +39,14 @@ pub(crate) enum GridError {
         place: Place,
         /// What is wrong with it.
         refusal: Box<Refusal>,
+    },
+    /// The photographs that it names are not there.
+    #[error("{}: its data set: {error}", path.display())]
+    Photographs {
+        /// The grid.
+        path: PathBuf,
+        /// What is wrong with them.
+        error: Box<DataError>,
     },
     /// Something on the command line is wrong.
     #[error("{0}")]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use datasets::{Dataset, Imbalance, Selection, Validation};
+use datasets::photographs::{PhotographSet, PhotographSettings};
+use datasets::{DataError, Dataset, Imbalance, Selection, Validation, data_folder};
 use methods::{
     Augmentation, ContrastiveTerm, Distillation, ExpertAssignment, Experts, FeatureTransform, Head, Initial, Loss,
     Nearness, Protocol, Resample, Sampler, ShotSplit,
@@ -21,7 +22,7 @@ use super::overrides::Overrides;
 #[serde(deny_unknown_fields)]
 pub(super) struct GridFile {
     /// Data set.
-    pub(super) dataset: Dataset,
+    pub(super) dataset: DatasetEntry,
     /// Source of the defaults.
     #[serde(default)]
     pub(super) protocol: Protocol,
@@ -72,7 +73,34 @@ pub(super) struct LikeFile {
     /// The other file, in the same folder.
     pub(super) like: PathBuf,
     /// The data set instead of the other's.
-    pub(super) dataset: Dataset,
+    pub(super) dataset: DatasetEntry,
+}
+
+/// As [`Dataset`]; photographs are looked up when the grid is read.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DatasetEntry {
+    Cifar10,
+    Cifar100,
+    Shapes,
+    Photographs(PhotographSettings),
+}
+
+impl DatasetEntry {
+    /// The data set, whose photographs are in the folder `data`.
+    ///
+    /// # Errors
+    /// If there are no such photographs.
+    pub(super) fn open(self, data: Option<&Path>) -> Result<Dataset, DataError> {
+        Ok(match self {
+            DatasetEntry::Cifar10 => Dataset::Cifar10,
+            DatasetEntry::Cifar100 => Dataset::Cifar100,
+            DatasetEntry::Shapes => Dataset::Shapes,
+            DatasetEntry::Photographs(settings) => {
+                Dataset::Photographs(PhotographSet::open(&data_folder(data), settings)?)
+            }
+        })
+    }
 }
 
 /// A `[recipe]`: `like` names a recipe of the catalogue, and the other keys override it.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use datasets::{Dataset, Imbalance, Selection, Validation};
+use datasets::{Imbalance, Selection, Validation};
 use methods::{
     Augmentation, Cmo, ContrastiveTerm, CutMix, Cutout, Distillation, Experts, FeatureTransform, Head, Initial,
     InitialClassifier, LearningRate, Loss, Mixup, Nearness, Policy, Protocol, Remix, Resample, Sampler, ShotSplit,
@@ -13,7 +13,7 @@ use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
-use super::file::{RegularizerEntry, ReweightEntry, SecondStageEntry};
+use super::file::{DatasetEntry, RegularizerEntry, ReweightEntry, SecondStageEntry};
 use super::spelling;
 
 /// The parser's `message`, with the nearest name if it is about an unknown one.
@@ -67,7 +67,7 @@ pub(super) fn key_before(text: &str, start: usize) -> Option<&str> {
 /// The possible values of `key`, if they have a form.
 fn of(key: &str) -> Option<Vec<Form>> {
     Some(match key {
-        "dataset" => forms::<Dataset>(),
+        "dataset" => forms::<DatasetEntry>(),
         "protocol" => forms::<Protocol>(),
         "selection" => forms::<Selection>(),
         "validation" => forms::<Validation>(),

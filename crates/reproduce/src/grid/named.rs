@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use methods::{Head, Method};
+use datasets::Dataset;
+use methods::{Head, Initial, Method, Mix};
 use models::Backbone;
 
 use super::catalogue;
@@ -49,6 +50,32 @@ impl Named {
             return Err(Fault::new(self.span.clone(), refusal));
         }
         Ok(())
+    }
+
+    /// Refuses parts that photographs in files cannot be read for.
+    pub(super) fn check_images(&self, dataset: Dataset) -> Result<(), Fault> {
+        if !matches!(dataset, Dataset::Photographs(_)) {
+            return Ok(());
+        }
+        let Method {
+            contrast,
+            augmentation,
+            initial,
+            pretext,
+            ..
+        } = &self.method;
+        let parts = [
+            (contrast.is_some(), "a contrastive term"),
+            (matches!(augmentation.mix, Some(Mix::Cmo(_))), "CMO"),
+            (
+                *initial == Some(Initial::Rotation) || pretext.is_some(),
+                "pre-training by rotations",
+            ),
+        ];
+        match parts.iter().find(|(is_used, _)| *is_used) {
+            Some((_, part)) => Err(Fault::new(self.span.clone(), Refusal::InMemoryOnly(part))),
+            None => Ok(()),
+        }
     }
 
     /// Refuses a part that would start after the last of `epochs`, since it would never take effect.

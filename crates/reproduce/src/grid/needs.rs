@@ -83,6 +83,7 @@ impl<'a> Planner<'a> {
         let run = (self.run)(&named.name, method);
         named.check_starts(run.recipe.epochs)?;
         named.check_network(run.dataset.facts().classes(), run.recipe.backbone)?;
+        named.check_images(run.dataset)?;
         Ok(self.plan.add(run, needs))
     }
 
@@ -172,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("small.toml");
         fs::write(&path, text).expect("a small file");
-        Grid::load(&path)?.runs(&Options {
+        Grid::load(&path, None)?.runs(&Options {
             methods: Some(vec!["it".to_owned()]),
             ..Options::default()
         })

@@ -67,7 +67,7 @@ fn find(
     let dataset = match dataset {
         Dataset::Cifar10 => "CIFAR-10",
         Dataset::Cifar100 => "CIFAR-100",
-        Dataset::Shapes => return None,
+        Dataset::Shapes | Dataset::Photographs(_) => return None,
     };
     let mut rows: Vec<&Published> = ROWS
         .iter()

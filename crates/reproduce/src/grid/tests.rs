@@ -32,7 +32,7 @@ fn load(text: &str) -> Result<Grid, GridError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("small.toml");
     fs::write(&path, text).expect("a small file");
-    Grid::load(&path)
+    Grid::load(&path, None)
 }
 
 fn runs(text: &str, options: &Options) -> Plan {
@@ -60,6 +60,18 @@ fn names(plan: &Plan) -> Vec<&str> {
     plan.asked().map(|planned| planned.run.name.as_str()).collect()
 }
 
+/// A folder of two classes of photographs, of which a plan reads the names alone.
+fn photographs() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for class in ["cats", "dogs"] {
+        fs::create_dir(folder.path().join(class)).expect("a folder");
+        for number in 0..12 {
+            fs::write(folder.path().join(class).join(format!("{number}.jpg")), "").expect("a small file");
+        }
+    }
+    folder
+}
+
 /// Every grid of `benchmarks/`, which has what they name beside them.
 pub(super) fn grids_of_this_repository() -> Vec<Grid> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
@@ -69,7 +81,10 @@ pub(super) fn grids_of_this_repository() -> Vec<Grid> {
         let is_named_by_grids = file.ends_with("methods.toml") || file.ends_with("recipes.toml");
         file.extension().is_some_and(|kind| kind == "toml") && !is_named_by_grids
     };
-    let grids = files.filter(is_grid).map(|file| Grid::load(&file));
+    let photographs = photographs();
+    let grids = files
+        .filter(is_grid)
+        .map(|file| Grid::load(&file, Some(photographs.path())));
     grids.collect::<Result<_, _>>().expect("sound grids")
 }
 
@@ -335,7 +350,7 @@ fn a_grid_like_another_has_its_runs_on_its_own_data_set() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let write = |name: &str, text: &str| {
         fs::write(folder.path().join(name), text).expect("a small file");
-        Grid::load(&folder.path().join(name))
+        Grid::load(&folder.path().join(name), None)
     };
     let other = write("other.toml", GRID).expect("a sound grid");
     let grid = write("it.toml", "like = \"other.toml\"\ndataset = \"cifar100\"\n").expect("a sound grid");
@@ -377,13 +392,14 @@ fn grids_of_this_repository_are_sound_under_both_protocols() {
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks");
     let files = fs::read_dir(folder).expect("the folder of the grids").flatten();
+    let photographs = photographs();
     let mut seen = 0;
     for path in files.map(|file| file.path()) {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if path.extension().is_none_or(|kind| kind != "toml") || ["methods", "recipes"].contains(&name.as_str()) {
             continue;
         }
-        let grid = Grid::load(&path).expect(&name);
+        let grid = Grid::load(&path, Some(photographs.path())).expect(&name);
         for protocol in Protocol::ALL {
             let options = Options {
                 protocol: Some(protocol),

@@ -48,6 +48,9 @@ struct Answer {
     confidence: Option<f64>,
 }
 
+/// Height and width of a photograph's thumbnail, pixels.
+const LARGEST: usize = 64;
+
 /// Most thumbnails of a page, and of a class each of the hard and the easy ones.
 const MOST: usize = 400;
 const OF_CLASS: usize = 4;
@@ -83,19 +86,21 @@ impl Images {
         );
         let classes = run.dataset.facts().classes() as usize;
         let chosen = choose(&predictions, classes, OF_CLASS.min(MOST / (2 * classes)).max(1));
-        let shown = chosen.iter().map(|&(image, is_hard)| Thumbnail {
-            image,
-            label: labels[image],
-            is_hard,
-            pixels: pixels(&loaded.test.images.get(image as i64)),
+        let shown = chosen.iter().map(|&(image, is_hard)| {
+            Ok(Thumbnail {
+                image,
+                label: labels[image],
+                is_hard,
+                pixels: pixels(&loaded.test.thumbnail(image, LARGEST)?),
+            })
         });
         let answers = predictions.iter().map(|runs| {
             let answers = chosen.iter().filter(|_| !runs.is_empty());
             answers.map(|&(image, _)| Answer::new(image, runs)).collect()
         });
         Ok(Images {
-            side: run.dataset.facts().side,
-            shown: shown.collect(),
+            side: run.dataset.facts().side.min(LARGEST as i64),
+            shown: shown.collect::<anyhow::Result<_>>()?,
             answers: answers.collect(),
         })
     }

@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_run_of_an_older_version_gets_its_groups_from_its_confusion_matrix() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml");
-        let grid = Grid::load(&path).expect("a sound grid");
+        let grid = Grid::load(&path, None).expect("a sound grid");
         let (methods, seeds, imbalance) = (
             Some(vec!["ce".to_owned()]),
             Some(vec![0, 1]),

@@ -125,7 +125,7 @@ mod tests {
     fn the_ids_of_the_grids_stay_what_they_are() {
         let ids = ["shapes-lt", "cifar10-lt", "cifar100-lt-augmentation"].map(|grid| {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../benchmarks/{grid}.toml"));
-            let plan = Grid::load(&path).and_then(|grid| grid.runs(&Options::default()));
+            let plan = Grid::load(&path, None).and_then(|grid| grid.runs(&Options::default()));
             let plan = plan.expect("a sound grid");
             let lines: Vec<String> = plan.all().iter().map(|planned| format!("{}\n", planned.id)).collect();
             format!("# {grid}\n{}", lines.concat())

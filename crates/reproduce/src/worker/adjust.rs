@@ -4,7 +4,7 @@ use methods::{Augmentation, Evaluation, Images, Model, SecondStage, Shots, featu
 use serde::Serialize;
 use tch::Tensor;
 
-use crate::run::directory::{RunDir, RunDirError};
+use crate::run::directory::RunDir;
 
 /// One row of `sweep.csv`: a strength and its accuracies. The strength is chosen on the validation split alone; the test accuracies
 /// are informative.
@@ -30,19 +30,20 @@ struct AssignmentRow {
 /// written to `sweep.csv`.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// If an image cannot be read or a file cannot be written.
 pub(crate) fn adjust(
     (second_stage, augmentation): (&SecondStage, &Augmentation),
     model: &mut Model,
     (train, validation, test): (&Images, Option<&Images>, &Images),
     shots: &Shots,
     run_dir: &RunDir,
-) -> Result<Option<f64>, RunDirError> {
-    let test_features = features_of(model, test);
-    let validation_features = validation.map(|images| (images, features_of(model, images)));
+) -> anyhow::Result<Option<f64>> {
+    let test_features = features_of(model, test)?;
+    let validation_features = validation.map(|images| features_of(model, images).map(|features| (images, features)));
+    let validation_features = validation_features.transpose()?;
     let mut rows = Vec::new();
     let mut chosen = None;
-    for adjusted in second_stage.adjusted(model, train, augmentation) {
+    for adjusted in second_stage.adjusted(model, train, augmentation)? {
         let evaluation = |images: &Images, features: &Tensor| {
             let decisions = adjusted.classifier.forward(features).argmax(1, false);
             Evaluation::new(&decisions, images.labels(), model.classes(), shots)

@@ -78,7 +78,7 @@ impl Measured {
     ) -> anyhow::Result<Measured> {
         let started = Instant::now();
         let tau = adjust(second_stage, model, (train, validation, test), shots, run_dir)?;
-        let (evaluation, _) = evaluate(model, test, shots);
+        let (evaluation, _) = evaluate(model, test, shots)?;
         Ok(Measured {
             accuracy: evaluation.accuracy,
             groups: evaluation.groups,

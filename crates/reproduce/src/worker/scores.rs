@@ -1,5 +1,6 @@
 //! Measurements of the final network besides accuracy: top-5, confusion, calibration, robustness.
 
+use datasets::DataError;
 use methods::{
     Calibration, Evaluation, Experts, Images, Model, Shots, TestPrior, confusion, features_of, noisy_features_of,
     stable_weights, top_accuracy, view_features_of, weighted,
@@ -56,7 +57,7 @@ pub(crate) fn score(
     run_dir: &RunDir,
 ) -> anyhow::Result<Scores> {
     let _no_grad = tch::no_grad_guard();
-    let logits = model.logits(&features_of(model, test));
+    let logits = model.logits(&features_of(model, test)?);
     let decisions = logits.argmax(1, false);
     let evaluation = |decisions: &Tensor| Evaluation::new(decisions, test.labels(), model.classes(), shots);
 
@@ -87,17 +88,15 @@ pub(crate) fn score(
     }
 
     let clean = evaluation(&decisions);
-    let mut rows: Vec<RobustnessRow> = NOISE
-        .iter()
-        .map(|&deviation| {
-            let logits = model.logits(&noisy_features_of(model, test, deviation));
-            RobustnessRow {
-                shift: GAUSSIAN_NOISE.to_owned(),
-                strength: Some(deviation),
-                accuracy: evaluation(&logits.argmax(1, false)).accuracy,
-            }
+    let under_noise = NOISE.iter().map(|&deviation| -> Result<RobustnessRow, DataError> {
+        let logits = model.logits(&noisy_features_of(model, test, deviation)?);
+        Ok(RobustnessRow {
+            shift: GAUSSIAN_NOISE.to_owned(),
+            strength: Some(deviation),
+            accuracy: evaluation(&logits.argmax(1, false)).accuracy,
         })
-        .collect();
+    });
+    let mut rows = under_noise.collect::<Result<Vec<_>, _>>()?;
     rows.extend(test_priors().map(|prior| {
         let (shift, strength) = in_words(prior);
         RobustnessRow {
@@ -108,7 +107,7 @@ pub(crate) fn score(
     }));
     run_dir.write_rows("robustness.csv", rows)?;
     if let Some(Experts::Sade(_)) = experts {
-        run_dir.write_rows("aggregation.csv", aggregation(model, test, shots))?;
+        run_dir.write_rows("aggregation.csv", aggregation(model, test, shots)?)?;
     }
 
     Ok(Scores {
@@ -140,9 +139,10 @@ fn in_words(prior: TestPrior) -> (&'static str, Option<f64>) {
 /// Weights of SADE's experts and their accuracy for each distribution of test classes. The weights are learned without labels on a
 /// subset that keeps each image with its class's frequency; accuracies are those expected under that distribution, as in
 /// `robustness.csv`. Draws from libtorch's generator.
-fn aggregation(model: &Model, test: &Images, shots: &Shots) -> Vec<AggregationRow> {
-    let logits = model.training_logits(&features_of(model, test)); // [n, e, k]
-    let views = [(); 2].map(|()| model.training_logits(&view_features_of(model, test)));
+fn aggregation(model: &Model, test: &Images, shots: &Shots) -> Result<Vec<AggregationRow>, DataError> {
+    let logits = model.training_logits(&features_of(model, test)?); // [n, e, k]
+    let view = || view_features_of(model, test).map(|features| model.training_logits(&features));
+    let views = [view()?, view()?];
     let row = |prior: TestPrior| {
         let frequencies = Tensor::from_slice(&prior.frequencies(model.classes() as usize)).to_device(model.device());
         let frequencies = frequencies.index_select(0, test.labels());
@@ -162,5 +162,5 @@ fn aggregation(model: &Model, test: &Images, shots: &Shots) -> Vec<AggregationRo
             accuracy: evaluation.accuracy_under(prior),
         }
     };
-    test_priors().map(row).collect()
+    Ok(test_priors().map(row).collect())
 }

@@ -26,7 +26,7 @@ impl Retraining {
     pub fn mislas(dataset: Dataset) -> Retraining {
         let (rate, (head, tail), backbone) = match dataset {
             Dataset::Cifar100 => (0.2, (0.4, 0.1), BackboneMode::Train),
-            Dataset::Cifar10 | Dataset::Shapes => (0.5, (0.3, 0.0), BackboneMode::Eval),
+            Dataset::Cifar10 | Dataset::Shapes | Dataset::Photographs(_) => (0.5, (0.3, 0.0), BackboneMode::Eval),
         };
         Retraining {
             weight_decay: 2e-4,

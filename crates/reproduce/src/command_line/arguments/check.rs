@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::MachineArguments;
-use super::values::grid;
+use super::{MachineArguments, grid_file};
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckArguments {
     /// The grid's file, or the name of one in benchmarks/, such as regression
-    #[arg(value_parser = OsStringValueParser::new().map(|text| grid(&text)))]
+    #[arg(value_parser = grid_file())]
     pub(crate) grid: PathBuf,
     /// The committed results that new ones are compared with
     #[arg(long, value_name = "FILE")]
@@ -25,6 +23,9 @@ pub(crate) struct CheckArguments {
     /// Write the verdicts as JUnit XML too, which CI servers display
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Folder of the data sets, or of the grid's photographs [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) machine: MachineArguments,
     /// Folder of the runs; those that are finished there are not trained again [default: a folder of this very build in out/check/]

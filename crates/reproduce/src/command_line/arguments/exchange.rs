@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use datasets::{Dataset, Imbalance, LongTail, Selection, Validation};
 use methods::Head;
 
+use super::grid_file;
 use super::values::{long_tailed, precision, three_numbers};
 use crate::exchange::foreign::Stated;
+use crate::exchange::look::SeenSplit;
 use crate::grid::Ratio;
 use crate::run::settings::PrecisionChoice;
 
@@ -88,6 +90,47 @@ pub(crate) struct SplitArguments {
     #[arg(long, value_name = "DIR", default_value = "split")]
     pub(crate) out: PathBuf,
     /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DataArguments {
+    #[command(subcommand)]
+    pub(crate) verb: Option<DataVerb>,
+    /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataVerb {
+    /// Draw the images of a grid as its first network sees them, augmented, and print their classes
+    Look(LookArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LookArguments {
+    /// The grid's file, or the name of one in benchmarks/, such as my-photos
+    #[arg(value_parser = grid_file())]
+    pub(crate) grid: PathBuf,
+    /// The method whose augmentation is shown [default: the grid's first]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// Images of the training or the test split
+    #[arg(long, value_enum, default_value_t = SeenSplit::Train)]
+    pub(crate) split: SeenSplit,
+    /// How many
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) images: u16,
+    /// A contact sheet (.png), or arrays `images [n, 3, h, w]` on the scale 0..255 and `labels [n]` (.npz)
+    #[arg(long, value_name = "FILE", default_value = "look.png")]
+    pub(crate) out: PathBuf,
+    /// Folder of the data sets, or of the grid's photographs [default: $LONGTAIL_DATA, else data/]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -55,6 +55,9 @@ pub(crate) struct GridArguments {
     /// Folder of the results [default: out/ and the grid's name, with -cifar100, -resnet18, -code, -30-epochs, -50-held-out or -from-weights where that is asked for]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Folder of the data sets, or of the grid's photographs [default: $LONGTAIL_DATA, else data/]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 impl GridArguments {

@@ -1,18 +1,13 @@
 //! Arguments that say where and how runs are computed.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::values::{device_name, precision};
 use crate::run::settings::{Asked, PrecisionChoice};
 
-/// The data's folder, the devices, and the arithmetic.
+/// The devices and the arithmetic.
 #[derive(Args, Debug)]
 pub(crate) struct MachineArguments {
-    /// Folder of the data sets [default: $LONGTAIL_DATA, else data/]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
     /// cpu, cuda (all GPUs) or cuda:N [default: the GPUs if there are any]
     #[arg(long, value_parser = device_name)]
     pub(crate) device: Option<String>,

@@ -209,6 +209,12 @@ pub(crate) enum Refusal {
          leave the method out with `--methods`"
     )]
     NoExperts(&'static str),
+    /// A part that needs more of the images than one view of each.
+    #[error(
+        "{0} needs more than one view of an image, or other images than those of the batch, and photographs in files are read once for each \
+             batch; leave the method out"
+    )]
+    InMemoryOnly(&'static str),
     /// Selecting epochs without a validation split.
     #[error(
         "grid {0} holds no images out, so `--select val` has nothing to select with; hold some out with --validation 50, \

@@ -141,7 +141,7 @@ fn mistakes_are_refused_with_their_place_and_a_remedy() {
     );
     assert_eq!(
         with("cifar10", "cifar11"),
-        "2:11: unknown variant `cifar11`, expected one of `cifar10`, `cifar100`, `shapes`; did you mean `cifar10`?"
+        "2:11: unknown variant `cifar11`, expected one of `cifar10`, `cifar100`, `shapes`, `photographs`; did you mean `cifar10`?"
     );
     assert_eq!(
         with("beta = 0.99", "bta = 0.99"),
@@ -247,7 +247,8 @@ fn a_value_of_another_shape_is_refused_with_the_forms_there_are() {
     );
     assert_eq!(
         with("\"cifar10\"", "10"),
-        "2:11: `dataset` cannot be `10`; write one of `\"cifar10\"`, `\"cifar100\"`, `\"shapes\"`"
+        "2:11: `dataset` cannot be `10`; write one of `\"cifar10\"`, `\"cifar100\"`, `\"shapes\"`, \
+         `{ photographs = { set = …, side = …, hold_out = … } }`"
     );
     let place_and = |message: String| message.split_once(": ").map(|(_, message)| message.to_owned());
     let (first, _) = GRID.split_once("imbalance = ").expect("it has a line for it");
@@ -295,7 +296,7 @@ fn a_file_that_is_no_text_is_refused_with_what_it_is() {
     let path = folder.path().join("small.toml");
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).expect("a small file");
-        let message = Grid::load(&path).expect_err("no grid").to_string();
+        let message = Grid::load(&path, None).expect_err("no grid").to_string();
         message.replace(&path.display().to_string(), "small.toml")
     };
     let utf_16 = |mark: u16| {
@@ -318,7 +319,7 @@ fn a_file_that_is_no_text_is_refused_with_what_it_is() {
     );
     let marked = [b"\xef\xbb\xbf", GRID.as_bytes()].concat();
     std::fs::write(&path, marked).expect("a small file");
-    Grid::load(&path).expect("a mark of UTF-8 is no fault");
+    Grid::load(&path, None).expect("a mark of UTF-8 is no fault");
 }
 
 #[test]
@@ -510,7 +511,7 @@ fn a_method_may_name_the_source_of_its_own_published_number() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let message = Grid::load(Path::new("nowhere.toml"))
+    let message = Grid::load(Path::new("nowhere.toml"), None)
         .expect_err("no such file")
         .to_string();
     assert!(message.starts_with("cannot read grid nowhere.toml: "), "{message}");

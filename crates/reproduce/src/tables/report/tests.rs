@@ -6,7 +6,11 @@ use crate::run::Role;
 use crate::tables::collect::tests::outcome;
 
 fn cifar10() -> Grid {
-    Grid::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml")).expect("a sound grid")
+    Grid::load(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar10-lt.toml"),
+        None,
+    )
+    .expect("a sound grid")
 }
 
 fn plan(grid: &Grid, methods: &[&str], epochs: Option<i64>) -> Plan {
@@ -95,7 +99,7 @@ fn shortened_training_is_said_not_to_be_comparable() {
 #[test]
 fn published_numbers_of_a_longer_training_are_named_and_not_called_missed() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/cifar100-lt-augmentation.toml");
-    let grid = Grid::load(&path).expect("a sound grid");
+    let grid = Grid::load(&path, None).expect("a sound grid");
     let planned = plan(&grid, &["remix"], Some(200));
     let out = tempfile::tempdir().expect("a temporary folder");
     let outcomes = [finished(&planned[0].run, 0.1)];
@@ -121,7 +125,7 @@ fn selected_epochs_have_a_column_and_the_difference_says_whose_it_is() {
 #[test]
 fn published_numbers_of_several_sources_each_name_theirs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/survey.toml");
-    let grid = Grid::load(&path).expect("a sound grid");
+    let grid = Grid::load(&path, None).expect("a sound grid");
     let planned = plan(&grid, &["ce", "mislas", "ldam-drw+nc"], None);
     let on_cifar100 = grid.runs(&Options {
         dataset: Some(datasets::Dataset::Cifar100),
@@ -158,7 +162,7 @@ fn published_numbers_of_several_sources_each_name_theirs() {
 #[test]
 fn accuracies_under_shifts_are_averaged_over_the_seeds_that_have_them() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/paper-table-6.toml");
-    let grid = Grid::load(&path).expect("a sound grid");
+    let grid = Grid::load(&path, None).expect("a sound grid");
     let planned = plan(&grid, &["ce-drw", "ce-drw+nc"], None); // of seeds 0 and 1 each
     let outcomes: Vec<Outcome> = planned.asked().map(|planned| finished(&planned.run, 0.8)).collect();
     let out = tempfile::tempdir().expect("a temporary folder");
@@ -307,7 +311,7 @@ fn files_hold_every_finished_run_and_nothing_else_is_left() {
 #[test]
 fn accuracy_is_set_beside_that_of_the_same_images_in_equal_shares() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benchmarks/relative-accuracy.toml");
-    let grid = Grid::load(&path).expect("a sound grid");
+    let grid = Grid::load(&path, None).expect("a sound grid");
     let planned = plan(&grid, &["ce", "nc"], None);
     let accuracies = [0.7, 0.7, 0.8, 0.8, 0.72, 0.72, 0.9, 0.9]; // method × long tail, balanced × seeds
     let outcomes: Vec<Outcome> = planned
