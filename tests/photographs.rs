@@ -53,6 +53,7 @@ fn a_folder_of_photographs_is_trained_on_and_the_same_again() {
     assert!(plan.starts_with(found), "{plan}");
     sandbox.run(&["--data", "photos"]).succeeded();
     let table = sandbox.read("out/summary.md");
+    assert!(table.contains("reproduce run grid.toml --data photos"), "{table}");
     assert!(table.contains("natural (50 images"), "{table}");
     let ids = sandbox.run_dirs(&["--data", "photos"]);
     assert_eq!(ids.len(), 3, "{ids:?}");
@@ -78,7 +79,14 @@ fn a_folder_of_photographs_is_trained_on_and_the_same_again() {
 
     fs::remove_file(sandbox.path("photos/blue/3.png")).expect("it is there");
     let other = sandbox.run(&["--data", "photos"]);
-    other.refused(2, &["holds results of another configuration"]);
+    other.refused(
+        2,
+        &[
+            "holds results of another configuration",
+            "photographs `photos` whose list of files has digest",
+            "choose another --out",
+        ],
+    );
 }
 
 #[test]
@@ -94,6 +102,13 @@ fn what_is_wrong_with_a_folder_of_photographs_is_said() {
     fs::create_dir(sandbox.path("photos/Blue")).expect("a folder");
     plan("photos").refused(2, &["`Blue` and `blue` differ only in case"]);
     fs::remove_dir(sandbox.path("photos/Blue")).expect("it is empty");
+
+    let none = sandbox.read("grid.toml").replace("per_class = 4", "per_class = 0");
+    sandbox.write("none.toml", &none);
+    let mut plan_none = sandbox.binary("plan");
+    plan_none.args(["none.toml", "--data", "photos"]);
+    said(&plan_none.output().expect("the binary starts"))
+        .refused(2, &["`hold_out.per_class` is 0; hold out 1 photograph"]);
 
     fs::write(sandbox.path("photos/amber/5.png"), b"").expect("a small file");
     let ended = sandbox.run(&["--data", "photos", "--methods", "ce"]);

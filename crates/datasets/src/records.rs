@@ -14,7 +14,7 @@ pub struct Loaded {
     pub test: Split,
     /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of images and
     /// the labels as 64-bit little-endian integers, and the pixels. It does not depend on the layout of the files: the
-    /// same images in the same order have the same digest. Of photographs in files: over labels and paths.
+    /// same images in the same order have the same digest. Of photographs in files: over labels, paths and lengths of files.
     pub digest: String,
     /// Where the images come from, in words.
     pub source: String,

@@ -101,6 +101,9 @@ impl Images {
     ///
     /// # Errors
     /// If a file cannot be read.
+    ///
+    /// # Panics
+    /// If the indices are not a vector of i64, a bug in the caller.
     pub fn batch(&self, indices: &Tensor) -> Result<Batch, DataError> {
         let order = [indices.shallow_clone()];
         let mut batches = self.batches(&order, Shown::AsTheyAre)?;

@@ -103,7 +103,10 @@ pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool
     let Some(&key) = differing.first() else {
         return Ok(true);
     };
-    let line = |value: Option<&Value>| value.map_or(format!("no `{key}`"), |value| format!("`{key} = {value}`"));
+    let line = |value: Option<&Value>| match value {
+        None => format!("no `{key}`"),
+        Some(value) => photographs(value).unwrap_or_else(|| format!("`{key} = {value}`")),
+    };
     bail!(
         "{} holds results of another configuration: {} has {}, and {} is asked for; choose another --out",
         out.display(),
@@ -111,6 +114,14 @@ pub(crate) fn check(out: &Path, grid: &Grid, plan: &Plan) -> anyhow::Result<bool
         line(found.get(key)),
         line(asked.get(key))
     )
+}
+
+/// Which photographs the `value` of a data set states, without the names and counts of their classes.
+fn photographs(value: &Value) -> Option<String> {
+    let stated = value.get("photographs")?;
+    let name = stated.get("name")?.as_str()?;
+    let digest = short(stated.get("digest")?.as_str()?);
+    Some(format!("photographs `{name}` whose list of files has digest {digest}"))
 }
 
 /// As [`check`]; then creates `out` and writes its configuration.

@@ -69,10 +69,16 @@ pub enum PhotographError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// No photograph would be the test.
+    #[error("`hold_out.per_class` is {per_class}; hold out 1 photograph of each class or more for the test")]
+    NothingHeldOut {
+        /// As stated.
+        per_class: i64,
+    },
     /// The photographs are not those that runs were planned with.
     #[error(
-        "{}: has {} training and {} test photographs, not the {} and {} with these names that the run was planned with; put them \
-         back as they were, or run the grid's command again, which plans other runs",
+        "{}: has {} training and {} test photographs, the run was planned with {} and {}, and the names or lengths of some files differ; put \
+         them back as they were, or choose another --out to train on these",
         path.display(), found[0], found[1], expected[0], expected[1]
     )]
     Changed {
@@ -248,7 +254,7 @@ pub struct Skipped {
 impl Skipped {
     fn hint(self) -> String {
         match self.allowed {
-            0 => ", or allow some unreadable files to be skipped".to_owned(),
+            0 => String::new(),
             allowed => format!(" ({} were skipped before it, {allowed} may be)", self.replaced),
         }
     }

@@ -1,5 +1,6 @@
 //! A data set of photographs in files: which it is, and what was found when it was opened.
 
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ use crate::records::Loaded;
 use crate::split::Pixels;
 use crate::{DataError, Facts, Normalization, Split, Validation};
 
-/// A set of photographs that has been opened once: it knows its classes, how many photographs each has, and a digest of their list.
+/// A set of photographs that has been opened once: it knows its classes, how many photographs each has, and a digest of the list of their files.
 /// Opened again, it is refused if these have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PhotographSet(&'static Opened);
@@ -76,6 +77,12 @@ impl PhotographSet {
     /// If they are not what the settings say: [`read_class_folders`], [`LargeSet::read`]; or the side is out of range.
     pub fn open(root: &Path, settings: PhotographSettings) -> Result<PhotographSet, DataError> {
         View::Evaluation(EvaluationView::usual(settings.side)).check()?;
+        if settings.hold_out.per_class < 1 {
+            return Err(PhotographError::NothingHeldOut {
+                per_class: settings.hold_out.per_class,
+            }
+            .into());
+        }
         let splits = Splits::read(root, settings)?;
         let name = match settings.set {
             Some(set) => set.name().to_owned(),
@@ -209,7 +216,7 @@ impl Splits {
     }
 
     /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of photographs, and the label and
-    /// the path of each. The files are not read: they may be many gigabytes.
+    /// the path of each, and the length of its file. The files are not read: they may be many gigabytes.
     fn digest(&self) -> String {
         let mut digest = Sha256::new();
         for index in [&self.train, &self.test] {
@@ -217,7 +224,8 @@ impl Splits {
             for position in 0..index.len() {
                 digest.update(index.label(position).to_le_bytes());
                 digest.update(index.relative_path(position));
-                digest.update([0]);
+                let length = fs::metadata(index.path(position)).map_or(0, |file| file.len()); // what is missing is said when it is read
+                digest.update(length.to_le_bytes());
             }
         }
         format!("{:x}", digest.finalize())

@@ -117,6 +117,9 @@ impl<'a> Augmenter<'a> {
     ///
     /// [`Cmo`] fetches its foregrounds here, from the split: they must be drawn after the crops of the batch, so the
     /// batch cannot bring them along.
+    ///
+    /// # Panics
+    /// If they are in files, which a plan refuses.
     pub fn apply(&self, batch: &Batch) -> (Tensor, Target) {
         let (images, labels) = (self.transform(&batch.images), batch.labels.shallow_clone());
         match self.settings.mix {

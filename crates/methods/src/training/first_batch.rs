@@ -14,6 +14,9 @@ use crate::recipe::Recipe;
 ///
 /// # Errors
 /// If an image cannot be read.
+///
+/// # Panics
+/// If there is no image.
 pub fn first_batch(method: &Method, recipe: &Recipe, train: &Images, seed: i64) -> Result<(Tensor, Tensor), DataError> {
     let class_counts = Tensor::from_slice(&train.class_counts())
         .to_kind(Kind::Float)

@@ -1,6 +1,7 @@
 //! `plan --cost`: how long the runs of a plan take on this machine.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use methods::{Intervals, Recipe, count};
 use tch::Device;
@@ -41,7 +42,8 @@ pub(crate) fn text(plan: &Plan, gpu_support: &GpuSupport) -> anyhow::Result<Stri
     let width = speeds.keys().map(|name| name.chars().count()).max().unwrap_or(0).max(6);
     let mut text = format!("\n{:width$}  images/s    hours\n", "method");
     for (name, hours) in seconds.iter().map(|(name, seconds)| (name, seconds / 3600.0)) {
-        text += &format!("{name:width$}  {:>8.0}  {hours:>7.2}\n", speeds[name].training);
+        let speed = speeds[name].training;
+        writeln!(text, "{name:width$}  {speed:>8.0}  {hours:>7.2}")?;
     }
     let hours = seconds.values().sum::<f64>() / 3600.0;
     let machine = if device.is_cuda() {

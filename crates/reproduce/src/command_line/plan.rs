@@ -11,9 +11,9 @@ use crate::run::{Role, RunId};
 pub(crate) fn plan_text(plan: &Plan) -> String {
     let first = plan.first();
     let recipe = &first.recipe;
-    let mut text = found(first.dataset);
-    text += &format!(
-        "{}, protocol {}: {}, {}; augmentation: {}\n\n",
+    let mut text = format!(
+        "{}{}, protocol {}: {}, {}; augmentation: {}\n\n",
+        found(first.dataset),
         first.dataset,
         first.protocol.name(),
         recipe.backbone.name(),

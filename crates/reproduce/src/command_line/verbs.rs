@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use datasets::Availability;
+use datasets::{Availability, Dataset};
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -24,7 +24,7 @@ use crate::command_line::status::{self, Status};
 use crate::command_line::train::{Job, train};
 use crate::compare;
 use crate::exit::Exit;
-use crate::grid::{Grid, catalogue, describe};
+use crate::grid::{Grid, Plan, catalogue, describe};
 use crate::out;
 use crate::page;
 use crate::results::{check, claim, find};
@@ -64,7 +64,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         asked: arguments.asked(),
         intervals: arguments.intervals(),
         leave_others: arguments.leave_others,
-        command: asked.command(),
+        command: asked.command() + &photographs(&plan, asked),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
@@ -77,7 +77,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         plan: &plan,
         select: arguments.select,
         data: asked.data.as_deref(),
-        command: asked.whole_command("run", arguments.select),
+        command: asked.whole_command("run", arguments.select) + &photographs(&plan, asked),
         others: others(&out, &grid, asked, arguments.select, &plan),
     };
     let Report {
@@ -98,6 +98,14 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
     match kept {
         Some(Kept::Unwritable(why)) => bail!(why),
         _ => Ok(code),
+    }
+}
+
+/// The option that names the folder of the plan's photographs, if it has any; other data sets are the same everywhere.
+fn photographs(plan: &Plan, asked: &GridArguments) -> String {
+    match (plan.first().dataset, &asked.data) {
+        (Dataset::Photographs(_), Some(data)) => format!(" --data {}", quote::shell(data)),
+        _ => String::new(),
     }
 }
 
@@ -203,7 +211,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         plan: &plan,
         select: *select,
         data: asked.data.as_deref(),
-        command: asked.whole_command("run", *select),
+        command: asked.whole_command("run", *select) + &photographs(&plan, asked),
         others: others(&out, &grid, asked, *select, &plan),
     };
     let Report {
