@@ -44,10 +44,8 @@ fn follow(page: &str) {
         sandbox.path("features.npz"),
     )
     .expect("a small file");
-    let commands: String = blocks(&text, "sh")
-        .iter()
-        .map(|(_, text)| format!("{text}\n"))
-        .collect();
+    let commands: Vec<&str> = blocks(&text, "sh").into_iter().map(|(_, text)| text).collect();
+    let commands = commands.join("\n");
     assert!(commands.contains("reproduce "), "{page} has commands");
     sandbox.shell(&commands).succeeded();
 }
@@ -107,11 +105,15 @@ fn every_page_is_followed_and_every_document_is_in_the_book() {
     }
     let documents = entries(&docs())
         .into_iter()
-        .filter(|name| name.ends_with(".md") && name != "SUMMARY.md");
+        .filter(|name| is_document(name) && name != "SUMMARY.md");
     let all = pages.iter().map(|page| format!("guide/{page}")).chain(documents);
     for page in all {
         assert!(summary.contains(&format!("({page})")), "{page} is in SUMMARY.md");
     }
+}
+
+fn is_document(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "md")
 }
 
 /// The targets of a document's links to other files of the checkout.
@@ -135,7 +137,7 @@ fn links_between_documents_lead_to_files() {
     ];
     let mut found = 0;
     for folder in folders {
-        for name in entries(&folder).into_iter().filter(|name| name.ends_with(".md")) {
+        for name in entries(&folder).into_iter().filter(|name| is_document(name)) {
             let text = fs::read_to_string(folder.join(&name)).expect("a document");
             for target in links(&text) {
                 assert!(folder.join(target).exists(), "{}/{name}: {target}", folder.display());

@@ -163,7 +163,7 @@ mod tests {
     fn every_class_has_a_name_of_its_own() {
         for dataset in Dataset::ALL {
             let facts = dataset.facts();
-            let mut names = facts.class_names.to_vec();
+            let mut names = facts.class_names.clone();
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len() as i64, facts.classes(), "{dataset}");
