@@ -53,7 +53,10 @@ fn a_folder_of_photographs_is_trained_on_and_the_same_again() {
     assert!(plan.starts_with(found), "{plan}");
     sandbox.run(&["--data", "photos"]).succeeded();
     let table = sandbox.read("out/summary.md");
-    assert!(table.contains("reproduce run grid.toml --data photos"), "{table}");
+    assert!(
+        table.contains("reproduce run grid.toml --out out --data photos"),
+        "{table}"
+    );
     assert!(table.contains("natural (50 images"), "{table}");
     let ids = sandbox.run_dirs(&["--data", "photos"]);
     assert_eq!(ids.len(), 3, "{ids:?}");
@@ -122,7 +125,7 @@ fn parts_that_need_all_images_in_memory_are_refused_with_photographs() {
     let with = |part: &str| grid.replace("name = \"ce\"\n", &format!("name = \"ce\"\nuses = {{ {part} }}\n"));
     for part in [
         "contrast = { k-positive = {} }",
-        "augmentation = { cmo = {} }",
+        "augmentation = { cmo = { start_epoch = 0, last_plain_epochs = 0 } }",
         "initial = \"rotation\"",
     ] {
         sandbox.write("grid.toml", &with(part));
