@@ -46,11 +46,7 @@ pub(crate) fn text(plan: &Plan, gpu_support: &GpuSupport) -> anyhow::Result<Stri
         writeln!(text, "{name:width$}  {speed:>8.0}  {hours:>7.2}")?;
     }
     let hours = seconds.values().sum::<f64>() / 3600.0;
-    let machine = if device.is_cuda() {
-        "of one GPU".to_owned()
-    } else {
-        "of one core".to_owned()
-    };
+    let machine = if device.is_cuda() { "of one GPU" } else { "of one core" };
     let side_by_side = match slots.len() {
         1 => String::new(),
         runs => format!(
