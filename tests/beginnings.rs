@@ -46,7 +46,7 @@ fn epochs_that_methods_train_alike_are_trained_once_and_end_with_the_same_bits()
     together.run(&[]).succeeded();
     let alone = Sandbox::new(GRID);
     for (method, beginning) in BEGINNINGS {
-        alone.run(&["--methods", method]).succeeded();
+        alone.take_finished(GRID, method, "0");
         assert_same(method, &together, &alone);
         let environment = together.read(&format!("{}/environment.toml", together.run_dir(method)));
         match beginning {
@@ -78,7 +78,7 @@ fn runs_killed_before_and_after_their_beginning_end_with_the_same_bits() {
     killed.run(&options).succeeded();
     let alone = Sandbox::new(GRID);
     for method in ["ce", "nc-later"] {
-        alone.run(&["--methods", method]).succeeded();
+        alone.take_finished(GRID, method, "0");
         assert_same(method, &killed, &alone);
     }
 }
@@ -102,7 +102,7 @@ fn what_was_not_kept_or_has_other_bits_is_trained_again() {
     sandbox.write(&format!("{ce}/environment.toml"), &other);
     sandbox.run(&["--methods", "ce,nc-later"]).succeeded();
     let alone = Sandbox::new(GRID);
-    alone.run(&["--methods", "nc-later"]).succeeded();
+    alone.take_finished(GRID, "nc-later", "0");
     assert_same("nc-later", &sandbox, &alone);
     assert!(
         sandbox

@@ -26,6 +26,7 @@ fn with_baseline() -> Sandbox {
 fn with_baseline_of(seeds: &str) -> Sandbox {
     let grid = TINY.replace("seeds     = [0]", &format!("seeds     = {seeds}"));
     let sandbox = Sandbox::new(&first(&grid, 2));
+    sandbox.take_finished(TINY, "ce,nc-drw", seeds.trim_matches(['[', ']']));
     let written = check(&sandbox, &["--write-baseline"]).succeeded();
     assert_eq!(written.stdout, "baseline.json\n");
     sandbox

@@ -15,6 +15,7 @@ mod durability;
 mod ensembles;
 mod exchange;
 mod failed_run;
+mod finished;
 mod guide;
 mod kill_and_resume;
 mod main_job;

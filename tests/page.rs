@@ -38,6 +38,7 @@ fn browser() -> Option<Browser> {
 #[test]
 fn a_page_has_every_run_and_says_why_something_is_missing_and_no_name_is_markup_in_it() {
     let sandbox = Sandbox::new(&grid());
+    sandbox.take_finished(TINY, "ce,nc-drw-crt", "0");
     sandbox.run(&["--methods", "ce,nc-drw-crt"]).succeeded();
     let trained = sandbox.read("out/report.html");
     let name = "a<script>alert('1')<!--\"&.toml";
@@ -101,6 +102,7 @@ fn a_page_has_every_run_and_says_why_something_is_missing_and_no_name_is_markup_
 #[test]
 fn a_page_of_damaged_and_older_runs_names_what_is_missing_and_a_page_is_never_half_written() {
     let sandbox = Sandbox::new(TINY);
+    sandbox.take_finished(TINY, "ce", "0");
     sandbox.run(&["--methods", "ce"]).succeeded();
     let run_dir = sandbox.run_dir("ce");
     let whole = sandbox.read("out/report.html");
@@ -143,6 +145,7 @@ fn a_page_of_damaged_and_older_runs_names_what_is_missing_and_a_page_is_never_ha
 fn in_a_browser_the_page_sorts_filters_compares_and_changes_colours_and_asks_for_nothing() {
     let Some(mut browser) = browser() else { return };
     let sandbox = Sandbox::new(&grid());
+    sandbox.take_finished(&grid(), "ce,nc-drw,nc-drw-crt,ce-drw", "0,1");
     sandbox.run(&["--seeds", "0,1"]).succeeded();
     let page = sandbox.path("out/report.html");
     browser.open(&page, 1280, false);
@@ -231,6 +234,7 @@ fn in_a_browser_the_page_sorts_filters_compares_and_changes_colours_and_asks_for
 fn in_a_browser_the_page_fits_a_phone_and_is_there_for_readers_of_every_kind() {
     let Some(mut browser) = browser() else { return };
     let sandbox = Sandbox::new(&grid());
+    sandbox.take_finished(&grid(), "ce,nc-drw,nc-drw-crt,ce-drw", "0");
     sandbox.run(&[]).succeeded();
     let page = sandbox.path("out/report.html");
     for is_dark in [false, true] {

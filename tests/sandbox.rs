@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::finished;
+
 /// The grid that tests train, as it is or with a line changed.
 pub(crate) const TINY: &str = include_str!("fixtures/grids/tiny.toml");
 
@@ -64,6 +66,11 @@ impl Sandbox {
     /// The verb on the grid, with results in `out`.
     pub(crate) fn reproduce(&self, verb: &str, options: &[&str]) -> Said {
         said(&self.command(verb, options).output().expect("the binary starts"))
+    }
+
+    /// Puts finished runs of `grid` into `out`, as if this sandbox had trained them.
+    pub(crate) fn take_finished(&self, grid: &str, methods: &str, seeds: &str) {
+        finished::copy_to(&self.path("out/runs"), grid, methods, seeds);
     }
 
     /// `run` on the CPU.

@@ -6,7 +6,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").expect("LIBTORCH, see .cargo/config.toml"));
-    let mut sources = vec!["src/cuda_graph.cc", "src/float32.cc"];
+    let mut sources = vec!["src/cuda_graph.cc", "src/float32.cc", "src/random_state.cc"];
     if std::env::var_os("CARGO_FEATURE_HOST_READS").is_some() {
         sources.push("src/host_reads.cc");
     }

@@ -119,9 +119,19 @@ impl Images {
     /// # Panics
     /// If the indices are not vectors of i64, or their sizes differ in the middle, a bug in the caller.
     pub fn batches<'a>(&'a self, order: &'a [Tensor], shown: Shown) -> Result<Batches<'a>, DataError> {
+        self.batches_after(0, order, shown)
+    }
+
+    /// As [`Images::batches`], without the `first` ones, which are not read: those that follow are the same as if they had been.
+    pub(crate) fn batches_after<'a>(
+        &'a self,
+        first: usize,
+        order: &'a [Tensor],
+        shown: Shown,
+    ) -> Result<Batches<'a>, DataError> {
         let source = match &self.split.pixels {
-            Pixels::Memory(images) => Source::Memory(images, order.iter()),
-            Pixels::Files(photographs) => Source::Files(stream(photographs, order, shown)?),
+            Pixels::Memory(images) => Source::Memory(images, order[first..].iter()),
+            Pixels::Files(photographs) => Source::Files(stream(photographs, first, order, shown)?),
         };
         Ok(Batches {
             labels: &self.split.labels,
@@ -198,7 +208,12 @@ impl Iterator for Batches<'_> {
 }
 
 /// Threads that read the photographs of `order`.
-fn stream(photographs: &Photographs, order: &[Tensor], shown: Shown) -> Result<PhotographStream, DataError> {
+fn stream(
+    photographs: &Photographs,
+    first: usize,
+    order: &[Tensor],
+    shown: Shown,
+) -> Result<PhotographStream, DataError> {
     let sizes: Vec<i64> = order.iter().map(|indices| indices.size()[0]).collect();
     let is_sound = sizes.iter().rev().skip(1).all(|size| *size == sizes[0]) && sizes.last() <= sizes.first();
     assert!(is_sound, "batches have one size: {sizes:?}");
@@ -210,8 +225,8 @@ fn stream(photographs: &Photographs, order: &[Tensor], shown: Shown) -> Result<P
         order => Vec::try_from(Tensor::cat(order, 0)).expect("indices are a vector of i64"),
     };
     match shown {
-        Shown::AsTheyAre => photographs.evaluation_batches(positions, batch),
-        Shown::Cropped { seed } => photographs.training_batches(positions, batch, seed),
+        Shown::AsTheyAre => photographs.evaluation_batches(positions, batch, first),
+        Shown::Cropped { seed } => photographs.training_batches(positions, batch, first, seed),
     }
 }
 

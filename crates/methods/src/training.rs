@@ -7,6 +7,7 @@ pub(crate) mod expert_assignment;
 pub(crate) mod first_batch;
 pub(crate) mod intervals;
 pub(crate) mod optimizer;
+pub(crate) mod partial_epoch;
 pub(crate) mod step;
 
 use std::io;
@@ -31,6 +32,7 @@ use crate::training::checkpoint::{Checkpoint, CheckpointError};
 use crate::training::dispatch::{Dispatch, Steps};
 use crate::training::intervals::Intervals;
 use crate::training::optimizer::Sgd;
+use crate::training::partial_epoch::PartialEpoch;
 use crate::training::step::Step;
 
 /// One stage of training: its method, its data, and where its state is kept.
@@ -175,18 +177,23 @@ impl Training<'_> {
             .to_kind(Kind::Float)
             .to_device(model.device());
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
-        let first_epoch = self.resume(model, &optimizer)?;
+        let (first_epoch, mut interrupted) = self.resume(model, &optimizer)?;
         let mut steps = Steps::new(self.launch);
 
         for epoch in first_epoch..recipe.epochs {
-            for (_, kept) in self.keep.iter().filter(|(first, _)| *first == epoch) {
-                Checkpoint::keep(self.checkpoint, kept)?;
-            }
-            let started = Instant::now();
+            let interrupted = interrupted.take(); // of the first epoch alone
+            let ends = |interval| Intervals::end(interval, epoch, recipe.epochs);
+            let (evaluated, measured) = (ends(self.intervals.evaluation), ends(self.intervals.collapse));
+            let mut so_far = PartialEpoch::new(measured, model.device());
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
+            if interrupted.is_none() {
+                for (_, kept) in self.keep.iter().filter(|(first, _)| *first == epoch) {
+                    Checkpoint::keep(self.checkpoint, kept)?;
+                }
+                self.start_centres(model, epoch)?;
+                model.training.begin_epoch();
+            }
             let learning_rate = recipe.learning_rate_at(epoch);
-            self.start_centres(model, epoch)?;
-            model.training.begin_epoch();
             steps.begin_epoch();
             let step = Step {
                 method,
@@ -200,26 +207,28 @@ impl Training<'_> {
                 learning_rate,
             };
             let order = method.batches(epoch, recipe, train.labels(), &class_counts); // [b] each; with two branches [2b]
-            let ends = |interval| Intervals::end(interval, epoch, recipe.epochs);
-            let (evaluated, measured) = (ends(self.intervals.evaluation), ends(self.intervals.collapse));
             let shown = Shown::in_training(&method.augmentation, epoch_seed(self.seed, epoch));
-            let mut loss_sum = Tensor::zeros([], (Kind::Float, model.device()));
-            let mut train_pass = Vec::new(); // features and labels of a measured epoch
+            if let Some(checkpoint) = interrupted {
+                checkpoint.restore_epoch(&mut so_far)?; // with the state of the generators, which the order has drawn from
+            }
+            let mut last_checkpoint = Instant::now();
 
-            for (number, batch) in (1..).zip(train.batches(&order, shown)?) {
+            for batch in train.batches_after(so_far.steps, &order, shown)? {
                 let seen = steps.run(&batch?, |batch| step.take(batch, model, &mut optimizer))?;
-                loss_sum += &seen.loss; // stays on the device: no host sync inside the batch loop
-                if measured {
-                    train_pass.push((seen.features.copy(), seen.labels.copy())); // a replay writes to the same place
-                }
+                so_far.add(&seen);
                 observe(Progress::Step {
                     epoch,
-                    images: number * recipe.batch_size,
+                    images: so_far.steps as i64 * recipe.batch_size,
                 })?;
+                if last_checkpoint.elapsed() >= self.intervals.checkpoint && so_far.steps < order.len() {
+                    let state = model.state().chain(optimizer.state());
+                    Checkpoint::save_inside(self.checkpoint, epoch, &so_far, state)?;
+                    last_checkpoint = Instant::now();
+                }
             }
 
-            let train_loss = loss_sum.double_value(&[]) / order.len() as f64;
-            let training_seconds = started.elapsed().as_secs_f64();
+            let train_loss = so_far.loss_sum.double_value(&[]) / order.len() as f64;
+            let training_seconds = so_far.duration().as_secs_f64();
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
             }
@@ -232,11 +241,13 @@ impl Training<'_> {
                 train_loss,
                 test: test_accuracies,
                 validation: validation.map(|(accuracies, _)| accuracies),
-                train_pass: measured.then(|| collapse_of_batches(model, &train_pass)).flatten(),
+                train_pass: so_far
+                    .features()
+                    .and_then(|(features, labels)| model.collapse(&features, &labels)),
                 test_pass: features
                     .filter(|_| measured)
                     .and_then(|features| model.collapse(&features, test.labels())),
-                seconds: started.elapsed().as_secs_f64(),
+                seconds: so_far.duration().as_secs_f64(),
                 images_per_second: train.samples() as f64 / training_seconds,
             }))?;
             Checkpoint::save(self.checkpoint, epoch + 1, model.state().chain(optimizer.state()))?;
@@ -244,19 +255,23 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Restores the checkpoint, else the beginning, and returns the next epoch; 0 if there is neither.
-    fn resume(&self, model: &Model, optimizer: &Sgd) -> Result<i64, CheckpointError> {
+    /// Restores the checkpoint, else the beginning, and returns the next epoch, 0 if there is neither, and the checkpoint if it is of the
+    /// middle of that epoch.
+    fn resume(&self, model: &Model, optimizer: &Sgd) -> Result<(i64, Option<Checkpoint>), CheckpointError> {
         let state = model.state().chain(optimizer.state());
         match (Checkpoint::load(self.checkpoint)?, self.beginning) {
             (Some(checkpoint), _) => {
                 checkpoint.restore(state)?;
-                Ok(checkpoint.next_epoch)
+                Ok((
+                    checkpoint.next_epoch,
+                    Some(checkpoint).filter(|checkpoint| checkpoint.steps > 0),
+                ))
             }
             (None, Some(beginning)) => {
                 beginning.restore_shared(state)?;
-                Ok(beginning.next_epoch)
+                Ok((beginning.next_epoch, None))
             }
-            (None, None) => Ok(0),
+            (None, None) => Ok((0, None)),
         }
     }
 
@@ -278,10 +293,4 @@ impl Training<'_> {
         }
         Ok(())
     }
-}
-
-/// Metrics of the features and labels of an epoch's batches.
-fn collapse_of_batches(model: &Model, seen: &[(Tensor, Tensor)]) -> Option<nc::Metrics> {
-    let cat = |part: fn(&(Tensor, Tensor)) -> &Tensor| Tensor::cat(&seen.iter().map(part).collect::<Vec<_>>(), 0);
-    model.collapse(&cat(|(features, _)| features), &cat(|(_, labels)| labels))
 }

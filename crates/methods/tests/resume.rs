@@ -1,4 +1,4 @@
-//! A run that was stopped in its second epoch ends in the same bits as an uninterrupted one.
+//! A run that was stopped at the beginning or in the middle of an epoch ends in the same bits as an uninterrupted one.
 
 #[path = "parts/tiny.rs"]
 mod tiny;
@@ -10,9 +10,10 @@ use methods::{
     Loss, Method, Ncl, ParametricContrast, ProbabilisticContrast, Resample, Reweight, Ride, Sade, Sampler, TrainError,
 };
 use tch::Tensor;
+use tiny::Stop;
 
-/// Trains to the end, or until the first step of epoch `stop`; returns the final state by name.
-fn train(method: &Method, checkpoint: &Path, stop: Option<i64>) -> Result<Vec<(String, Tensor)>, TrainError> {
+/// Trains to the end, or until `stop`; returns the final state by name.
+fn train(method: &Method, checkpoint: &Path, stop: Stop) -> Result<Vec<(String, Tensor)>, TrainError> {
     train_from(None, method, checkpoint, stop)
 }
 
@@ -21,7 +22,7 @@ fn train_from(
     initial: Option<&Path>,
     method: &Method,
     checkpoint: &Path,
-    stop: Option<i64>,
+    stop: Stop,
 ) -> Result<Vec<(String, Tensor)>, TrainError> {
     let mut model = tiny::network(method, 2);
     if let Some(initial) = initial {
@@ -79,8 +80,10 @@ fn every_part_resumes_bit_for_bit() {
     ] {
         let path = |ending: &str| folder.path().join(format!("{name}.{ending}"));
         let straight = train(&method, &path("straight"), None).unwrap();
-        let stopped = train(&method, &path("resumed"), Some(1));
-        assert!(matches!(stopped, Err(TrainError::Record { .. })));
+        for stop in [(0, 2), (1, 0), (1, 3), (2, 1)] {
+            let stopped = train(&method, &path("resumed"), Some(stop));
+            assert!(matches!(stopped, Err(TrainError::Record { .. })), "{name} {stop:?}");
+        }
         let resumed = train(&method, &path("resumed"), None).unwrap();
         for ((tensor, straight), (_, resumed)) in straight.iter().zip(&resumed) {
             assert!(straight.equal(resumed), "{name}: {tensor} differs");
@@ -91,7 +94,7 @@ fn every_part_resumes_bit_for_bit() {
     let path = |ending: &str| folder.path().join(format!("initial.{ending}"));
     let from_there = |path: &Path, stop| train_from(Some(&initial), &Method::default(), path, stop);
     let straight = from_there(&path("straight"), None).unwrap();
-    from_there(&path("resumed"), Some(1)).unwrap_err();
+    from_there(&path("resumed"), Some((1, 2))).unwrap_err();
     assert_eq!(from_there(&path("resumed"), None).unwrap(), straight);
     let from_random = train(&Method::default(), &path("random"), None).unwrap();
     assert_ne!(from_random, straight);

@@ -17,12 +17,14 @@ mod cuda_graph;
 mod float32;
 #[cfg(feature = "host-reads")]
 mod host_reads;
+mod random_state;
 
 pub use cuda_graph::{CudaGraph, GraphError};
 pub use float32::compute_float32_in_full;
 #[cfg(feature = "host-reads")]
 pub use host_reads::host_reads;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+pub use random_state::Generator;
 
 /// The outcome of loading libtorch's GPU support.
 #[derive(Clone, Debug, PartialEq, Eq)]

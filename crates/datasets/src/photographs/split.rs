@@ -46,13 +46,13 @@ impl Photographs {
 
     /// The photograph at `position` as an evaluation shows it, `[3, side, side]` u8.
     pub(crate) fn one(&self, position: usize) -> Result<Tensor, DataError> {
-        let mut batches = self.evaluation_batches(vec![position as i64], NonZeroUsize::MIN)?;
+        let mut batches = self.evaluation_batches(vec![position as i64], NonZeroUsize::MIN, 0)?;
         let batch = batches.next().expect("one is asked for")?;
         Ok(batch.images.get(0))
     }
 
-    /// The batches of an epoch of training: the photographs at the positions `order`, `batch` at a time. Every draw follows from `seed` and
-    /// the place in the order.
+    /// The batches of an epoch of training: the photographs at the positions `order`, `batch` at a time, without the `first` batches. Every
+    /// draw follows from `seed` and the place in the order.
     ///
     /// # Errors
     /// If a thread cannot be started.
@@ -60,23 +60,29 @@ impl Photographs {
         &self,
         order: Vec<i64>,
         batch: NonZeroUsize,
+        first: usize,
         seed: i64,
     ) -> Result<PhotographStream, DataError> {
-        self.stream(order, batch, View::Training(self.training), seed)
+        self.stream(order, (batch, first), View::Training(self.training), seed)
     }
 
-    /// The photographs at the positions `order`, `batch` at a time, as an evaluation shows them.
+    /// The photographs at the positions `order`, `batch` at a time, as an evaluation shows them, without the `first` batches.
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn evaluation_batches(&self, order: Vec<i64>, batch: NonZeroUsize) -> Result<PhotographStream, DataError> {
-        self.stream(order, batch, View::Evaluation(self.evaluation), 0)
+    pub fn evaluation_batches(
+        &self,
+        order: Vec<i64>,
+        batch: NonZeroUsize,
+        first: usize,
+    ) -> Result<PhotographStream, DataError> {
+        self.stream(order, (batch, first), View::Evaluation(self.evaluation), 0)
     }
 
     fn stream(
         &self,
         order: Vec<i64>,
-        batch: NonZeroUsize,
+        (batch, skip_batches): (NonZeroUsize, usize),
         view: View,
         seed: i64,
     ) -> Result<PhotographStream, DataError> {
@@ -85,7 +91,7 @@ impl Photographs {
             seed: seed as u64,
             epoch: 0, // the seed is that of the epoch
             batch,
-            skip_batches: 0,
+            skip_batches,
             workers: self.workers,
             skip_bad: 0,
         };

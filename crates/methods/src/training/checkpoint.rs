@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use tch::{Kind, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::files::remedy::{remedy_for_reading, remedy_for_writing};
 use crate::files::safetensors::{Safetensors, SafetensorsError};
+use crate::training::partial_epoch::{PartialEpoch, STEPS};
 
 /// A checkpoint whose header has been read; its arrays are read on restoring.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
     file: Safetensors,
-    /// First epoch that has not been trained yet.
+    /// First epoch that has not been trained to its end.
     pub next_epoch: i64,
+    /// Steps of that epoch that have been taken: 0 unless training was stopped in the middle of it.
+    pub steps: i64,
 }
 
 /// Why a checkpoint could not be written or used.
@@ -59,9 +62,15 @@ pub enum CheckpointError {
     },
 }
 
+/// The next epoch of a checkpoint between two epochs.
 const NEXT_EPOCH: &str = "next_epoch";
+/// That of a checkpoint inside it. Another name, so that older versions, which would begin the epoch again, refuse it.
+const UNFINISHED_EPOCH: &str = "unfinished_epoch";
 
 impl Checkpoint {
+    /// Names of tensors of which every checkpoint has one, and no other file of this workspace any.
+    pub const MARKS: [&str; 2] = [NEXT_EPOCH, UNFINISHED_EPOCH];
+
     /// Writes `state`, tensors by their names, and the next epoch to `path`: first to a temporary file beside it, which
     /// is flushed to the disk, then by a rename, which is flushed too.
     ///
@@ -72,10 +81,29 @@ impl Checkpoint {
         next_epoch: i64,
         state: impl Iterator<Item = (String, Tensor)>,
     ) -> Result<(), CheckpointError> {
-        let next_epoch = (NEXT_EPOCH.to_owned(), Tensor::from_slice(&[next_epoch]));
+        Checkpoint::write(path, NEXT_EPOCH, next_epoch, state)
+    }
+
+    /// As [`Checkpoint::save`], in the middle of `epoch`.
+    pub(crate) fn save_inside(
+        path: &Path,
+        epoch: i64,
+        so_far: &PartialEpoch,
+        state: impl Iterator<Item = (String, Tensor)>,
+    ) -> Result<(), CheckpointError> {
+        Checkpoint::write(path, UNFINISHED_EPOCH, epoch, state.chain(so_far.state()))
+    }
+
+    fn write(
+        path: &Path,
+        kind: &str,
+        epoch: i64,
+        state: impl Iterator<Item = (String, Tensor)>,
+    ) -> Result<(), CheckpointError> {
+        let next_epoch = (kind.to_owned(), Tensor::from_slice(&[epoch]));
         let on_host: Vec<(String, Tensor)> = state
             .chain([next_epoch])
-            .map(|(name, tensor)| (name, tensor.detach().to_device(tch::Device::Cpu).contiguous()))
+            .map(|(name, tensor)| (name, tensor.detach().to_device(Device::Cpu).contiguous()))
             .collect();
         let temporary = path.with_extension("tmp");
         Tensor::write_safetensors(&on_host, &temporary)
@@ -108,21 +136,47 @@ impl Checkpoint {
             }
             Err(error) => return Err(damaged(path, &error)),
         };
-        let next_epoch = file
-            .tensor(NEXT_EPOCH)
-            .map_err(|error| damaged(path, &error))?
-            .filter(|tensor| tensor.kind() == Kind::Int64 && tensor.numel() == 1)
-            .map(|tensor| tensor.reshape(1).int64_value(&[0]))
-            .filter(|&next_epoch| next_epoch >= 0)
-            .ok_or_else(|| CheckpointError::Read {
-                path: path.into(),
-                reason: format!("it has no `{NEXT_EPOCH}`"),
-            })?;
+        let number = |name: &str| {
+            let tensor = file.tensor(name).map_err(|error| damaged(path, &error))?;
+            let tensor = tensor.filter(|tensor| tensor.kind() == Kind::Int64 && tensor.numel() == 1);
+            let number = tensor.map(|tensor| tensor.reshape(1).int64_value(&[0]));
+            Ok(number.filter(|&number| number >= 0))
+        };
+        let (next_epoch, steps) = match (number(NEXT_EPOCH)?, number(UNFINISHED_EPOCH)?) {
+            (Some(next_epoch), _) => Some((next_epoch, 0)),
+            (None, Some(epoch)) => number(STEPS)?.map(|steps| (epoch, steps)),
+            (None, None) => None,
+        }
+        .ok_or_else(|| CheckpointError::Read {
+            path: path.into(),
+            reason: format!("it has no `{NEXT_EPOCH}`"),
+        })?;
         Ok(Some(Checkpoint {
             path: path.into(),
             file,
             next_epoch,
+            steps,
         }))
+    }
+
+    /// The epoch of the last step that its weights have seen; −1 before the first.
+    pub fn last_epoch(&self) -> i64 {
+        if self.steps == 0 {
+            self.next_epoch - 1
+        } else {
+            self.next_epoch
+        }
+    }
+
+    /// Goes on after the steps of the unfinished epoch, with libtorch's generators where they were after these.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Read`] if the file is damaged.
+    pub(crate) fn restore_epoch(&self, so_far: &mut PartialEpoch) -> Result<(), CheckpointError> {
+        so_far.restore(&self.file).map_err(|reason| CheckpointError::Read {
+            path: self.path.clone(),
+            reason,
+        })
     }
 
     /// Overwrites each tensor of `state` in place with the file's tensor of that name.

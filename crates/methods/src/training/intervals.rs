@@ -1,24 +1,31 @@
-//! How often a stage is measured while it trains.
+//! How often a stage is measured and stored while it trains.
 
-/// Epochs from one measurement to the next; the last epoch is always measured. What is measured changes no weight.
+use std::time::Duration;
+
+/// How often a stage is measured and stored while it trains. Neither changes a weight. The last epoch is always measured, and there is a
+/// checkpoint after every epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intervals {
-    /// Of the accuracies on the test and validation splits, at least 1.
+    /// Epochs from one measurement of accuracies on the test and validation splits to the next, at least 1.
     pub evaluation: i64,
-    /// Of the neural-collapse metrics, at least 1; those of the test split wait for the next evaluation.
+    /// Epochs from one measurement of neural collapse to the next, at least 1; that of the test split waits for the next evaluation.
     pub collapse: i64,
+    /// Time from one checkpoint to the next inside an epoch.
+    pub checkpoint: Duration,
 }
 
 impl Intervals {
-    /// After every epoch.
+    /// Measured after every epoch; no checkpoint inside one.
     pub const EACH_EPOCH: Intervals = Intervals {
         evaluation: 1,
         collapse: 1,
+        checkpoint: Duration::MAX,
     };
-    /// After the last epoch alone.
+    /// Measured after the last epoch alone; no checkpoint inside one.
     pub const AT_THE_END: Intervals = Intervals {
         evaluation: i64::MAX,
         collapse: i64::MAX,
+        checkpoint: Duration::MAX,
     };
 
     /// Whether `epoch`, counted from 0, of `epochs` ends one of these `intervals`.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use datasets::{Dataset, Split};
 use methods::{
@@ -43,14 +44,17 @@ pub(crate) fn network(method: &Method, seed: i64) -> Model {
     Model::new(Backbone::Resnet8, method, method.classes(3), Kind::Float, Device::Cpu)
 }
 
-/// Trains to the end, or until the first step of epoch `stop`.
+/// Where a training is stopped: as this step of this epoch ends, both counted from 0.
+pub(crate) type Stop = Option<(i64, i64)>;
+
+/// Trains to the end, or until `stop`, with a checkpoint after every step if it stops inside an epoch.
 pub(crate) fn train(
     model: &mut Model,
     method: &Method,
     recipe: &Recipe,
     images: &Images,
     checkpoint: &Path,
-    stop: Option<i64>,
+    stop: Stop,
 ) -> Result<(), TrainError> {
     let teacher = method.distillation.as_ref().map(|_| network(&Method::default(), 5));
     let posed = method.pretext.map(|pretext| images.posed(pretext));
@@ -66,6 +70,7 @@ pub(crate) fn train(
         intervals: Intervals {
             evaluation: 1,
             collapse: recipe.epochs,
+            checkpoint: stop.map_or(Duration::MAX, |_| Duration::ZERO),
         },
         launch: Dispatch::Eager,
         checkpoint,
@@ -73,7 +78,9 @@ pub(crate) fn train(
         keep: &[],
     };
     training.run(model, &mut |progress| match progress {
-        Progress::Step { epoch, .. } if Some(epoch) == stop => Err(io::Error::other("stopped")),
+        Progress::Step { epoch, images } if stop == Some((epoch, images / recipe.batch_size - 1)) => {
+            Err(io::Error::other("stopped"))
+        }
         _ => Ok(()),
     })
 }

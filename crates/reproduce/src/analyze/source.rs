@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use methods::Checkpoint;
 
 use super::Origin;
 use super::features::Features;
@@ -12,10 +13,17 @@ use crate::arrays::Arrays;
 use crate::exchange::foreign::{Stated, is_weights};
 use crate::run::metrics::MetricsRow;
 
-/// The arrays of a features file, and the one that only a checkpoint has.
-const WANTED: [&str; 6] = [FEATURES, "labels", "weight", "bias", "class_counts", NEXT_EPOCH];
+/// The arrays of a features file, and those that only a checkpoint has.
+const WANTED: [&str; 7] = [
+    FEATURES,
+    "labels",
+    "weight",
+    "bias",
+    "class_counts",
+    Checkpoint::MARKS[0],
+    Checkpoint::MARKS[1],
+];
 const FEATURES: &str = "features";
-const NEXT_EPOCH: &str = "next_epoch";
 
 /// A run's directory, a checkpoint in one, or a features file, optionally with a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +84,7 @@ impl Source {
             return Ok(self.trained(Trained::in_directory(&self.path, split, data)?, split));
         }
         let arrays = Arrays::read(&self.path, &WANTED, "save `features` [n, d] and `labels` [n]")?;
-        if arrays.has(NEXT_EPOCH) {
+        if Checkpoint::MARKS.iter().any(|mark| arrays.has(mark)) {
             return Ok(self.trained(Trained::at_checkpoint(&self.path, split, data)?, split));
         }
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -106,7 +114,7 @@ impl Source {
         Subject {
             origin: Origin {
                 split: Some(split.name()),
-                epoch: Some(trained.next_epoch - 1),
+                epoch: Some(trained.last_epoch),
                 precision: Some(trained.precision),
                 ..self.origin(&trained.run.name)
             },

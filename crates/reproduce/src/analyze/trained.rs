@@ -44,8 +44,8 @@ pub(crate) struct Trained {
     pub(crate) run: Run,
     /// The precision in which the network computed the features.
     pub(crate) precision: Precision,
-    /// Number of epochs the network has been trained for.
-    pub(crate) next_epoch: i64,
+    /// The epoch of the last step that the network was trained for.
+    pub(crate) last_epoch: i64,
     pub(crate) features: Features,
     /// Rows of the run's `metrics.csv`.
     pub(crate) epochs: Vec<MetricsRow>,
@@ -82,7 +82,7 @@ impl Trained {
             images,
             class_counts,
             settings,
-            next_epoch,
+            last_epoch,
         } = Restored::read(run_dir, checkpoint, split, data_root)?;
         let (weight, bias) = model.classifier();
         let features = Features {
@@ -99,7 +99,7 @@ impl Trained {
         Ok(Trained {
             run,
             precision: settings.precision,
-            next_epoch,
+            last_epoch,
             features,
             epochs,
         })
@@ -114,7 +114,7 @@ struct Restored {
     /// Training images of each class; `None` for pre-training, whose classes are not the data set's.
     class_counts: Option<Vec<i64>>,
     settings: Settings,
-    next_epoch: i64,
+    last_epoch: i64,
 }
 
 impl Restored {
@@ -160,7 +160,7 @@ impl Restored {
             images,
             class_counts,
             settings,
-            next_epoch: checkpoint.next_epoch,
+            last_epoch: checkpoint.last_epoch(),
         })
     }
 }

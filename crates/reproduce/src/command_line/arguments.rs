@@ -11,6 +11,7 @@ mod values;
 mod worker;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -238,6 +239,9 @@ pub(crate) struct RunArguments {
     /// Measure neural collapse every so many epochs, and after the last one
     #[arg(long, value_name = "EPOCHS", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     metrics_every: i64,
+    /// Write a checkpoint every so many minutes inside an epoch too; there is one after each epoch
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0, value_parser = minutes)]
+    checkpoint_every: f64,
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
@@ -263,8 +267,16 @@ impl RunArguments {
         Intervals {
             evaluation: self.evaluate_every,
             collapse: self.metrics_every,
+            checkpoint: Duration::from_secs_f64(60.0 * self.checkpoint_every),
         }
     }
+}
+
+/// A time that is worth waiting for, in minutes.
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: Option<f64> = text.parse().ok();
+    let wanted = minutes.filter(|minutes| (0.0..=1e6).contains(minutes));
+    wanted.ok_or_else(|| format!("`{text}` is not a number of minutes; give one such as 10 or 0.5"))
 }
 
 #[derive(Args, Debug)]

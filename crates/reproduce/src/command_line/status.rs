@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use console::Term;
+use methods::count;
 use serde::Serialize;
 
 use crate::grid::{Plan, Planned};
@@ -40,6 +41,8 @@ enum Progress {
     /// By nobody at present.
     Interrupted {
         trained_epochs: i64,
+        /// Of the next epoch.
+        trained_steps: i64,
         epochs: i64,
     },
     InterruptedOrRunning {
@@ -68,8 +71,16 @@ impl RunStatus {
         let state = match &self.progress {
             Progress::ToDo => "to do".to_owned(),
             Progress::Running => "running".to_owned(),
-            Progress::Interrupted { trained_epochs, epochs } => {
-                format!("interrupted after {trained_epochs} of {epochs} epochs")
+            Progress::Interrupted {
+                trained_epochs,
+                trained_steps,
+                epochs,
+            } => {
+                let steps = match trained_steps {
+                    0 => String::new(),
+                    steps => format!(" and {}", count(*steps, "step")),
+                };
+                format!("interrupted after {trained_epochs} of {epochs} epochs{steps}")
             }
             Progress::InterruptedOrRunning {
                 trained_epochs,
@@ -91,8 +102,9 @@ impl Status {
             let epochs = run.epochs();
             let progress = match RunDir::of(out, id).state() {
                 Ok(State::Fresh) => Progress::ToDo,
-                Ok(State::Interrupted { next_epoch }) => Progress::Interrupted {
+                Ok(State::Interrupted { next_epoch, steps }) => Progress::Interrupted {
                     trained_epochs: next_epoch,
+                    trained_steps: steps,
                     epochs,
                 },
                 Ok(State::Running) => Progress::Running,

@@ -35,10 +35,12 @@ pub(crate) struct RunDir {
 pub(crate) enum State {
     /// Nothing has been trained.
     Fresh,
-    /// Some epochs are checkpointed.
+    /// Some training is checkpointed.
     Interrupted {
         /// Number of finished epochs.
         next_epoch: i64,
+        /// Steps of the one after them.
+        steps: i64,
     },
     /// A process holds the lock.
     Running,
@@ -236,7 +238,8 @@ impl RunDir {
         if let Ok(true) = held {
             return Ok(State::Running);
         }
-        let next_epoch = Checkpoint::load(&self.checkpoint())?.map_or(0, |checkpoint| checkpoint.next_epoch);
+        let checkpoint = Checkpoint::load(&self.checkpoint())?;
+        let (next_epoch, steps) = checkpoint.map_or((0, 0), |checkpoint| (checkpoint.next_epoch, checkpoint.steps));
         self.environment()?; // a run that cannot be resumed is not interrupted
         self.check_tables()?;
         Ok(match held {
@@ -244,8 +247,8 @@ impl RunDir {
                 next_epoch,
                 reason: format!("cannot read {}: {error}", self.lock_file().display()),
             },
-            Ok(_) if next_epoch == 0 => State::Fresh,
-            Ok(_) => State::Interrupted { next_epoch },
+            Ok(_) if (next_epoch, steps) == (0, 0) => State::Fresh,
+            Ok(_) => State::Interrupted { next_epoch, steps },
         })
     }
 

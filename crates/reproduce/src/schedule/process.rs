@@ -106,6 +106,8 @@ impl Processes<'_> {
             &self.intervals.evaluation.to_string(),
             "--metrics-every",
             &self.intervals.collapse.to_string(),
+            "--checkpoint-seconds",
+            &self.intervals.checkpoint.as_secs_f64().to_string(),
         ]);
         worker.args(["--command", &self.command_of(&planned.run, settings)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));

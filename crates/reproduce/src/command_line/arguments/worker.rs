@@ -1,6 +1,7 @@
 //! Arguments that `run` passes to a worker.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use methods::{Dispatch, Intervals, Precision};
@@ -40,6 +41,8 @@ pub(crate) struct WorkerArguments {
     evaluate_every: i64,
     #[arg(long, default_value_t = 1)]
     metrics_every: i64,
+    #[arg(long, default_value_t = f64::MAX)]
+    checkpoint_seconds: f64,
     #[arg(long, default_value = "")]
     command: String,
 }
@@ -61,6 +64,7 @@ impl WorkerArguments {
             launch,
             evaluate_every,
             metrics_every,
+            checkpoint_seconds,
             command,
         } = self;
         let at = |path: Option<PathBuf>| path.map(|path| RunDir::at(&path));
@@ -81,6 +85,7 @@ impl WorkerArguments {
             intervals: Intervals {
                 evaluation: evaluate_every,
                 collapse: metrics_every,
+                checkpoint: Duration::try_from_secs_f64(checkpoint_seconds).unwrap_or(Duration::MAX),
             },
             command,
         }
