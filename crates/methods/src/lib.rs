@@ -65,6 +65,7 @@ pub use range::{OutOfRange, require};
 pub use recipe::{LearningRate, Recipe, RecipeError, check_epochs};
 pub use training::adjusted::Adjusted;
 pub use training::checkpoint::{Checkpoint, CheckpointError};
+pub use training::data_parallel::DataParallel;
 pub use training::dispatch::Dispatch;
 pub use training::first_batch::first_batch;
 pub use training::intervals::Intervals;

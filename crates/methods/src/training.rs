@@ -2,6 +2,7 @@
 
 pub(crate) mod adjusted;
 pub(crate) mod checkpoint;
+pub(crate) mod data_parallel;
 pub(crate) mod dispatch;
 pub(crate) mod expert_assignment;
 pub(crate) mod first_batch;
@@ -29,6 +30,7 @@ use crate::parts::experts::mean_feature;
 use crate::parts::sampler::epoch_seed;
 use crate::recipe::Recipe;
 use crate::training::checkpoint::{Checkpoint, CheckpointError};
+use crate::training::data_parallel::DataParallel;
 use crate::training::dispatch::{Dispatch, Steps};
 use crate::training::intervals::Intervals;
 use crate::training::optimizer::Sgd;
@@ -58,6 +60,8 @@ pub struct Training<'a> {
     pub intervals: Intervals,
     /// How steps reach the device.
     pub launch: Dispatch,
+    /// The processes that share each batch, of which the first measures and writes; `None`: this one alone.
+    pub parallel: Option<&'a DataParallel>,
     /// Path of the checkpoint; an existing one is resumed.
     pub checkpoint: &'a Path,
     /// The checkpoint to go on from if there is none yet: one of a method whose epochs until then are the same
@@ -179,11 +183,13 @@ impl Training<'_> {
         let mut optimizer = Sgd::new(&model.learning_variables(), recipe.momentum, recipe.weight_decay);
         let (first_epoch, mut interrupted) = self.resume(model, &optimizer)?;
         let mut steps = Steps::new(self.launch);
+        let is_first = self.parallel.is_none_or(DataParallel::is_first);
 
         for epoch in first_epoch..recipe.epochs {
             let interrupted = interrupted.take(); // of the first epoch alone
             let ends = |interval| Intervals::end(interval, epoch, recipe.epochs);
-            let (evaluated, measured) = (ends(self.intervals.evaluation), ends(self.intervals.collapse));
+            let evaluated = is_first && ends(self.intervals.evaluation);
+            let measured = is_first && ends(self.intervals.collapse);
             let mut so_far = PartialEpoch::new(measured, model.device());
             tch::manual_seed(epoch_seed(self.seed, epoch)); // every draw follows from (seed, epoch): no generator state to save
             if interrupted.is_none() {
@@ -203,6 +209,7 @@ impl Training<'_> {
                     .reweight
                     .and_then(|reweight| reweight.class_weights(epoch, &class_counts)),
                 teacher: self.teacher,
+                parallel: self.parallel,
                 epoch,
                 learning_rate,
             };
@@ -220,7 +227,7 @@ impl Training<'_> {
                     epoch,
                     images: so_far.steps as i64 * recipe.batch_size,
                 })?;
-                if last_checkpoint.elapsed() >= self.intervals.checkpoint && so_far.steps < order.len() {
+                if is_first && last_checkpoint.elapsed() >= self.intervals.checkpoint && so_far.steps < order.len() {
                     let state = model.state().chain(optimizer.state());
                     Checkpoint::save_inside(self.checkpoint, epoch, &so_far, state)?;
                     last_checkpoint = Instant::now();
@@ -231,6 +238,9 @@ impl Training<'_> {
             let training_seconds = so_far.duration().as_secs_f64();
             if !train_loss.is_finite() {
                 return Err(TrainError::Diverged { epoch, train_loss });
+            }
+            if !is_first {
+                continue;
             }
             let (test_accuracies, features) = evaluated.then(|| evaluate(model, test, shots)).transpose()?.unzip();
             let validation = self.validation.filter(|_| evaluated);

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::convolution::convolve;
 use crate::init::WeightInit;
+use crate::normalization::BatchNormLayer;
 
 /// Global average pooling: maps `[b, d, h, w]` → features `[b, d]`. Features of a reduced-precision network become f32,
 /// in which classifier, losses and metrics are computed.
@@ -61,9 +62,6 @@ pub(crate) struct NormalizedConvolution {
     running_var: Tensor,
 }
 
-const MOMENTUM: f64 = 0.1;
-const EPSILON: f64 = 1e-5;
-
 impl NormalizedConvolution {
     /// The kernel is under `kernel`, initialised by `init`, the batch norm's parameters under `norm`.
     pub(crate) fn new(kernel: &Path, norm: &Path, convolution: Convolution, init: WeightInit) -> NormalizedConvolution {
@@ -92,22 +90,19 @@ impl NormalizedConvolution {
     /// Normalises by the batch's statistics and updates the running ones.
     fn forward_train(&self, maps: &Tensor) -> Tensor {
         let convolved = convolve(maps, &self.kernel, None, self.stride, self.groups);
-        convolved.batch_norm(
-            Some(&self.weight),
-            Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
-            true,
-            MOMENTUM,
-            EPSILON,
-            true,
-        )
+        let norm = BatchNormLayer {
+            weight: &self.weight,
+            bias: &self.bias,
+            running_mean: &self.running_mean,
+            running_var: &self.running_var,
+        };
+        norm.forward_train(&convolved)
     }
 
     /// Normalises by the running statistics, which is linear and so folds into the convolution: kernel · s and bias −
     /// mean · s with s = weight / √(var + ε). This saves one pass over the maps.
     fn forward_folded(&self, maps: &Tensor) -> Tensor {
-        let scale = &self.weight / (&self.running_var + EPSILON).sqrt();
+        let scale = &self.weight / (&self.running_var + BatchNormLayer::EPSILON).sqrt();
         let kernel = &self.kernel * scale.view([-1, 1, 1, 1]);
         let bias = &self.bias - &self.running_mean * &scale;
         convolve(maps, &kernel, Some(&bias), self.stride, self.groups)
@@ -144,8 +139,8 @@ mod tests {
                 Some(&layer.running_mean),
                 Some(&layer.running_var),
                 false,
-                MOMENTUM,
-                EPSILON,
+                BatchNormLayer::MOMENTUM,
+                BatchNormLayer::EPSILON,
                 false,
             );
             assert!(layer.forward(&maps, false).allclose(&unfolded, 1e-12, 1e-12, false));

@@ -7,6 +7,7 @@
 mod convolution;
 mod init;
 mod layers;
+mod normalization;
 mod processor;
 mod resnet;
 mod side_by_side;
@@ -20,6 +21,7 @@ use tch::{Device, Tensor};
 
 pub use init::{batch_norm_from_one, linear_bias};
 pub use layers::channels_last;
+pub use normalization::{BatchNormLayer, share_batch_norm};
 pub use processor::processor_multiplies_bf16_fast;
 
 /// The backbones that a grid file can name.

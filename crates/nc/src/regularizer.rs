@@ -100,6 +100,11 @@ impl Regularizer {
         })
     }
 
+    /// The gradient of the centres `[k, d]`, if they have one before [`Regularizer::step`]: processes that share a batch add theirs up.
+    pub fn centre_gradients(&self) -> Option<Tensor> {
+        Some(self.centres.grad()).filter(Tensor::defined)
+    }
+
     /// Moves the centres against their gradient and clears it; does nothing if they have no gradient.
     ///
     /// Plain SGD: `c ← c − centre_rate · gradient / lambda_1` (without the division if `rescale` is off or `lambda_1`

@@ -77,6 +77,11 @@ impl Sgd {
         let _ = self.gradients.zero_();
     }
 
+    /// The accumulated gradients of all variables, one flat tensor.
+    pub(crate) fn gradients(&self) -> &Tensor {
+        &self.gradients
+    }
+
     /// What a checkpoint stores, by name: the momentum buffer, one flat tensor.
     pub fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         std::iter::once(("optimizer.momentum".to_owned(), self.momentum_buffer.shallow_clone()))

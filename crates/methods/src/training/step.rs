@@ -8,6 +8,7 @@ use crate::network::model::Model;
 use crate::parts::augment::{Augmenter, Target};
 use crate::parts::experts::mean_feature;
 use crate::parts::loss::LossInput;
+use crate::training::data_parallel::DataParallel;
 use crate::training::optimizer::Sgd;
 
 /// What all steps of an epoch share. Nothing in it changes between steps, so a step can be replayed.
@@ -23,6 +24,8 @@ pub struct Step<'a> {
     pub class_weights: Option<Tensor>,
     /// The finished network that [`Method::distillation`] learns from.
     pub teacher: Option<&'a Model>,
+    /// The processes that share each batch; `None`: this one alone.
+    pub parallel: Option<&'a DataParallel>,
     /// 0-based.
     pub epoch: i64,
     /// Learning rate of the epoch, including warm-up.
@@ -52,14 +55,22 @@ impl Step<'_> {
     /// # Panics
     /// If the method distils and there is no teacher, a bug in the caller.
     pub fn take(&self, batch: &Batch, model: &mut Model, optimizer: &mut Sgd) -> Seen {
-        let Step { method, augmenter, .. } = self;
+        let Step {
+            method,
+            augmenter,
+            parallel,
+            ..
+        } = self;
+        let own = |images: &Tensor| parallel.map_or(images.shallow_clone(), |all| all.own(images, batch.labels.size()[0]));
+        let whole = |own: Tensor| parallel.map_or(own.shallow_clone(), |all| all.whole(&own, batch.labels.size()[0]));
         let (images, target) = augmenter.apply(batch); // [b, 3, h, w] f32; with two branches [2b, …], likewise below
         let (images, target) = method.pose(images, target); // a pretext task's, if there is one
+        let images = own(&images); // of several processes, each has its rows up to the features
         let views = method
             .contrast
             .map(|contrast| augmenter.views(&batch.images, contrast.more_views())); // [vb, 3, h, w]
         let (features, view_features) = model.features_with_views(&images, views.as_ref()); // [b, d]; with experts [b, e, d]
-        let (features, target) = augmenter.mix_features(features, target); // manifold mixup
+        let (features, target) = augmenter.mix_features(whole(features), target); // manifold mixup
         let logits = model.training_logits(&features); // [b, k]; with experts [b, e, k]
         model.training.count_labels(target.first());
 
@@ -75,7 +86,7 @@ impl Step<'_> {
         let mut loss = target.blend(|labels| method.objective(&LossInput { labels, ..loss_input })); // a scalar
         if let Some(distillation) = &method.distillation {
             let teacher = self.teacher.expect("a method that distils is given its teacher");
-            loss = distillation.blend(&loss, &(&logits * model.logit_scale), &teacher.answers(&images));
+            loss = distillation.blend(&loss, &(&logits * model.logit_scale), &whole(teacher.answers(&images)));
         }
         if let Some(contrast) = model.contrastive_loss(&loss_input, view_features.as_ref()) {
             loss += contrast;
@@ -84,7 +95,16 @@ impl Step<'_> {
             loss += regularization(nc, self.epoch, &mean_feature(&features), &target);
         }
 
-        loss.backward();
+        match parallel {
+            None => loss.backward(),
+            Some(all) => {
+                (&loss / all.processes() as f64).backward(); // each process has the loss of the whole batch
+                all.sum(optimizer.gradients());
+                if let Some(nc) = &model.training.regularizer {
+                    nc.centre_gradients().iter().for_each(|gradients| all.sum(gradients));
+                }
+            }
+        }
         optimizer.step(self.learning_rate); // also clears the gradients
         model.keep_norms();
         if let Some(nc) = &mut model.training.regularizer {

@@ -1,0 +1,113 @@
+//! Several processes that train one network, each with a part of every batch.
+
+use std::ops::Range;
+
+use models::{BatchNormLayer, share_batch_norm};
+use tch::Tensor;
+use torch_shim::ranks::{Ranks, RanksError, SynchronisedBatchNorm};
+
+use crate::method::Method;
+use crate::parts::experts::Experts;
+use crate::parts::head::Head;
+
+/// This process among those that train one network.
+///
+/// Each computes the features of its rows of a batch. The features are then put together, and loss, classifier and regularizer are computed
+/// of the whole batch by every process, so that class means, class weights and mixing are those of one process. Batch norm normalises by
+/// the statistics of the whole batch. What is left of the difference to one process is rounding: sums are added in another order.
+///
+/// A process that is lost ends the others: every method panics with its rank and what it said last.
+#[derive(Debug)]
+pub struct DataParallel {
+    ranks: Ranks,
+}
+
+impl DataParallel {
+    /// Joins the training of these processes. From now on, all networks of this process have their batch norm.
+    ///
+    /// # Panics
+    /// If this process has joined one before.
+    pub fn new(ranks: Ranks) -> DataParallel {
+        let of_norm = ranks.clone();
+        share_batch_norm(move |layer, maps| {
+            let norm = SynchronisedBatchNorm {
+                weight: Some(layer.weight),
+                bias: Some(layer.bias),
+                running_mean: layer.running_mean,
+                running_var: layer.running_var,
+                momentum: BatchNormLayer::MOMENTUM,
+                epsilon: BatchNormLayer::EPSILON,
+            };
+            together(norm.forward(&of_norm, maps))
+        });
+        DataParallel { ranks }
+    }
+
+    /// Why a method cannot be trained by several processes; `None` if it can.
+    pub fn refusal(method: &Method, images_are_in_files: bool) -> Option<&'static str> {
+        if method.contrast.is_some() {
+            Some("its contrastive learning compares views of a whole batch")
+        } else if matches!(method.experts, Some(Experts::Bilateral(_))) {
+            Some("its branches learn from two batches at once")
+        } else if method.head == Head::FixedEtf {
+            Some("its features have a batch norm of their own")
+        } else if images_are_in_files && method.augmentation.mix.is_some() {
+            Some("it mixes photographs, of which each process reads its own alone")
+        } else {
+            None
+        }
+    }
+
+    /// Whether this process measures the network and writes its files.
+    pub fn is_first(&self) -> bool {
+        self.ranks.rank() == 0
+    }
+
+    /// Number of processes.
+    pub(crate) fn processes(&self) -> usize {
+        self.ranks.world_size()
+    }
+
+    /// This process's rows of a batch of `images`.
+    pub(crate) fn rows(&self, images: i64) -> Range<i64> {
+        let (rank, processes) = (self.ranks.rank() as i64, self.processes() as i64);
+        images * rank / processes..images * (rank + 1) / processes
+    }
+
+    /// This process's rows of `[b, …]`, a batch that it has as a whole; another number of rows than `b` are its rows already.
+    pub(crate) fn own(&self, whole: &Tensor, images: i64) -> Tensor {
+        if whole.size()[0] != images {
+            return whole.shallow_clone();
+        }
+        let rows = self.rows(images);
+        whole.narrow(0, rows.start, rows.end - rows.start)
+    }
+
+    /// `[b, …]` from the rows of all processes, with the gradient of the sum of their losses.
+    pub(crate) fn whole(&self, own: &Tensor, images: i64) -> Tensor {
+        let rows = self.rows(images);
+        let mut shape = own.size();
+        let mut zeros = |rows: i64| {
+            shape[0] = rows;
+            own.new_zeros(&shape, (own.kind(), own.device()))
+        };
+        let padded = Tensor::cat(&[zeros(rows.start), own.shallow_clone(), zeros(images - rows.end)], 0);
+        together(self.ranks.all_reduce_sum_with_gradient(&padded))
+    }
+
+    /// Adds up a tensor over all processes, in place.
+    pub(crate) fn sum(&self, tensor: &Tensor) {
+        together(self.ranks.all_reduce_sum(tensor));
+    }
+
+    /// Tells the others that this process cannot go on, and why.
+    pub fn report_failure(&self, reason: &str) {
+        self.ranks.report_failure(reason);
+    }
+}
+
+/// The result of something that all processes do.
+#[track_caller]
+fn together<T>(result: Result<T, RanksError>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
