@@ -17,6 +17,7 @@ mod cuda_graph;
 mod float32;
 #[cfg(feature = "host-reads")]
 mod host_reads;
+pub mod ranks;
 
 pub use cuda_graph::{CudaGraph, GraphError};
 pub use float32::compute_float32_in_full;
