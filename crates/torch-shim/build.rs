@@ -6,7 +6,13 @@ fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").expect("LIBTORCH, see .cargo/config.toml"));
-    let mut sources = vec!["src/cuda_graph.cc", "src/float32.cc", "src/random_state.cc"];
+    let mut sources = vec![
+        "src/cuda_graph.cc",
+        "src/float32.cc",
+        "src/random_state.cc",
+        "src/ranks/store.cc",
+        "src/ranks/sum.cc",
+    ];
     if std::env::var_os("CARGO_FEATURE_HOST_READS").is_some() {
         sources.push("src/host_reads.cc");
     }
@@ -14,6 +20,7 @@ fn main() {
         .cpp(true)
         .std("c++20")
         .include(libtorch.join("include"))
+        .include(libtorch.join("include/torch/csrc/api/include"))
         .flag("-w") // libtorch's headers warn a lot
         .files(sources)
         .compile("longtail_torch_shim");

@@ -18,6 +18,7 @@ mod float32;
 #[cfg(feature = "host-reads")]
 mod host_reads;
 mod random_state;
+pub mod ranks;
 
 pub use cuda_graph::{CudaGraph, GraphError};
 pub use float32::compute_float32_in_full;
