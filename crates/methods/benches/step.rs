@@ -51,6 +51,7 @@ fn step(criterion: &mut Criterion, device: Device) {
         class_counts: &class_counts,
         class_weights: None,
         teacher: None,
+        parallel: None,
         epoch: 0,
         learning_rate: 1e-3,
     };

@@ -52,6 +52,7 @@ fn reads_of_an_epoch(method: &Method, steps: i64) -> i64 {
         seed: 0,
         intervals: Intervals::EACH_EPOCH,
         launch: Dispatch::Eager,
+        parallel: None,
         checkpoint: &folder.path().join("checkpoint.safetensors"),
         beginning: None,
         keep: &[],

@@ -146,6 +146,7 @@ impl Stage<'_> {
             seed: 0,
             intervals: self.intervals,
             launch: self.launch,
+            parallel: None,
             checkpoint: &folder.path().join("checkpoint.safetensors"),
             beginning: None,
             keep: &[],

@@ -10,6 +10,7 @@ pub(crate) mod network;
 mod record;
 pub(crate) mod scores;
 pub(crate) mod splits;
+mod team;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use crate::worker::measured::Measured;
 use crate::worker::record::Record;
 use crate::worker::scores::score;
 use crate::worker::splits::Splits;
+use crate::worker::team::Team;
 
 /// Trains the run to its end and writes its outcome. Resumes from its checkpoint.
 ///
@@ -43,6 +45,9 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     job.settings.launch.prepare(job.device())?;
     let run_dir = RunDir::at(&job.run_dir);
     let run = run_dir.run()?;
+    if job.place.is_some() {
+        return follow(job, &run, &run_dir);
+    }
     let _lock = run_dir.lock()?;
     if run_dir.outcome()?.is_some() {
         return Ok(()); // another process has just finished it
@@ -80,6 +85,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let seed = training_seed(&run);
     let kept = job.keep.iter().map(|&epoch| (epoch, run_dir.kept_checkpoint(epoch)));
     let kept: Vec<_> = kept.collect();
+    let team = Team::gather(job)?;
     let training = Training {
         method: &method,
         recipe: &recipe,
@@ -91,12 +97,13 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         seed,
         intervals: job.intervals,
         launch: job.settings.launch,
+        parallel: team.as_ref().map(|team| &team.parallel),
         checkpoint: &run_dir.checkpoint(),
         beginning: beginning.as_ref(),
         keep: &kept,
     };
     let mut last_said = Instant::now();
-    training.run(&mut model, &mut |progress| match progress {
+    let mut observe = |progress: Progress<'_>| match progress {
         Progress::Step { epoch, images } => {
             if last_said.elapsed() > Duration::from_secs(1) {
                 last_said = Instant::now();
@@ -108,7 +115,14 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
             record.append(row)?;
             say_epoch(row)
         }
-    })?;
+    };
+    match &team {
+        None => training.run(&mut model, &mut observe)?,
+        Some(team) => team.train(|| Ok(training.run(&mut model, &mut observe)?))?,
+    }
+    if let Some(team) = team {
+        team.part();
+    }
     let measured = match &run.method.second_stage {
         Some(second_stage) if second_stage.retraining().is_none() => {
             tch::manual_seed(seed);
@@ -139,6 +153,35 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
     run_dir.write("outcome.json", &finished.outcome(job, &run).text())?;
     Ok(())
+}
+
+/// Trains the run with the process that has started this one, which measures and writes.
+fn follow(job: &Job, run: &Run, run_dir: &RunDir) -> anyhow::Result<()> {
+    let Some(team) = Team::gather(job)? else { return Ok(()) };
+    team.train(|| {
+        let (recipe, method) = run.stage();
+        let data = run.dataset.load(job.data.as_deref())?;
+        let splits = Splits::new(run, &data)?;
+        let train = Images::new(&splits.train, &run.dataset.facts().normalization, job.device());
+        let (mut model, teacher) = networks(job, run, &method)?;
+        let training = Training {
+            method: &method,
+            recipe: &recipe,
+            teacher: teacher.as_ref(),
+            train: &train,
+            test: &train, // it is the first process that measures
+            shots: &Shots::default(),
+            validation: None,
+            seed: training_seed(run),
+            intervals: job.intervals,
+            launch: job.settings.launch,
+            parallel: Some(&team.parallel),
+            checkpoint: &run_dir.checkpoint(),
+            beginning: None,
+            keep: &[],
+        };
+        Ok(training.run(&mut model, &mut |_| Ok(()))?)
+    })
 }
 
 /// Everything that a session of a run starts with.

@@ -44,15 +44,13 @@ impl DataParallel {
     }
 
     /// Why a method cannot be trained by several processes; `None` if it can.
-    pub fn refusal(method: &Method, images_are_in_files: bool) -> Option<&'static str> {
+    pub fn refusal(method: &Method) -> Option<&'static str> {
         if method.contrast.is_some() {
             Some("its contrastive learning compares views of a whole batch")
         } else if matches!(method.experts, Some(Experts::Bilateral(_))) {
             Some("its branches learn from two batches at once")
         } else if method.head == Head::FixedEtf {
             Some("its features have a batch norm of their own")
-        } else if images_are_in_files && method.augmentation.mix.is_some() {
-            Some("it mixes photographs, of which each process reads its own alone")
         } else {
             None
         }
@@ -69,17 +67,14 @@ impl DataParallel {
     }
 
     /// This process's rows of a batch of `images`.
-    pub(crate) fn rows(&self, images: i64) -> Range<i64> {
+    fn rows(&self, images: i64) -> Range<i64> {
         let (rank, processes) = (self.ranks.rank() as i64, self.processes() as i64);
         images * rank / processes..images * (rank + 1) / processes
     }
 
-    /// This process's rows of `[b, …]`, a batch that it has as a whole; another number of rows than `b` are its rows already.
-    pub(crate) fn own(&self, whole: &Tensor, images: i64) -> Tensor {
-        if whole.size()[0] != images {
-            return whole.shallow_clone();
-        }
-        let rows = self.rows(images);
+    /// This process's rows of a batch `[b, …]`.
+    pub(crate) fn own(&self, whole: &Tensor) -> Tensor {
+        let rows = self.rows(whole.size()[0]);
         whole.narrow(0, rows.start, rows.end - rows.start)
     }
 

@@ -61,11 +61,14 @@ impl Step<'_> {
             parallel,
             ..
         } = self;
-        let own = |images: &Tensor| parallel.map_or(images.shallow_clone(), |all| all.own(images, batch.labels.size()[0]));
-        let whole = |own: Tensor| parallel.map_or(own.shallow_clone(), |all| all.whole(&own, batch.labels.size()[0]));
+        let own = |images: Tensor| parallel.map_or_else(|| images.shallow_clone(), |all| all.own(&images));
+        let whole = |own: Tensor| {
+            let samples = batch.labels.size()[0];
+            parallel.map_or_else(|| own.shallow_clone(), |all| all.whole(&own, samples))
+        };
         let (images, target) = augmenter.apply(batch); // [b, 3, h, w] f32; with two branches [2b, …], likewise below
         let (images, target) = method.pose(images, target); // a pretext task's, if there is one
-        let images = own(&images); // of several processes, each has its rows up to the features
+        let images = own(images); // of several processes, each has its rows up to the features
         let views = method
             .contrast
             .map(|contrast| augmenter.views(&batch.images, contrast.more_views())); // [vb, 3, h, w]

@@ -49,6 +49,7 @@ fn train(comparison: &mut Comparison<'_>, kind: Kind, prefix: &str) {
         class_counts: &counts,
         class_weights: method.reweight.and_then(|reweight| reweight.class_weights(0, &counts)),
         teacher: None,
+        parallel: None,
         epoch: 0,
         learning_rate: fixture.hyper("traj_lr"),
     };

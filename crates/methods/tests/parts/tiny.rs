@@ -73,6 +73,7 @@ pub(crate) fn train(
             checkpoint: stop.map_or(Duration::MAX, |_| Duration::ZERO),
         },
         launch: Dispatch::Eager,
+        parallel: None,
         checkpoint,
         beginning: None,
         keep: &[],

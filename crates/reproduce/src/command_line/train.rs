@@ -56,14 +56,30 @@ pub(crate) fn train(
     let unfinished = plan.all().iter().filter(|planned| !is_finished.contains(&planned.id));
     let unfinished: Vec<Planned> = unfinished.cloned().collect();
     let begun = preflight::check_settings(job.asked, &finished, &unfinished, out)?;
+    let usual = Settings::default();
     let most_threads = begun.iter().map(|begun| begun.threads).chain(job.asked.threads).max();
+    let most_processes = begun
+        .iter()
+        .map(|begun| begun.processes)
+        .chain(job.asked.processes)
+        .max();
+    let (most_threads, most_processes) = (
+        most_threads.unwrap_or(usual.threads),
+        most_processes.unwrap_or(usual.processes),
+    );
+    preflight::check_processes(most_processes, &unfinished)?;
     let slots = Slots::new(
         machine.device.as_deref(),
         machine.per_device,
         unfinished.len(),
-        most_threads.unwrap_or(Settings::default().threads),
+        most_threads.saturating_mul(most_processes),
         gpu_support,
     )?;
+    if most_processes > 1 && slots.devices.iter().any(|devices| devices.first().is_cuda()) {
+        bail!(
+            "--processes {most_processes} trains on the CPU, and these runs would train on GPUs; add --device cpu, or leave it out"
+        );
+    }
     if job.asked.launch == Some(Dispatch::Graph) && slots.devices.iter().any(|devices| !devices.first().is_cuda()) {
         bail!("--launch graph needs a GPU, and these runs would train on the CPU; leave it out");
     }

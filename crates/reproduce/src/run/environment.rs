@@ -27,8 +27,11 @@ pub(crate) struct Environment {
     #[serde(default)]
     pub(crate) launch: Dispatch,
     /// Threads of libtorch.
-    #[serde(deserialize_with = "settings::threads")]
+    #[serde(deserialize_with = "settings::at_least_one")]
     pub(crate) threads: u16,
+    /// Processes that train the run together; versions that did not record it had one.
+    #[serde(default = "settings::one_process", deserialize_with = "settings::at_least_one")]
+    pub(crate) processes: u16,
     /// SHA-256 of images and labels; missing, like the fields that follow, in files of older versions.
     pub(crate) data_digest: Option<String>,
     /// SHA-256 of the list of kept training images.
@@ -102,6 +105,7 @@ impl Environment {
             precision: settings.precision,
             launch: settings.launch,
             threads: settings.threads,
+            processes: settings.processes,
             data_digest: Some(data_digest.to_owned()),
             split_digest: Some(split_digest.to_owned()),
             first_epoch: Some(first_epoch),
@@ -166,6 +170,7 @@ impl Environment {
         Settings {
             precision: self.precision,
             threads: self.threads,
+            processes: self.processes,
             launch: self.launch,
         }
     }

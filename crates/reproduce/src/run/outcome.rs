@@ -90,8 +90,11 @@ pub(crate) struct Outcome {
     /// Arithmetic of the convolutions.
     pub(crate) precision: String,
     /// Threads of libtorch.
-    #[serde(deserialize_with = "settings::threads")]
+    #[serde(deserialize_with = "settings::at_least_one")]
     pub(crate) threads: u16,
+    /// Processes that trained the run together; versions that did not record it had one.
+    #[serde(default = "settings::one_process", deserialize_with = "settings::at_least_one")]
+    pub(crate) processes: u16,
     /// Version of libtorch; missing in outcomes of older versions.
     pub(crate) libtorch: Option<String>,
     /// How steps were launched: `eager` or `graph`.

@@ -1,8 +1,9 @@
-//! Settings that change the numbers of a run beside its config and its data: precision, threads, launch. A run keeps them to its end.
+//! Settings that change the numbers of a run beside its config and its data: precision, threads, processes, launch. A run keeps them to its
+//! end.
 
 use std::num::NonZeroU16;
 
-use methods::{Dispatch, Precision};
+use methods::{Dispatch, Precision, count};
 use serde::{Deserialize, Deserializer};
 use tch::Device;
 
@@ -15,12 +16,14 @@ pub(crate) struct Settings {
     pub(crate) precision: Precision,
     /// Threads of libtorch: another number of them adds in another order.
     pub(crate) threads: u16,
+    /// Processes that train the run together, each with part of every batch: another number of them adds in another order too.
+    pub(crate) processes: u16,
     /// How steps reach the device.
     pub(crate) launch: Dispatch,
 }
 
-/// Reads a number of threads, at least one, from a file.
-pub(crate) fn threads<'de, D: Deserializer<'de>>(file: D) -> Result<u16, D::Error> {
+/// Reads a number of threads or processes, at least one, from a file.
+pub(crate) fn at_least_one<'de, D: Deserializer<'de>>(file: D) -> Result<u16, D::Error> {
     NonZeroU16::deserialize(file).map(NonZeroU16::get)
 }
 
@@ -30,9 +33,15 @@ impl Default for Settings {
         Settings {
             precision: Precision::F32,
             threads: 1,
+            processes: 1,
             launch: Dispatch::Eager,
         }
     }
+}
+
+/// The number of processes of runs that do not state it.
+pub(crate) fn one_process() -> u16 {
+    1
 }
 
 impl Settings {
@@ -41,6 +50,7 @@ impl Settings {
         Some(Settings {
             precision: Precision::by_name(&outcome.precision)?,
             threads: outcome.threads,
+            processes: outcome.processes,
             launch: if outcome.launch == Dispatch::Graph.name() {
                 Dispatch::Graph
             } else {
@@ -54,6 +64,7 @@ impl Settings {
         words(
             Some(self.precision.name()),
             Some(self.threads),
+            Some(self.processes),
             Some(self.launch.name()),
         )
     }
@@ -83,6 +94,7 @@ pub(crate) enum PrecisionChoice {
 pub(crate) struct Asked {
     pub(crate) precision: Option<PrecisionChoice>,
     pub(crate) threads: Option<u16>,
+    pub(crate) processes: Option<u16>,
     pub(crate) launch: Option<Dispatch>,
 }
 
@@ -91,6 +103,7 @@ pub(crate) struct Asked {
 pub(crate) struct Kept<'a> {
     precision: &'a str,
     threads: u16,
+    processes: u16,
     /// Missing in outcomes of older versions.
     launch: &'a str,
 }
@@ -100,6 +113,7 @@ impl From<Settings> for Kept<'_> {
         Kept {
             precision: settings.precision.name(),
             threads: settings.threads,
+            processes: settings.processes,
             launch: settings.launch.name(),
         }
     }
@@ -110,6 +124,7 @@ impl<'a> From<&'a Outcome> for Kept<'a> {
         Kept {
             precision: &outcome.precision,
             threads: outcome.threads,
+            processes: outcome.processes,
             launch: &outcome.launch,
         }
     }
@@ -155,6 +170,7 @@ impl Asked {
         Asked {
             precision: Some(PrecisionChoice::Forced(settings.precision)),
             threads: Some(settings.threads),
+            processes: Some(settings.processes),
             launch: Some(settings.launch),
         }
     }
@@ -179,8 +195,17 @@ impl Asked {
         if let Some(asked) = self.threads
             && asked != kept.threads
         {
-            let threads = if kept.threads == 1 { "thread" } else { "threads" };
-            return refused(format!("with {} {threads}", kept.threads), format!("--threads {asked}"));
+            let threads = count(kept.threads.into(), "thread");
+            return refused(format!("with {threads}"), format!("--threads {asked}"));
+        }
+        if let Some(asked) = self.processes
+            && asked != kept.processes
+        {
+            let trained = match kept.processes {
+                1 => "by one process".to_owned(),
+                processes => format!("by {processes} processes"),
+            };
+            return refused(trained, format!("--processes {asked}"));
         }
         match self.launch {
             Some(asked) if asked.name() != kept.launch => refused(
@@ -226,6 +251,7 @@ impl Asked {
                 (None, None) => default.precision,
             },
             threads: self.threads.unwrap_or(default.threads),
+            processes: self.processes.unwrap_or(default.processes),
             launch: self.launch.unwrap_or(default.launch),
         })
     }
@@ -266,18 +292,21 @@ pub(crate) fn options(outcomes: &[&Outcome]) -> String {
     words(
         common(outcomes, |outcome| outcome.precision.as_str()),
         common(outcomes, |outcome| outcome.threads),
+        common(outcomes, |outcome| outcome.processes),
         common(outcomes, |outcome| outcome.launch.as_str()),
     )
 }
 
 /// The precision is always stated, since its default has changed; the others only if they are not the default.
-fn words(precision: Option<&str>, threads: Option<u16>, launch: Option<&str>) -> String {
+fn words(precision: Option<&str>, threads: Option<u16>, processes: Option<u16>, launch: Option<&str>) -> String {
     let default = Settings::default();
     let threads = threads.filter(|&threads| threads != default.threads);
+    let processes = processes.filter(|&processes| processes != default.processes);
     let launch = launch.filter(|&launch| launch != default.launch.name());
     [
         precision.map(|precision| format!(" --precision {precision}")),
         threads.map(|threads| format!(" --threads {threads}")),
+        processes.map(|processes| format!(" --processes {processes}")),
         launch.map(|launch| format!(" --launch {launch}")),
     ]
     .into_iter()
@@ -298,6 +327,7 @@ mod tests {
         Asked {
             precision,
             threads,
+            processes: None,
             launch,
         }
     }
@@ -307,6 +337,7 @@ mod tests {
         let begun = Settings {
             precision: Precision::Bf16,
             threads: 2,
+            processes: 1,
             launch: Dispatch::Eager,
         };
         for asked in [

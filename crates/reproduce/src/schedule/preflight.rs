@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use methods::TrainError;
+use anyhow::bail;
+use methods::{DataParallel, TrainError};
 
 use crate::grid::Planned;
 use crate::run::Outcome;
@@ -61,6 +62,24 @@ pub(crate) fn check_data(
         let batch_size = run.recipe.batch_size;
         if batch_size > samples {
             return Err(TrainError::BatchTooLarge { batch_size, samples }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses runs that cannot be trained by several processes.
+///
+/// # Errors
+/// With the first such run and the reason.
+pub(crate) fn check_processes(processes: u16, unfinished: &[Planned]) -> anyhow::Result<()> {
+    for Planned { run, .. } in unfinished.iter().filter(|_| processes > 1) {
+        let (recipe, method) = run.stage();
+        let few = (recipe.batch_size < processes.into()).then_some("its batches have fewer images");
+        if let Some(reason) = DataParallel::refusal(&method).or(few) {
+            bail!(
+                "`{}` cannot be trained by {processes} processes: {reason}; choose other methods with --methods, or leave out --processes",
+                run.name
+            );
         }
     }
     Ok(())

@@ -97,6 +97,7 @@ impl Processes<'_> {
         worker.arg("worker").arg(run_dir.path());
         let threads = settings.threads.to_string();
         worker.args(["--device", &devices.to_string(), "--threads", &threads]);
+        worker.args(["--processes", &settings.processes.to_string()]);
         worker.args([
             "--precision",
             settings.precision.name(),
@@ -114,7 +115,8 @@ impl Processes<'_> {
         for (role, needed) in &planned.needs {
             worker.arg(role.option()).arg(RunDir::of(self.out, needed).path());
         }
-        if let Some(beginning) = &planned.beginning {
+        // Beginnings are of one process: the others of a run would have to read what its first one copies.
+        if let Some(beginning) = planned.beginning.as_ref().filter(|_| settings.processes == 1) {
             let epochs = beginning.epochs.to_string();
             worker.args(["--beginning-epochs", &epochs, "--beginning"]);
             worker.arg(self.of_beginning(beginning).path());

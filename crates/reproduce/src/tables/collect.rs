@@ -114,6 +114,7 @@ pub(crate) mod tests {
             device: text("cpu"),
             precision: text("f32"),
             threads: 1,
+            processes: 1,
             libtorch: Some(text("2.11.0")),
             launch: text("eager"),
             commit: text("0123abc"),

@@ -89,7 +89,13 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
         data = each(|outcome| short(&outcome.data_digest).to_owned()),
         precision = each(|outcome| outcome.precision.clone()),
         device = each(|outcome| outcome.device.clone()),
-        threads = each(|outcome| describe::count(i64::from(outcome.threads), "thread")),
+        threads = each(|outcome| {
+            let threads = describe::count(i64::from(outcome.threads), "thread");
+            match outcome.processes {
+                1 => threads,
+                processes => format!("{threads} in each of {processes} processes"),
+            }
+        }),
         held_out = run.validation.map_or(String::new(), |validation| {
             let images = describe::count(validation.per_class, "image");
             format!(

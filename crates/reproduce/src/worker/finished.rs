@@ -78,6 +78,7 @@ impl Finished<'_> {
             device: environment.in_words(|session| &session.device),
             precision: environment.precision.name().into(),
             threads: environment.threads,
+            processes: environment.processes,
             libtorch: Some(environment.in_words(|session| &session.libtorch)),
             launch: environment.launch.name().into(),
             commit: environment.in_words(|session| &session.commit),

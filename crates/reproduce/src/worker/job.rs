@@ -30,10 +30,21 @@ pub(crate) struct Job {
     pub(crate) devices: Devices,
     /// Settings of the run.
     pub(crate) settings: Settings,
+    /// This process among those that train the run together; `None`: the first of them.
+    pub(crate) place: Option<Place>,
     /// How often the run is measured while it trains.
     pub(crate) intervals: Intervals,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
+}
+
+/// A process that the first one has started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// From 1.
+    pub(crate) rank: u16,
+    /// Where the first one listens on this machine.
+    pub(crate) port: u16,
 }
 
 impl Job {

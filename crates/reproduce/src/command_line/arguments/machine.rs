@@ -22,6 +22,10 @@ pub(crate) struct MachineArguments {
     /// Threads of each run; another number adds in another order, so a run keeps its own [default: the run's own, else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Processes that train each run together on the CPU, each with part of every batch; a run keeps its own number [default: the
+    /// run's own, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    processes: Option<u16>,
 }
 
 impl MachineArguments {
@@ -30,6 +34,7 @@ impl MachineArguments {
         Asked {
             precision: self.precision,
             threads: self.threads,
+            processes: self.processes,
             launch: None,
         }
     }

@@ -10,7 +10,7 @@ use super::values::{self, launch};
 use crate::run::directory::RunDir;
 use crate::run::settings::Settings;
 use crate::schedule::device::Devices;
-use crate::worker::job::Job;
+use crate::worker::job::{Job, Place};
 
 #[derive(Args, Debug)]
 pub(crate) struct WorkerArguments {
@@ -33,6 +33,12 @@ pub(crate) struct WorkerArguments {
     devices: Devices,
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    processes: u16,
+    #[arg(long, requires = "port")]
+    rank: Option<u16>,
+    #[arg(long)]
+    port: Option<u16>,
     #[arg(long, default_value = "f32", value_parser = values::decided_precision())]
     precision: Precision,
     #[arg(long, default_value = "eager", value_parser = launch())]
@@ -60,6 +66,9 @@ impl WorkerArguments {
             data,
             devices,
             threads,
+            processes,
+            rank,
+            port,
             precision,
             launch,
             evaluate_every,
@@ -80,8 +89,10 @@ impl WorkerArguments {
             settings: Settings {
                 precision,
                 threads,
+                processes,
                 launch,
             },
+            place: rank.zip(port).map(|(rank, port)| Place { rank, port }),
             intervals: Intervals {
                 evaluation: evaluate_every,
                 collapse: metrics_every,
