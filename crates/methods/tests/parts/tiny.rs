@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use datasets::{Dataset, Split};
 use methods::{
-    Dispatch, Images, Intervals, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training,
+    DataParallel, Dispatch, Images, Intervals, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
@@ -56,6 +56,19 @@ pub(crate) fn train(
     checkpoint: &Path,
     stop: Stop,
 ) -> Result<(), TrainError> {
+    train_with(None, model, method, recipe, images, checkpoint, stop)
+}
+
+/// As [`train`], with the other processes of `parallel`.
+pub(crate) fn train_with(
+    parallel: Option<&DataParallel>,
+    model: &mut Model,
+    method: &Method,
+    recipe: &Recipe,
+    images: &Images,
+    checkpoint: &Path,
+    stop: Stop,
+) -> Result<(), TrainError> {
     let teacher = method.distillation.as_ref().map(|_| network(&Method::default(), 5));
     let posed = method.pretext.map(|pretext| images.posed(pretext));
     let training = Training {
@@ -73,7 +86,7 @@ pub(crate) fn train(
             checkpoint: stop.map_or(Duration::MAX, |_| Duration::ZERO),
         },
         launch: Dispatch::Eager,
-        parallel: None,
+        parallel,
         checkpoint,
         beginning: None,
         keep: &[],
