@@ -60,7 +60,7 @@ test *filter: _libtorch
 test-arithmetics: _libtorch
     #!/usr/bin/env bash
     set -euo pipefail
-    end_to_end() { OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace --test end-to-end -E 'test(/^(exchange|kill_and_resume|main_job|second_stages|warm_starts|weights)::/)'; }
+    end_to_end() { OMP_NUM_THREADS=1 scripts/cargo-tool nextest run --workspace --test end-to-end -E 'test(/^(exchange|kill_and_resume|main_job|processes|second_stages|warm_starts|weights)::/)'; }
     embedded_grid() { scripts/embedded-grid --program "${CARGO_TARGET_DIR:-target}/debug/reproduce" --seeds 0 "$1"; }
     has() { grep -qE "^flags.*\b($1)\b" /proc/cpuinfo; }
     LONGTAIL_TEST_PRECISION=bf16 end_to_end

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(300); // an epoch takes a second,
 
 /// Looks often until `found` returns something.
 #[track_caller]
-fn wait_for<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = found() {
@@ -153,4 +153,36 @@ fn a_grid_killed_in_both_stages_ends_bit_for_bit_as_one_that_was_not() {
             assert!(bytes(&killed) == bytes(&undisturbed), "{run_dir}/{name} differs");
         }
     }
+}
+
+#[test]
+fn a_run_killed_inside_an_epoch_goes_on_with_the_next_step() {
+    let options = ["--methods", "nc-drw", "--checkpoint-every", "0"];
+    let killed = Sandbox::new(TINY);
+    let run_dir = killed.run_dir("nc-drw");
+    let checkpoint = killed.path(&format!("{run_dir}/checkpoint.safetensors"));
+    let mut run = killed
+        .run_command(&options)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    wait_for("a step is checkpointed", || checkpoint.exists().then_some(()));
+    run.kill().expect("it is our child");
+    run.wait().expect("it is our child");
+    let interrupted = wait_for("the worker dies with its parent", || {
+        let status = killed.reproduce("status", &options[..2]).succeeded().stdout;
+        status.contains("interrupted after ").then_some(status)
+    });
+    assert!(
+        interrupted.contains(" epochs and ") && interrupted.contains(" step"),
+        "{interrupted}"
+    );
+    killed.run(&options[..2]).succeeded();
+
+    let undisturbed = Sandbox::new(TINY);
+    undisturbed.take_finished(TINY, "nc-drw", "0");
+    let rows = |sandbox: &Sandbox| without_times(&sandbox.read(&format!("{run_dir}/metrics.csv")));
+    assert_eq!(rows(&killed), rows(&undisturbed));
+    let bits = |sandbox: &Sandbox| fs::read(sandbox.path(&format!("{run_dir}/checkpoint.safetensors"))).expect("kept");
+    assert!(bits(&killed) == bits(&undisturbed), "the networks differ");
 }

@@ -21,6 +21,7 @@ mod kill_and_resume;
 mod main_job;
 mod page;
 mod photographs;
+mod processes;
 mod reading;
 mod rows;
 mod sandbox;

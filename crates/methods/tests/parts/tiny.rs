@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use datasets::{Dataset, Split};
 use methods::{
-    DataParallel, Dispatch, Images, Intervals, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError, Training,
+    DataParallel, Dispatch, Images, Intervals, LearningRate, Method, Model, Progress, Recipe, Shots, TrainError,
+    Training,
 };
 use models::Backbone;
 use tch::{Device, Kind, Tensor};
