@@ -111,6 +111,7 @@ fn faults_are_placed_in_the_file_that_they_are_in() {
         "[change.kcl]\nloss = \"balanced-softmax\"\n",
         "it.toml:2:9: `change` has a line for `kcl`",
     );
-    ended("[recipe]\nepochs = 50\n", "other.toml:15:1: `");
+    let short = "[recipe]\nepochs = 10\nwarmup_epochs = 1\nlearning_rate = { cosine = { initial = 0.1 } }\n";
+    ended(short, "other.toml:7:18: ");
     ended("seeds = [1]\n", "it.toml:2:1: unknown field `seeds`");
 }
