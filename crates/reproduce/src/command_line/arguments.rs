@@ -266,9 +266,10 @@ impl RunArguments {
     pub(crate) fn measured(&self) -> String {
         let options = [("evaluate", self.evaluate_every), ("metrics", self.metrics_every)];
         let options = options.into_iter().filter(|(_, epochs)| *epochs != 1);
-        options
+        let options: Vec<String> = options
             .map(|(what, epochs)| format!(" --{what}-every {epochs}"))
-            .collect()
+            .collect();
+        options.concat()
     }
 
     /// How often runs are measured while they train.
