@@ -383,3 +383,38 @@ fn a_grid_does_not_depend_on_who_reads_its_progress() {
     said(&run.wait_with_output().expect("it ends")).succeeded();
     assert!(sandbox.path("out/runs.csv").exists());
 }
+
+/// As in `reproduce run grid.toml | head -1`.
+#[test]
+fn a_grid_does_not_depend_on_who_reads_its_tables_and_its_runs_state_how_often_they_were_measured() {
+    let sandbox = Sandbox::new(TINY);
+    let mut run = sandbox.run_command(&[
+        "--methods",
+        "ce",
+        "--epochs",
+        "2",
+        "--evaluate-every",
+        "2",
+        "--metrics-every",
+        "3",
+    ]);
+    let mut run = run
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(run.stdout.take());
+    let ended = said(&run.wait_with_output().expect("it ends")).succeeded();
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    let table = sandbox.read("out/summary.md");
+    let measured = " --evaluate-every 2 --metrics-every 3";
+    assert!(table.contains(measured), "{table}");
+    let [directory] = &sandbox.run_dirs(&["--methods", "ce", "--epochs", "2"])[..] else {
+        panic!("one run");
+    };
+    let outcome = sandbox.read(&format!("{directory}/outcome.json"));
+    assert!(
+        outcome.contains(&format!("--epochs 2{measured} --methods ce")),
+        "{outcome}"
+    );
+}

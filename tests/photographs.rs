@@ -80,6 +80,36 @@ fn a_folder_of_photographs_is_trained_on_and_the_same_again() {
     assert!(again.output().expect("the binary starts").status.success());
     assert_eq!(files("out"), files("again"));
 
+    let predictions = |data: &str| {
+        let mut predictions = sandbox.binary("predictions");
+        predictions.args([&ids[0], "--csv", "--data", data]);
+        said(&predictions.output().expect("the binary starts")).succeeded()
+    };
+    let named = predictions("photos").stdout;
+    let columns = "image,label,prediction,probability,in_top_five,label_name,prediction_name";
+    assert!(named.starts_with(&format!("{columns},file\n0,0,")), "{named}");
+    let [first, .., last] = &named.lines().skip(1).collect::<Vec<_>>()[..] else {
+        panic!("twelve lines: {named}");
+    };
+    assert!(
+        first.contains(",amber,") && first.contains(",amber/") && first.ends_with(".png"),
+        "{first}"
+    );
+    assert!(last.contains(",green,") && last.contains(",green/"), "{last}");
+    let unnamed = predictions("nowhere");
+    assert!(
+        unnamed.stdout.starts_with(&format!("{columns}\n0,0,")),
+        "{}",
+        unnamed.stdout
+    );
+    assert!(
+        unnamed
+            .stderr
+            .starts_with("warning: the files of the photographs are not named: nowhere: "),
+        "{}",
+        unnamed.stderr
+    );
+
     fs::remove_file(sandbox.path("photos/blue/3.png")).expect("it is there");
     let other = sandbox.run(&["--data", "photos"]);
     other.refused(
@@ -116,6 +146,45 @@ fn what_is_wrong_with_a_folder_of_photographs_is_said() {
     fs::write(sandbox.path("photos/amber/5.png"), b"").expect("a small file");
     let ended = sandbox.run(&["--data", "photos", "--methods", "ce"]);
     ended.refused(1, &["photos/amber/5.png", "replace or remove the file"]);
+}
+
+#[test]
+fn what_is_left_out_or_cut_is_said() {
+    let sandbox = sandbox();
+    sandbox.write("photos/amber/more/x.gif", "");
+    sandbox.write("photos/blue/notes.txt", "");
+    let said = sandbox.reproduce("plan", &["--data", "photos"]).succeeded();
+    let warning = "warning: 2 files are left out (1 .gif, 1 .txt), the first of them photos/amber/more/x.gif; convert those that are";
+    assert!(said.stderr.starts_with(warning), "{}", said.stderr);
+
+    let cut = |ratio: &str| {
+        let imbalance = format!("{{ exponential = {{ ratio = {ratio} }} }}");
+        sandbox.write(
+            "grid.toml",
+            &grid()
+                .replace("\"natural\"", &imbalance)
+                .replace("batch_size = 16", "batch_size = 4"),
+        );
+        sandbox.reproduce("plan", &["--data", "photos"])
+    };
+    let plan = cut("4").succeeded().stdout;
+    let limit = "exponential 4: no class keeps more than the 8 training images of `green`, the smallest class\n";
+    assert!(plan.contains(limit), "{plan}");
+    let limit = "; no class keeps more than the 8 training images of `green`, the smallest class";
+    cut("50").refused(2, &["imbalance exponential 50 leaves class 2 without images", limit]);
+    let huge = grid().replace("side = 32", "side = 28673");
+    sandbox.write("grid.toml", &huge);
+    let side = sandbox.reproduce("plan", &["--data", "photos"]);
+    side.refused(2, &["`photographs.side` is 28673; set it to 1 to 28672 pixels"]);
+    sandbox.write("grid.toml", &huge.replace("28673", "28672"));
+    let run = sandbox.run(&["--data", "photos", "--methods", "ce"]);
+    run.refused(
+        2,
+        &[
+            "a batch of 16 images of 28672×28672 pixels has 197300060160 bytes",
+            "set `photographs.side` or batch_size lower",
+        ],
+    );
 }
 
 #[test]
@@ -165,5 +234,9 @@ fn images_are_shown_as_the_network_sees_them() {
         .refused(2, &["there are 12 images to look at; give --images 12 or less"]);
     look(&["--split", "test", "--images", "12", "--out", "test.npz"]).succeeded();
     assert!(fs::metadata(sandbox.path("test.npz")).expect("a file").len() > 12 * 3 * 32 * 32 * 4);
+    look(&["--out", "nowhere/sheet.png"]).refused(
+        2,
+        &["nowhere: there is no such folder; make it, or choose another --out"],
+    );
     look(&["--out", "sheet.gif"]).refused(2, &["sheet.gif: name a file that ends in .png or .npz"]);
 }

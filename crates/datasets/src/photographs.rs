@@ -45,6 +45,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod folder;
+mod ignored;
 mod index;
 mod jitter;
 mod jpeg;
@@ -66,6 +67,7 @@ pub use decode::{PIXEL_LIMIT, RgbImage, decode};
 pub use draws::Showing;
 pub use error::{ImageProblem, LineProblem, PhotographError, Skipped};
 pub use folder::{ClassFolders, read_class_folders};
+pub use ignored::IgnoredFiles;
 pub use index::PhotographIndex;
 pub use jitter::ColorJitter;
 pub use list::read_list;

@@ -1,7 +1,7 @@
 use tch::{Device, Tensor};
 
 use crate::DataError;
-use crate::photographs::Photographs;
+use crate::photographs::{PhotographIndex, Photographs};
 
 /// Labelled images. Labels are class numbers from 0 to `classes - 1`.
 #[derive(Debug)]
@@ -43,6 +43,14 @@ impl Split {
         match &self.pixels {
             Pixels::Memory(images) => Some(images),
             Pixels::Files(_) => None,
+        }
+    }
+
+    /// The list of the photographs, if the images are in files.
+    pub fn photographs(&self) -> Option<&PhotographIndex> {
+        match &self.pixels {
+            Pixels::Memory(_) => None,
+            Pixels::Files(photographs) => Some(&photographs.index),
         }
     }
 

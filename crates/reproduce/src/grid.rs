@@ -10,6 +10,7 @@ pub(crate) mod describe;
 mod error;
 mod file;
 mod forms;
+mod like;
 mod listed;
 mod named;
 mod needs;
@@ -17,38 +18,40 @@ mod overrides;
 mod plan;
 pub(crate) mod published;
 mod ratio;
+mod read;
 mod resolve;
 pub(crate) mod select;
 pub(crate) mod spelling;
 
 use std::fmt::Display;
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datasets::{Dataset, Imbalance};
 use methods::{Augmentation, Initial, Protocol, Recipe, ShotSplit, StateDict, check_epochs};
 use models::Backbone;
-use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use crate::run::Run;
 pub(crate) use catalogue::family;
 use check::first_repeated;
-use error::{Fault, Place};
+use error::Fault;
 pub(crate) use error::{GridError, Refusal};
-use file::{GridFile, LikeFile};
+use file::{DatasetEntry, GridFile};
+use like::LikeFile;
 use named::Named;
 use needs::Planner;
 pub(crate) use plan::{Beginning, Plan, Planned};
 pub(crate) use ratio::Ratio;
+use read::{Source, parse};
 
 /// A grid file that has been read and checked.
 #[derive(Debug)]
 pub(crate) struct Grid {
-    path: PathBuf,
     name: String,
-    text: String,
+    /// That of the other grid if it is `like` one.
+    source: Source,
+    /// What is stated instead then, at places after those of the other's text.
+    like: Option<Source>,
     file: GridFile,
     dataset: Dataset,
 }
@@ -77,46 +80,55 @@ pub(crate) struct Options {
 }
 
 impl Grid {
-    /// Reads and checks a grid file. One that is `like` another is the other one on its own data set. Photographs that it names are looked up
+    /// Reads and checks a grid file. One that is `like` another is the other one with what it states itself. Photographs that it names are looked up
     /// in the folder `data`.
     ///
     /// # Errors
     /// If it or the photographs cannot be read, or anything in it is refused; the message names the place.
     pub(crate) fn load(path: &Path, data: Option<&Path>) -> Result<Grid, GridError> {
+        Grid::load_on(path, data, None)
+    }
+
+    /// As [`Grid::load`]; if a data set is `asked` for instead of the grid's, photographs that the grid names are not looked up.
+    ///
+    /// # Errors
+    /// As [`Grid::load`].
+    pub(crate) fn load_on(path: &Path, data: Option<&Path>, asked: Option<Dataset>) -> Result<Grid, GridError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut text = read(path)?;
-        let mut path = path.to_owned();
-        let mut dataset = None;
-        if toml::from_str(&text).is_ok_and(|table: toml::Table| table.contains_key("like")) {
-            let other: LikeFile = parse(&path, &text)?;
-            path.set_file_name(other.like);
-            text = read(&path)?;
-            dataset = Some(other.dataset);
-        }
-        if catalogue::lists(&text) {
+        let (source, like) = LikeFile::read(path)?;
+        if catalogue::lists(&source.text) {
             let refusal = "lists methods or recipes that grids name, and no runs; name a grid file, such as \
                            benchmarks/shapes-lt.toml (`reproduce methods` prints the methods)";
             return Err(GridError::Text {
-                path,
+                path: source.path,
                 refusal: refusal.to_owned(),
             });
         }
-        let mut file: GridFile = parse(&path, &text)?;
-        file.dataset = dataset.unwrap_or(file.dataset);
-        let dataset = file.dataset.open(data).map_err(|error| GridError::Photographs {
-            path: path.clone(),
-            error: Box::new(error),
-        })?;
+        let mut file: GridFile = parse(&source.path, &source.text)?;
+        let like = like.map(|(like, source)| {
+            like.over(&mut file);
+            source
+        });
+        let dataset = match (asked, file.dataset) {
+            (Some(asked), DatasetEntry::Photographs(_)) => asked,
+            (_, stated) => stated.open(data).map_err(|error| GridError::Photographs {
+                path: path.to_owned(),
+                error: Box::new(error),
+            })?,
+        };
         let mut grid = Grid {
-            path,
             name,
-            text,
+            source,
+            like,
             file,
             dataset,
         };
         grid.file.method = grid.file.all_methods().map_err(|fault| grid.place(fault))?;
         grid.file.check().map_err(|fault| grid.place(fault))?;
-        grid.runs(&Options::default())?;
+        match grid.runs(&Options::default()) {
+            Err(GridError::File { refusal, .. }) if refusal.is_of_some_runs() => {} // options may leave them out
+            checked => drop(checked?),
+        }
         Ok(grid)
     }
 
@@ -237,16 +249,27 @@ impl Grid {
         Ok(plan)
     }
 
-    /// Refuses an `imbalance` that leaves a class empty, and class sizes that do not suit the method `named`.
+    /// Refuses an `imbalance` that leaves a class empty or fewer images than a batch has, and class sizes that do not suit the method
+    /// `named`.
     fn check_class_counts(&self, run: &Run, named: &Named, imbalance: &Spanned<Imbalance>) -> Result<(), GridError> {
         let class_counts = run.class_counts().map_err(|error| {
             let held_out = run.validation.map(|validation| {
                 let (held_out, all) = (validation.per_class, run.dataset.facts().smallest_class());
                 format!(", or hold out fewer than {held_out} of the {all} images of a class for validation")
             });
-            let refusal = Refusal::Imbalance(error.to_string() + &held_out.unwrap_or_default());
+            let of_photographs = matches!(run.dataset, Dataset::Photographs(_));
+            let limit =
+                of_photographs.then(|| format!("; no class keeps more than {}", describe::smallest(run.dataset)));
+            let remedies = held_out.unwrap_or_default() + &limit.unwrap_or_default();
+            let refusal = Refusal::Imbalance(error.to_string() + &remedies);
             self.place(Fault::new(imbalance.span(), refusal))
         })?;
+        let (batch_size, samples) = (run.recipe.batch_size, class_counts.iter().sum());
+        if batch_size > samples {
+            let stated = self.file.recipe.stated.span(&["batch_size"]);
+            let span = if stated.is_empty() { imbalance.span() } else { stated };
+            return Err(self.place(Fault::new(span, Refusal::Batch { batch_size, samples })));
+        }
         named
             .method
             .check_class_counts(&class_counts)
@@ -306,10 +329,10 @@ impl Grid {
     }
 
     fn place(&self, fault: Fault) -> GridError {
-        let place = Place::new(self.path.clone(), &self.text, fault.span.start);
-        GridError::File {
-            place,
-            refusal: Box::new(fault.refusal),
+        let start = fault.span.start;
+        match (&self.like, start.checked_sub(self.source.after())) {
+            (Some(like), Some(start)) => like.refusal(start, fault),
+            _ => self.source.refusal(start, fault),
         }
     }
 }
@@ -341,74 +364,6 @@ fn today(asked: &[String], methods: &[Named]) -> Vec<String> {
         renamed.map_or(asked, |named| &named.name).clone()
     };
     asked.iter().map(today).collect()
-}
-
-/// Far above the size of any grid, so that a device or a data file does not fill the memory.
-const LARGEST_GRID: u64 = 1 << 20;
-
-fn read(path: &Path) -> Result<String, GridError> {
-    let refused = |refusal| GridError::Text {
-        path: path.to_owned(),
-        refusal,
-    };
-    let cannot_read = |source: io::Error| GridError::Read {
-        path: path.to_owned(),
-        remedy: spelling::grids_beside(path),
-        source,
-    };
-    let kind = fs::metadata(path).map_err(cannot_read)?.file_type();
-    if !kind.is_file() {
-        let what = if kind.is_dir() {
-            "a folder"
-        } else {
-            "a pipe or a device"
-        };
-        return Err(refused(format!(
-            "is {what}; name a grid file, such as benchmarks/shapes-lt.toml"
-        )));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(cannot_read)?;
-    file.take(LARGEST_GRID + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot_read)?;
-    if bytes.len() as u64 > LARGEST_GRID {
-        return Err(refused(
-            "is larger than 1 MiB; name a grid file, such as benchmarks/shapes-lt.toml".to_owned(),
-        ));
-    }
-    let utf_16 = [[0xff, 0xfe], [0xfe, 0xff]]; // the two byte orders
-    if utf_16.iter().any(|mark| bytes.starts_with(mark)) || bytes.iter().take(2).any(|&byte| byte == 0) {
-        return Err(refused(
-            "is in UTF-16; save it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does".to_owned(),
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let sound = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-        let (place, byte) = (
-            Place::new(path.to_owned(), &sound, sound.len()),
-            error.as_bytes()[sound.len()],
-        );
-        GridError::File {
-            place,
-            refusal: Box::new(Refusal::Toml(format!(
-                "the byte 0x{byte:02X} is not text in UTF-8; save the file in UTF-8"
-            ))),
-        }
-    })
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, GridError> {
-    toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        let (key, stated) = (forms::key_before(text, span.start), text.get(span.clone()));
-        let message = forms::instead_of(error.message(), key, stated);
-        let message = message.unwrap_or_else(|| forms::with_hint(error.message()));
-        GridError::File {
-            place: Place::new(path.to_owned(), text, span.start),
-            refusal: Box::new(Refusal::Toml(message)),
-        }
-    })
 }
 
 #[cfg(test)]

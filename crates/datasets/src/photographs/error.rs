@@ -124,8 +124,38 @@ pub enum PhotographError {
         /// The file or folder, with the bytes that are no text replaced.
         path: PathBuf,
     },
+    /// A folder is almost called as a split.
+    #[error(
+        "{}: the folder `{name}` is called almost as a split, and would be none; rename it to `{meant}`, or otherwise if it is a class",
+        path.display()
+    )]
+    SplitMisspelt {
+        /// The folder that it is in.
+        path: PathBuf,
+        /// Its name.
+        name: String,
+        /// The split.
+        meant: &'static str,
+    },
+    /// A link leads to a folder that it is in.
+    #[error(
+        "{}: a link to {}, the folder that it is in, so that photographs would be found without end; remove the link",
+        path.display(), around.display()
+    )]
+    LinkAround {
+        /// The link.
+        path: PathBuf,
+        /// The folder.
+        around: PathBuf,
+    },
+    /// A link leads nowhere.
+    #[error("{}: a link to what is not there; put it back, or remove the link", path.display())]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+    },
     /// A folder cannot be walked.
-    #[error("{}: cannot be read: {reason}", path.display())]
+    #[error("{}: cannot be read: {reason}; make it readable, or move it out of the photographs", path.display())]
     Walk {
         /// The folder.
         path: PathBuf,
@@ -144,6 +174,17 @@ pub enum PhotographError {
         found: i64,
         /// Photographs to hold out of each class.
         held_out: i64,
+    },
+    /// Photographs cannot be shown at that side.
+    #[error(
+        "`photographs.side` is {side}; set it to 1 to {largest} pixels: in the test, 8/7 of it are the short side of a photograph, at most \
+         32768"
+    )]
+    Side {
+        /// As stated.
+        side: usize,
+        /// The largest that is possible.
+        largest: usize,
     },
     /// A view cannot be made.
     #[error("{name} = {value}: expected {expected}")]

@@ -31,9 +31,11 @@ pub struct ClassFolders {
 /// `train`, `val` and `test` are classes like any others.
 ///
 /// # Errors
-/// If there are no classes, or one without a photograph; if two classes differ only in case, a name is not UTF-8, the
-/// splits have different classes, or a class is too small to hold photographs out and keep one.
+/// If there are no classes, or one without a photograph; if two classes differ only in case, a name is not UTF-8, a name such as
+/// `Train` or `valid` is that of a split but for its spelling, the splits have different classes, or a class is too small to hold
+/// photographs out and keep one; if a link leads nowhere or to a folder around it.
 pub fn read_class_folders(root: &Path, hold_out: Validation) -> Result<ClassFolders, DataError> {
+    splits_are_spelt(root)?;
     let split = |name: &str| Some(root.join(name)).filter(|folder| folder.is_dir());
     let Some(train_folder) = split("train") else {
         return hold_out_of(&read_split(root)?, hold_out);
@@ -57,6 +59,25 @@ pub fn read_class_folders(root: &Path, hold_out: Validation) -> Result<ClassFold
         test,
         held_out: false,
     })
+}
+
+/// Refuses folders in `root` whose names are those of splits but for their spelling: they would be classes, or left out.
+fn splits_are_spelt(root: &Path) -> Result<(), DataError> {
+    for entry in std::fs::read_dir(root).map_err(DataError::read(root))? {
+        let entry = entry.map_err(DataError::read(root))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let meant = match name.to_lowercase().as_str() {
+            "train" | "training" => "train",
+            "val" | "valid" | "validation" => "val",
+            "test" | "testing" => "test",
+            _ => continue,
+        };
+        if name != meant && entry.path().is_dir() {
+            let path = root.to_owned();
+            return Err(PhotographError::SplitMisspelt { path, name, meant }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Takes the test split out of all photographs.
@@ -89,11 +110,14 @@ fn read_split(folder: &Path) -> Result<PhotographIndex, DataError> {
     let mut classes = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(DataError::read(folder))? {
         let path = entry.map_err(DataError::read(folder))?.path();
+        let name = path.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         if path.is_dir() {
-            let name = utf8(&path, path.file_name().and_then(|name| name.to_str()))?.to_owned();
-            if !name.starts_with('.') {
-                classes.insert(name, path);
-            }
+            classes.insert(utf8(&path, name.to_str())?.to_owned(), path);
+        } else if path.is_symlink() && !path.exists() {
+            return Err(PhotographError::DanglingLink { path }.into());
         }
     }
     if classes.is_empty() {
@@ -109,10 +133,7 @@ fn read_split(folder: &Path) -> Result<PhotographIndex, DataError> {
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
         {
-            let entry = entry.map_err(|error| PhotographError::Walk {
-                path: class_folder.clone(),
-                reason: error.to_string(),
-            })?;
+            let entry = entry.map_err(|error| not_walked(class_folder, &error))?;
             if entry.file_type().is_file() && is_photograph(entry.path()) {
                 let path = entry.path();
                 let relative = path.strip_prefix(folder).unwrap_or(path);
@@ -126,6 +147,22 @@ fn read_split(folder: &Path) -> Result<PhotographIndex, DataError> {
     Ok(index)
 }
 
+/// Why `folder` cannot be walked.
+fn not_walked(folder: &Path, error: &walkdir::Error) -> PhotographError {
+    let path = error.path().unwrap_or(folder).to_owned();
+    match error.loop_ancestor() {
+        Some(around) => PhotographError::LinkAround {
+            path,
+            around: around.to_owned(),
+        },
+        None if path.is_symlink() && !path.exists() => PhotographError::DanglingLink { path },
+        None => PhotographError::Walk {
+            reason: error.io_error().map_or_else(|| error.to_string(), ToString::to_string),
+            path,
+        },
+    }
+}
+
 fn no_photographs(path: &Path, problem: &str) -> DataError {
     let (path, problem) = (path.to_owned(), problem.to_owned());
     PhotographError::NoPhotographs { path, problem }.into()
@@ -135,12 +172,13 @@ fn utf8<'a>(path: &Path, text: Option<&'a str>) -> Result<&'a str, PhotographErr
     text.ok_or_else(|| PhotographError::NotUtf8 { path: path.to_owned() })
 }
 
-fn is_hidden(entry: &walkdir::DirEntry) -> bool {
+/// Whether its name begins with a dot.
+pub(crate) fn is_hidden(entry: &walkdir::DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether a file's name ends as that of an image does; what it is, its content says when it is read.
-fn is_photograph(path: &Path) -> bool {
+pub(crate) fn is_photograph(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     ["jpg", "jpeg", "png", "webp"]
         .iter()

@@ -16,7 +16,7 @@ use crate::photographs::index::PhotographIndex;
 use crate::photographs::jitter::ColorJitter;
 use crate::photographs::official::{IMAGENET, LargeSet};
 use crate::photographs::split::Photographs;
-use crate::photographs::view::{EvaluationView, TrainingView, View};
+use crate::photographs::view::{EvaluationView, TrainingView};
 use crate::records::Loaded;
 use crate::split::Pixels;
 use crate::{DataError, Facts, Normalization, Split, Validation};
@@ -76,7 +76,13 @@ impl PhotographSet {
     /// # Errors
     /// If they are not what the settings say: [`read_class_folders`], [`LargeSet::read`]; or the side is out of range.
     pub fn open(root: &Path, settings: PhotographSettings) -> Result<PhotographSet, DataError> {
-        View::Evaluation(EvaluationView::usual(settings.side)).check()?;
+        if !(1..=EvaluationView::LARGEST_USUAL).contains(&settings.side) {
+            return Err(PhotographError::Side {
+                side: settings.side,
+                largest: EvaluationView::LARGEST_USUAL,
+            }
+            .into());
+        }
         if settings.hold_out.per_class < 1 {
             return Err(PhotographError::NothingHeldOut {
                 per_class: settings.hold_out.per_class,

@@ -44,7 +44,13 @@ pub struct EvaluationView {
     pub side: usize,
 }
 
+/// The longest side of an image, pixels.
+const LONGEST: usize = 1 << 15;
+
 impl EvaluationView {
+    /// The largest side of a [usual](EvaluationView::usual) view.
+    pub(crate) const LARGEST_USUAL: usize = LONGEST * 7 / 8;
+
     /// In torchvision's usual proportion: a short side of 256 pixels for a crop of 224.
     pub fn usual(side: usize) -> Self {
         EvaluationView {
@@ -88,7 +94,6 @@ impl View {
     /// # Errors
     /// If a length is 0 or longer than 2¹⁵, a crop is larger than what it is cut from, or a range is empty or not positive.
     pub fn check(&self) -> Result<(), PhotographError> {
-        const LONGEST: usize = 1 << 15;
         require(
             "side",
             &self.side(),

@@ -1,5 +1,7 @@
 //! Many-, medium- and few-shot groups of classes.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 /// A class with more training images is many-shot (Liu et al. 2019).
@@ -23,6 +25,13 @@ pub enum ShotSplit {
     },
     /// By a class's index, whatever its number of images: [`Shots::by_index`].
     Index,
+    /// By a class's place among all, the largest first: [`Shots::by_size`].
+    Largest {
+        /// So many classes are many-shot.
+        many: usize,
+        /// So many of the next ones are medium-shot, the others few-shot.
+        medium: usize,
+    },
 }
 
 impl ShotSplit {
@@ -32,6 +41,7 @@ impl ShotSplit {
             ShotSplit::Images => Shots::new(class_counts),
             ShotSplit::Thresholds { many, few } => Shots::by_images(class_counts, many, few),
             ShotSplit::Index => Shots::by_index(class_counts.len()),
+            ShotSplit::Largest { many, medium } => Shots::by_size(class_counts, many, medium),
         }
     }
 
@@ -102,6 +112,25 @@ impl Shots {
         }
     }
 
+    /// Groups classes by their training counts: the `many` largest, the next `medium` ones, and the others. Of classes of one size, those
+    /// of lower indices come first. The public code of Zhong et al. (2021) does so on ImageNet-LT (390, 445) and Places-LT (131, 157).
+    pub fn by_size(class_counts: &[i64], many: usize, medium: usize) -> Shots {
+        let mut largest_first: Vec<usize> = (0..class_counts.len()).collect();
+        largest_first.sort_by_key(|&class| Reverse(class_counts[class]));
+        let group = |from: usize, to: usize| {
+            let places = from.min(class_counts.len())..to.min(class_counts.len());
+            let mut classes = largest_first[places].to_vec();
+            classes.sort_unstable();
+            classes
+        };
+        let few_from = many.saturating_add(medium);
+        Shots {
+            many: group(0, many),
+            medium: group(many, few_from),
+            few: group(few_from, usize::MAX),
+        }
+    }
+
     /// Mean over each group of its classes' values, such as accuracies; `None` for a group without a value. `per_class`
     /// has one entry per class.
     ///
@@ -136,6 +165,18 @@ mod tests {
                 few: vec![4, 5]
             }
         );
+    }
+
+    #[test]
+    fn groups_by_size_take_the_largest_classes_wherever_they_are() {
+        let counts = [5, 300, 20, 20, 1000, 2];
+        let groups = |many, medium| {
+            let Shots { many, medium, few } = ShotSplit::Largest { many, medium }.shots(&counts);
+            (many, medium, few)
+        };
+        assert_eq!(groups(2, 1), (vec![1, 4], vec![2], vec![0, 3, 5]));
+        assert_eq!(groups(0, 6), (vec![], vec![0, 1, 2, 3, 4, 5], vec![]));
+        assert_eq!(groups(usize::MAX, 1), (vec![0, 1, 2, 3, 4, 5], vec![], vec![]));
     }
 
     #[test]

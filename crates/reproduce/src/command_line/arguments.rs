@@ -262,6 +262,16 @@ impl RunArguments {
         }
     }
 
+    /// The options that say how seldom runs are measured, which decide the best epoch.
+    pub(crate) fn measured(&self) -> String {
+        let options = [("evaluate", self.evaluate_every), ("metrics", self.metrics_every)];
+        let options = options.into_iter().filter(|(_, epochs)| *epochs != 1);
+        let options: Vec<String> = options
+            .map(|(what, epochs)| format!(" --{what}-every {epochs}"))
+            .collect();
+        options.concat()
+    }
+
     /// How often runs are measured while they train.
     pub(crate) fn intervals(&self) -> Intervals {
         Intervals {

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use tch::Device;
 
 use crate::command_line::arguments::{EvaluateArguments, ExportArguments, LookArguments, SplitArguments};
+use crate::command_line::verbs::warn_of_ignored;
 use crate::compare::Finished;
 use crate::exchange::evaluate::evaluate as measure;
 use crate::exchange::export::export as write_weights;
@@ -60,6 +61,7 @@ pub(crate) fn look(arguments: &LookArguments) -> anyhow::Result<Exit> {
         ..Options::default()
     };
     let plan = Grid::load(grid, data.as_deref())?.runs(&options)?;
+    warn_of_ignored(&plan, data.as_deref());
     let run = plan.first();
     run.dataset.fetch(data.as_deref(), &mut show_download())?;
     let seen = Seen::of(run, *split, (*images).into(), data.as_deref())?;

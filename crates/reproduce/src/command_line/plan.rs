@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datasets::Dataset;
+use datasets::{Dataset, Imbalance};
 
+use crate::grid::describe::smallest;
 use crate::grid::{Beginning, Plan, Planned, describe};
 use crate::run::{Role, RunId};
 
@@ -12,8 +13,9 @@ pub(crate) fn plan_text(plan: &Plan) -> String {
     let first = plan.first();
     let recipe = &first.recipe;
     let mut text = format!(
-        "{}{}, protocol {}: {}, {}; augmentation: {}\n\n",
+        "{}{}{}, protocol {}: {}, {}; augmentation: {}\n\n",
         found(first.dataset),
+        cut(plan),
         first.dataset,
         first.protocol.name(),
         recipe.backbone.name(),
@@ -54,6 +56,25 @@ fn found(dataset: Dataset) -> String {
         facts.classes(),
         facts.smallest_class()
     )
+}
+
+/// Which class limits the others, for each imbalance that cuts the classes of photographs; other data sets have classes of one size.
+fn cut(plan: &Plan) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for Planned { run, .. } in plan.asked() {
+        if !matches!(run.dataset, Dataset::Photographs(_)) || run.imbalance == Imbalance::Natural {
+            continue;
+        }
+        let line = format!(
+            "{}: no class keeps more than {}\n",
+            run.imbalance,
+            smallest(run.dataset)
+        );
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.concat()
 }
 
 /// Lines of cells as aligned columns, two spaces apart.

@@ -2,7 +2,6 @@
 
 use crate::command_line::arguments::GridArguments;
 use crate::exit::Exit;
-use crate::grid::Grid;
 use crate::out;
 
 /// Carries out `verb` for each of `grids` in turn and returns the highest exit code. All of them are read and planned before the first one's
@@ -18,7 +17,7 @@ pub(super) fn each(
         return verb(grid);
     }
     for grid in grids {
-        Grid::load(&grid.grid, grid.data.as_deref())?.runs(&grid.options())?;
+        grid.load()?.runs(&grid.options())?;
     }
     let mut exit = Exit::Finished;
     for (number, grid) in (1..).zip(grids) {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use datasets::{Availability, Dataset};
+use datasets::photographs::IgnoredFiles;
+use datasets::{Availability, Dataset, Loaded, data_folder};
 use torch_shim::GpuSupport;
 
 use crate::analyze::{self, Analysis};
@@ -24,7 +25,7 @@ use crate::command_line::status::{self, Status};
 use crate::command_line::train::{Job, train};
 use crate::compare;
 use crate::exit::Exit;
-use crate::grid::{Grid, Plan, catalogue, describe};
+use crate::grid::{Plan, catalogue, describe};
 use crate::out;
 use crate::page;
 use crate::results::{check, claim, find};
@@ -40,9 +41,9 @@ pub(crate) fn run(arguments: &QueueArguments, gpu_support: &GpuSupport) -> anyho
     let QueueArguments { run, further } = arguments;
     queue::each(&run.grid.and(further), |asked| {
         if run.dry_run {
-            out::result(&plan_text(
-                &Grid::load(&asked.grid, asked.data.as_deref())?.runs(&asked.options())?,
-            ))?;
+            let plan = asked.load()?.runs(&asked.options())?;
+            warn_of_ignored(&plan, asked.data.as_deref());
+            out::result(&plan_text(&plan))?;
             Ok(Exit::Finished)
         } else {
             run_grid(run, asked, gpu_support)
@@ -52,9 +53,10 @@ pub(crate) fn run(arguments: &QueueArguments, gpu_support: &GpuSupport) -> anyho
 
 /// Trains the unfinished runs of the grid `asked` for, then reports.
 fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
+    let grid = asked.load()?;
     grid.check_select(arguments.select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
+    warn_of_ignored(&plan, asked.data.as_deref());
     let out = asked.out(grid.name());
     let job = Job {
         grid: &grid,
@@ -64,7 +66,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         asked: arguments.asked(),
         intervals: arguments.intervals(),
         leave_others: arguments.leave_others,
-        command: asked.command() + &photographs(&plan, asked),
+        command: asked.command() + &photographs(&plan, asked) + &arguments.measured(),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
@@ -77,7 +79,7 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         plan: &plan,
         select: arguments.select,
         data: asked.data.as_deref(),
-        command: asked.whole_command("run", arguments.select) + &photographs(&plan, asked),
+        command: asked.whole_command("run", arguments.select) + &photographs(&plan, asked) + &arguments.measured(),
         others: others(&out, &grid, asked, arguments.select, &plan),
     };
     let Report {
@@ -98,6 +100,16 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
     match kept {
         Some(Kept::Unwritable(why)) => bail!(why),
         _ => Ok(code),
+    }
+}
+
+/// Warns of files among the plan's photographs that are left out. Official lists name their photographs.
+pub(crate) fn warn_of_ignored(plan: &Plan, data: Option<&Path>) {
+    if let Dataset::Photographs(set) = plan.first().dataset
+        && set.large_set().is_none()
+        && let Some(ignored) = IgnoredFiles::in_folder(&data_folder(data))
+    {
+        out::note(&format!("warning: {ignored}"));
     }
 }
 
@@ -124,7 +136,7 @@ fn exit_code(failures: &[Failure]) -> Exit {
 /// Submits the unfinished runs of a grid to Slurm.
 pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
     let run = &arguments.run;
-    let grid = Grid::load(&run.grid.grid, run.grid.data.as_deref())?;
+    let grid = run.grid.load()?;
     grid.check_select(run.select, &run.grid.options())?;
     let plan = grid.runs(&run.grid.options())?;
     let out = run.grid.out(grid.name());
@@ -148,7 +160,8 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> anyhow::Result<Exit> {
 
 /// Prints the resolved runs, and what they cost.
 pub(crate) fn plan(arguments: &PlanArguments, gpu_support: &GpuSupport) -> anyhow::Result<Exit> {
-    let plan = Grid::load(&arguments.grid.grid, arguments.grid.data.as_deref())?.runs(&arguments.grid.options())?;
+    let plan = arguments.grid.load()?.runs(&arguments.grid.options())?;
+    warn_of_ignored(&plan, arguments.grid.data.as_deref());
     out::result(&if arguments.json {
         json::text(&json::plan(&plan))?
     } else {
@@ -171,7 +184,7 @@ fn status_of_grid(arguments: &StatusArguments, asked: &GridArguments) -> anyhow:
     let StatusArguments {
         watch, json: as_json, ..
     } = arguments;
-    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
+    let grid = asked.load()?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
     check(&out, &grid, &plan)?;
@@ -200,7 +213,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         tensorboard,
         open,
     } = arguments;
-    let grid = Grid::load(&asked.grid, asked.data.as_deref())?;
+    let grid = asked.load()?;
     grid.check_select(*select, &asked.options())?;
     let plan = grid.runs(&asked.options())?;
     let out = asked.out(grid.name());
@@ -328,10 +341,13 @@ pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Ex
         )
     })?;
     let name = outcome.run.clone();
+    let dataset = run_dir.run()?.dataset;
     let finished = compare::Finished::new(arguments.run.clone(), run_dir.run()?, outcome);
     let predictions = finished.predictions()?;
     if arguments.csv {
-        out::result(&predictions.csv())?;
+        let photographs = photographs_here(dataset, arguments.data.as_deref());
+        let files = photographs.as_ref().and_then(|data| data.test.photographs());
+        out::result(&predictions.csv(&dataset.facts().class_names, files))?;
     } else {
         let correct = predictions.correct();
         out::result(&format!(
@@ -341,6 +357,20 @@ pub(crate) fn predictions(arguments: &PredictionsArguments) -> anyhow::Result<Ex
         ))?;
     }
     Ok(Exit::Finished)
+}
+
+/// The photographs of `dataset`, if it is one and they are where they are looked for; without them, their files stay unnamed.
+fn photographs_here(dataset: Dataset, data: Option<&Path>) -> Option<Loaded> {
+    if !matches!(dataset, Dataset::Photographs(_)) {
+        return None;
+    }
+    match dataset.load(data) {
+        Ok(loaded) => Some(loaded),
+        Err(error) => {
+            out::note(&format!("warning: the files of the photographs are not named: {error}"));
+            None
+        }
+    }
 }
 
 /// Prints every method that a grid can name.

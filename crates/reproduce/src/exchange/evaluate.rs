@@ -78,7 +78,11 @@ fn measure(foreign: &Foreign, data: &Loaded, out: &Path) -> anyhow::Result<(Meas
     let shots = foreign.shots()?;
     tch::manual_seed(epoch_seed(run.seed, -3)); // as at the end of a run, for the same noise
     let scores = score(model, method.experts, &test, &shots, &RunDir::at(out))?;
-    write_whole(&out.join(PREDICTIONS), scores.predictions.csv())?;
+    let names = run.dataset.facts().class_names;
+    write_whole(
+        &out.join(PREDICTIONS),
+        scores.predictions.csv(&names, data.test.photographs()),
+    )?;
     let path = out.join(LOGITS);
     let logits = scores.logits.to_device(tch::Device::Cpu).contiguous();
     files::replace(&path, |temporary| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 use methods::{Images, first_batch};
@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::files::{ANOTHER_OUT, replace, unwritable};
 use crate::run::Run;
+use crate::schedule::preflight::check_batch;
 use crate::worker::splits::Splits;
 
 /// The images to look at.
@@ -45,6 +46,7 @@ impl Seen {
             SeenSplit::Train => {
                 let (mut recipe, method) = run.stage();
                 recipe.batch_size = recipe.batch_size.max(number as i64).min(splits.train.len() as i64);
+                check_batch(run.dataset, recipe.batch_size)?;
                 first_batch(&method, &recipe, &images_of(&splits.train), run.seed)?
             }
             SeenSplit::Test => {
@@ -71,6 +73,15 @@ impl Seen {
     /// If the file's name ends otherwise, or it cannot be written.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let extension = path.extension().and_then(|extension| extension.to_str());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        if let Some(folder) = folder {
+            bail!(
+                "{}: there is no such folder; make it, or {ANOTHER_OUT}",
+                folder.display()
+            );
+        }
         let written = match extension {
             Some("png") => {
                 let sheet = self.sheet().context("an image has as many pixels as its size says")?;
@@ -87,7 +98,7 @@ impl Seen {
                     Tensor::write_npz(&arrays, temporary).map_err(std::io::Error::other)
                 })
             }
-            _ => anyhow::bail!("{}: name a file that ends in .png or .npz with --out", path.display()),
+            _ => bail!("{}: name a file that ends in .png or .npz with --out", path.display()),
         };
         written.map_err(|error| unwritable(path, error, ANOTHER_OUT))
     }

@@ -1,6 +1,6 @@
 //! Settings as text, the same in plans and above tables.
 
-use datasets::Selection;
+use datasets::{Dataset, Selection};
 use methods::{Augmentation, Initial, Method};
 
 use crate::run::RunId;
@@ -31,6 +31,17 @@ pub(crate) fn parts_beside(method: &Method, usual: &Augmentation) -> String {
     } else {
         format!("{}; augmentation: {}", parts(method), method.augmentation)
     }
+}
+
+/// The smallest class, such as ``the 8 training images of `green`, the smallest class``.
+pub(crate) fn smallest(dataset: Dataset) -> String {
+    let facts = dataset.facts();
+    let classes = facts.train.iter().zip(&facts.class_names);
+    classes
+        .min_by_key(|(images, _)| **images)
+        .map_or(String::new(), |(images, name)| {
+            format!("the {images} training images of `{name}`, the smallest class")
+        })
 }
 
 /// How the images of a class are chosen, such as `as by Cao et al. 2019 (seed 0)`.

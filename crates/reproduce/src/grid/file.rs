@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use datasets::photographs::{PhotographSet, PhotographSettings};
 use datasets::{DataError, Dataset, Imbalance, Selection, Validation, data_folder};
@@ -64,16 +64,6 @@ pub(super) struct GridFile {
     /// Methods the grid defines itself, listed after the others. After loading: all methods.
     #[serde(default)]
     pub(super) method: Vec<MethodEntry>,
-}
-
-/// A grid file that repeats another one on another data set.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LikeFile {
-    /// The other file, in the same folder.
-    pub(super) like: PathBuf,
-    /// The data set instead of the other's.
-    pub(super) dataset: DatasetEntry,
 }
 
 /// As [`Dataset`]; photographs are looked up when the grid is read.

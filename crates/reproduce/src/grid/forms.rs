@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use datasets::photographs::LargeSet;
 use datasets::{Imbalance, Selection, Validation};
 use methods::{
     Augmentation, Cmo, ContrastiveTerm, CutMix, Cutout, Distillation, Experts, FeatureTransform, Head, Initial,
@@ -53,24 +54,44 @@ pub(super) fn instead_of(message: &str, key: Option<&str>, stated: Option<&str>)
     ))
 }
 
-/// The key whose value begins at byte `start` of `text`; inside a nested value, the key that begins the line.
-pub(super) fn key_before(text: &str, start: usize) -> Option<&str> {
+/// The key whose value begins at byte `start` of `text`; inside a nested value, the key that begins the line. Keys of photographs are named
+/// with those around them.
+pub(super) fn key_before(text: &str, start: usize) -> Option<String> {
     let is_key = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     let before = text.get(..start)?;
     let nearest = before.trim_end().strip_suffix('=').map(str::trim_end);
     let nearest = nearest.and_then(|before| before.rsplit(|letter| !is_key(letter)).next());
     let line = before.rsplit('\n').next()?.trim_start();
     let first = line.split(|letter| !is_key(letter)).next();
-    nearest.filter(|key| of(key).is_some()).or(first)
+    let key = nearest.filter(|key| of(key).is_some()).or(first);
+    nearest
+        .and_then(|nearest| of_photographs(nearest, before))
+        .or(key.map(str::to_owned))
+}
+
+/// The key `nearest` of photographs, or of what they hold out, if it comes after `before`.
+fn of_photographs(nearest: &str, before: &str) -> Option<String> {
+    let after = before.rsplit_once("photographs")?.1;
+    let is_inside = after.matches(['{', '[']).count() >= after.matches(['}']).count();
+    let key = match nearest {
+        "set" | "side" | "hold_out" => format!("photographs.{nearest}"),
+        "per_class" | "seed" if after.contains("hold_out") => format!("photographs.hold_out.{nearest}"),
+        _ => return None,
+    };
+    is_inside.then_some(key)
 }
 
 /// The possible values of `key`, if they have a form.
 fn of(key: &str) -> Option<Vec<Form>> {
     Some(match key {
         "dataset" => forms::<DatasetEntry>(),
+        "photographs.set" => forms::<LargeSet>(),
+        "photographs.side" => vec![Form::plain("a number of pixels, such as `224`")],
+        "photographs.hold_out.per_class" => vec![Form::plain("a number of photographs, such as `10`")],
+        "photographs.hold_out.seed" => vec![Form::plain("a whole number, such as `0`")],
         "protocol" => forms::<Protocol>(),
         "selection" => forms::<Selection>(),
-        "validation" => forms::<Validation>(),
+        "validation" | "photographs.hold_out" => forms::<Validation>(),
         "shots" => forms::<ShotSplit>(),
         "imbalance" => lists(forms::<Imbalance>()),
         "seeds" => vec![Form::plain("a list such as `[0, 1, 2]`")],

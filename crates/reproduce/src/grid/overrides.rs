@@ -18,6 +18,14 @@ impl Overrides {
         self.0.remove(key)
     }
 
+    /// States what `others` state, instead of what is stated for the same keys.
+    pub(super) fn update(&mut self, others: Overrides) {
+        for (key, value) in others.0 {
+            self.0.remove(key.get_ref().as_str()); // with its place
+            self.0.insert(key, value);
+        }
+    }
+
     /// The place of the first of `keys` that is stated; the beginning of the file if none is, which sound defaults never cause.
     pub(super) fn span(&self, keys: &[&str]) -> Range<usize> {
         let mut stated = keys.iter().filter_map(|&key| self.0.get_key_value(key));

@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use datasets::photographs::LargeSet;
 use datasets::{Dataset, Imbalance};
 use models::Backbone;
 use serde::Deserialize;
@@ -40,6 +41,35 @@ impl Published {
             .parse()
             .expect("the file is embedded, and a test reads its numbers")
     }
+
+    /// Whether it is for `dataset` with `imbalance`. A large set has the one imbalance that it is published with, which some sources state.
+    fn has_imbalance(&self, dataset: Dataset, imbalance: Imbalance) -> bool {
+        if matches!(dataset, Dataset::Photographs(_)) {
+            return imbalance == Imbalance::Natural;
+        }
+        let (imbalance_type, factor) = match imbalance {
+            Imbalance::Exponential { ratio } | Imbalance::Step { ratio } if ratio <= 1.0 => ("none", 1.0),
+            Imbalance::Exponential { ratio } => ("exp", ratio),
+            Imbalance::Step { ratio } => ("step", ratio),
+            Imbalance::Natural => ("none", 1.0), // CIFAR has as many images of each class
+            Imbalance::Balanced { .. } => return false,
+        };
+        self.imbalance_type == imbalance_type && self.imbalance_factor == Some(factor)
+    }
+}
+
+/// The name of `dataset` in the file; `None` if nothing is published on it.
+fn name_of(dataset: Dataset) -> Option<&'static str> {
+    match dataset {
+        Dataset::Cifar10 => Some("CIFAR-10"),
+        Dataset::Cifar100 => Some("CIFAR-100"),
+        Dataset::Shapes => None,
+        Dataset::Photographs(set) => set.large_set().map(|set| match set {
+            LargeSet::ImagenetLt => "ImageNet-LT",
+            LargeSet::Inaturalist2018 => "iNaturalist2018",
+            LargeSet::PlacesLt => "Places-LT",
+        }),
+    }
 }
 
 static ROWS: LazyLock<Vec<Published>> = LazyLock::new(|| {
@@ -57,23 +87,12 @@ fn find(
     backbone: Backbone,
     epochs: i64,
 ) -> Option<&'static Published> {
-    let (imbalance_type, factor) = match imbalance {
-        Imbalance::Exponential { ratio } | Imbalance::Step { ratio } if ratio <= 1.0 => ("none", 1.0),
-        Imbalance::Exponential { ratio } => ("exp", ratio),
-        Imbalance::Step { ratio } => ("step", ratio),
-        Imbalance::Natural => ("none", 1.0), // as CIFAR is, which alone comes further down
-        Imbalance::Balanced { .. } => return None,
-    };
-    let dataset = match dataset {
-        Dataset::Cifar10 => "CIFAR-10",
-        Dataset::Cifar100 => "CIFAR-100",
-        Dataset::Shapes | Dataset::Photographs(_) => return None,
-    };
+    let dataset_name = name_of(dataset)?;
     let mut rows: Vec<&Published> = ROWS
         .iter()
-        .filter(|row| row.source == source && row.dataset == dataset)
+        .filter(|row| row.source == source && row.dataset == dataset_name)
         .filter(|row| row.method == method && row.backbone == backbone.name())
-        .filter(|row| row.imbalance_type == imbalance_type && row.imbalance_factor == Some(factor))
+        .filter(|row| row.has_imbalance(dataset, imbalance))
         .collect();
     rows.sort_by_key(|row| row.epochs != Some(epochs));
     rows.first().copied()

@@ -34,6 +34,8 @@ pub(super) struct Contents {
     reference: String,
     /// What is compared with it, in the order of charts.
     measures: Vec<&'static str>,
+    /// Of each class.
+    class_names: Vec<&'static str>,
     rows: Vec<Row>,
     /// Of each row.
     methods: Vec<Method>,
@@ -97,6 +99,7 @@ impl Contents {
             selected: table.select.metric().name,
             reference: summary.against.reference.clone(),
             measures: Measure::ALL.map(Measure::name).into(),
+            class_names: plan.first().dataset.facts().class_names,
             rows: rows.collect(),
             methods: methods.collect(),
             images: Images::new(out, &runs_with_outcomes, request.data),

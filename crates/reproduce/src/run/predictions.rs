@@ -1,9 +1,11 @@
 //! The predictions of a finished run's network for each test image: `predictions.npz`, from which comparisons are made.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use datasets::photographs::PhotographIndex;
 use tch::{Kind, Tensor};
 
 use crate::arrays::Arrays;
@@ -153,24 +155,46 @@ impl Predictions {
         })
     }
 
-    /// As CSV, one line per image, numbered from 0 in the order of the official files.
-    pub(crate) fn csv(&self) -> String {
-        let mut text = "image,label,prediction,probability,in_top_five\n".to_owned();
-        for (image, (label, prediction)) in self.labels.iter().zip(&self.predicted).enumerate() {
+    /// As CSV, one line per image, numbered from 0 in the order of the official files or of the paths. `names` are the classes'; `files`, of
+    /// photographs, the path of each below their folder.
+    pub(crate) fn csv(&self, names: &[&str], files: Option<&PhotographIndex>) -> String {
+        let mut text = "image,label,prediction,probability,in_top_five,label_name,prediction_name".to_owned();
+        text += if files.is_some() { ",file\n" } else { "\n" };
+        let name = |class: i64| quoted(names.get(class as usize).copied().unwrap_or_default());
+        for (image, (&label, &prediction)) in self.labels.iter().zip(&self.predicted).enumerate() {
             let probability = self
                 .probabilities
                 .as_ref()
                 .map_or(String::new(), |values| values[image].to_string());
             let in_top_five = self.in_top_five[image];
-            writeln!(text, "{image},{label},{prediction},{probability},{in_top_five}").expect("a string takes all");
+            let (label_name, prediction_name) = (name(label), name(prediction));
+            let file = files.map_or(String::new(), |files| {
+                format!(",{}", quoted(files.relative_path(image)))
+            });
+            writeln!(
+                text,
+                "{image},{label},{prediction},{probability},{in_top_five},{label_name},{prediction_name}{file}"
+            )
+            .expect("a string takes all");
         }
         text
+    }
+}
+
+/// A name as a cell of CSV (RFC 4180).
+fn quoted(name: &str) -> Cow<'_, str> {
+    if name.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", name.replace('"', "\"\"")).into()
+    } else {
+        name.into()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use datasets::photographs::read_list;
 
     use super::*;
 
@@ -201,12 +225,24 @@ mod tests {
             written
         );
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
-        let csv = written.csv();
+        let names = ["a", "b", "c", "d", "e", "f, \"g\""];
+        let csv = written.csv(&names, None);
+        let columns = "image,label,prediction,probability,in_top_five,label_name,prediction_name";
+        assert!(csv.starts_with(&format!("{columns}\n0,0,0,0.8")), "{csv}");
         assert!(
-            csv.starts_with("image,label,prediction,probability,in_top_five\n0,0,0,0.8"),
+            csv.contains("\n1,5,0,") && csv.contains(",false,\"f, \"\"g\"\"\",a\n"),
             "{csv}"
         );
-        assert!(csv.contains("\n1,5,0,") && csv.ends_with(",true\n"), "{csv}");
+        let list = folder.path().join("list.txt");
+        fs::write(&list, "a/1.jpg 0\nf, g/1.jpg 5\nf, g/2.jpg 5\n").expect("a small file");
+        let files = read_list(&list, folder.path(), None).expect("a sound list");
+        fs::remove_file(list).expect("it is there");
+        let csv = written.csv(&names, Some(&files));
+        assert!(csv.starts_with(&format!("{columns},file\n0,0,0,")), "{csv}");
+        assert!(
+            csv.contains(",true,a,a,a/1.jpg\n") && csv.ends_with(",\"f, g/2.jpg\"\n"),
+            "{csv}"
+        );
 
         let unsure = Predictions {
             probabilities: None,
@@ -214,7 +250,7 @@ mod tests {
         };
         unsure.write(folder.path()).expect("room");
         assert_eq!(Predictions::read(folder.path(), None).expect("its own file"), unsure);
-        assert!(unsure.csv().contains("\n0,0,0,,true\n"));
+        assert!(unsure.csv(&names, None).contains("\n0,0,0,,true,a,a\n"));
     }
 
     #[test]

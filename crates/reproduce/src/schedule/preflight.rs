@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
+use datasets::Dataset;
 use methods::{DataParallel, TrainError};
 
 use crate::grid::Planned;
@@ -10,6 +11,7 @@ use crate::run::Outcome;
 use crate::run::directory::RunDir;
 use crate::run::environment::{Environment, same_data};
 use crate::run::settings::Asked;
+use crate::schedule::slots::available_memory;
 
 /// Checks that `asked` agrees with the settings of the `finished` runs and of the `unfinished` ones below `out` that were started before,
 /// and returns the environments of the latter. A run whose environment cannot be read is skipped: it fails alone later, and the others
@@ -63,6 +65,7 @@ pub(crate) fn check_data(
         if batch_size > samples {
             return Err(TrainError::BatchTooLarge { batch_size, samples }.into());
         }
+        check_batch(run.dataset, batch_size)?;
     }
     Ok(())
 }
@@ -83,4 +86,45 @@ pub(crate) fn check_processes(processes: u16, unfinished: &[Planned]) -> anyhow:
         }
     }
     Ok(())
+}
+
+/// Refuses batches that the free memory does not hold, before they are allocated.
+///
+/// # Errors
+/// With their size.
+pub(crate) fn check_batch(dataset: Dataset, batch_size: i64) -> anyhow::Result<()> {
+    check_memory(dataset, batch_size, available_memory())
+}
+
+/// Refuses batches that `memory`, what is free in bytes, does not hold.
+fn check_memory(dataset: Dataset, batch_size: i64, memory: Option<u64>) -> anyhow::Result<()> {
+    /// One as it is read, and four as the network sees it.
+    const BYTES_OF_A_VALUE: u64 = 1 + 4;
+    let (side, photographs) = (dataset.facts().side as u64, batch_size as u64);
+    let needed = (3 * side * side * BYTES_OF_A_VALUE).saturating_mul(photographs);
+    let free = memory.unwrap_or(u64::MAX);
+    ensure!(
+        needed <= free,
+        "a batch of {photographs} images of {side}×{side} pixels has {needed} bytes, and {free} bytes of memory are free; set \
+         `photographs.side` or batch_size lower"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_memory_does_not_hold_is_refused_with_its_size() {
+        let bytes = 128 * 3 * 32 * 32 * 5;
+        check_memory(Dataset::Shapes, 128, Some(bytes)).expect("just enough");
+        check_memory(Dataset::Shapes, 128, None).expect("unknown");
+        let error = check_memory(Dataset::Shapes, 128, Some(bytes - 1)).expect_err("one byte less");
+        assert_eq!(
+            error.to_string(),
+            "a batch of 128 images of 32×32 pixels has 1966080 bytes, and 1966079 bytes of memory are free; set \
+             `photographs.side` or batch_size lower"
+        );
+    }
 }

@@ -122,7 +122,7 @@ fn on_cpu(per_device: Option<u16>, runs: usize, side_by_side: usize, memory: Opt
 const RUN_MEMORY: u64 = 1 << 30;
 
 /// Bytes of memory available on the machine and in this process's control group, where a cluster or container limits it.
-fn available_memory() -> Option<u64> {
+pub(super) fn available_memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let kibibytes = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let machine = kibibytes.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024;

@@ -28,6 +28,9 @@ pub(crate) fn groups(shots: ShotSplit) -> String {
             "the first 36 %, the next 35 % and the last 29 % of the classes, from the largest to the smallest"
                 .to_owned()
         }
+        ShotSplit::Largest { many, medium } => {
+            format!("the {many} largest classes by training images, the next {medium} and the others")
+        }
     }
 }
 

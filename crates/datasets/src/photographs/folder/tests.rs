@@ -143,3 +143,60 @@ fn a_link_in_a_circle_is_an_error() {
     std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("a/again")).unwrap();
     assert!(error(&folder, NONE_HELD_OUT).starts_with("ROOT/a: cannot be read: File system loop found"));
 }
+
+#[test]
+fn a_folder_that_is_called_almost_as_a_split_is_refused() {
+    for (name, meant) in [
+        ("Train", "train"),
+        ("training", "train"),
+        ("VAL", "val"),
+        ("valid", "val"),
+        ("Validation", "val"),
+        ("TEST", "test"),
+        ("testing", "test"),
+    ] {
+        let other = format!("{name}/a/1.jpg");
+        for beside in ["cats/1.jpg", "train/a/2.jpg"] {
+            let refused = error(&tree(&[&other, beside]), NONE_HELD_OUT);
+            assert_eq!(
+                refused,
+                format!(
+                    "ROOT: the folder `{name}` is called almost as a split, and would be none; rename it to `{meant}`, or otherwise if it is \
+                     a class"
+                )
+            );
+        }
+    }
+    let other = tree(&["tests/1.jpg", "trains/1.jpg"]);
+    std::fs::write(other.path().join("Train"), "a file").unwrap();
+    let read = read_class_folders(other.path(), NONE_HELD_OUT).unwrap();
+    assert_eq!(read.train.class_names(), ["tests", "trains"]);
+}
+
+#[test]
+fn links_that_lead_nowhere_or_back_are_refused_with_the_remedy() {
+    use std::os::unix::fs::symlink;
+    let folder = tree(&["a/1.jpg", "b/1.jpg"]);
+    let nowhere = folder.path().join("b/2.jpg");
+    symlink("missing.jpg", &nowhere).unwrap();
+    let refused = error(&folder, NONE_HELD_OUT);
+    assert_eq!(
+        refused,
+        "ROOT/b/2.jpg: a link to what is not there; put it back, or remove the link"
+    );
+    std::fs::remove_file(nowhere).unwrap();
+    let back = folder.path().join("a/more");
+    symlink(folder.path().join("a"), &back).unwrap();
+    let refused = error(&folder, NONE_HELD_OUT);
+    assert_eq!(
+        refused,
+        "ROOT/a/more: a link to ROOT/a, the folder that it is in, so that photographs would be found without end; remove the link"
+    );
+    std::fs::remove_file(back).unwrap();
+    symlink("missing", folder.path().join("c")).unwrap();
+    let refused = error(&folder, NONE_HELD_OUT);
+    assert_eq!(
+        refused,
+        "ROOT/c: a link to what is not there; put it back, or remove the link"
+    );
+}

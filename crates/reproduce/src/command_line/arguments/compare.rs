@@ -61,13 +61,14 @@ pub(crate) struct PredictionsArguments {
     /// Directory of a finished run, such as one below out/shapes-lt/runs
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Print every image: label, prediction, its probability, and whether the label is among the five largest logits
+    /// Print every image: label, prediction, its probability, whether the label is among the five largest logits, and the names of
+    /// both classes; for photographs also the file
     #[arg(long)]
     pub(crate) csv: bool,
     /// Compute them again from the run's checkpoint, in its precision and with its threads
     #[arg(long)]
     pub(crate) again: bool,
-    /// Folder of the data sets, for --again [default: $LONGTAIL_DATA, else data/]
+    /// Folder of the data sets, for --again, or of the photographs [default: $LONGTAIL_DATA, else data/]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use models::Backbone;
 use super::values::{backbone, dataset, grid, protocol, whole_number};
 use crate::command_line::quote;
 use crate::grid::select::Select;
-use crate::grid::{Options, Ratio};
+use crate::grid::{Grid, GridError, Options, Ratio};
 
 /// A grid's file, or the name of one.
 pub(crate) fn grid_file() -> impl TypedValueParser<Value = PathBuf> {
@@ -86,6 +86,14 @@ impl GridArguments {
             validation,
             init,
         }
+    }
+
+    /// Reads the grid, and looks up its photographs unless another data set is asked for.
+    ///
+    /// # Errors
+    /// If either is refused.
+    pub(crate) fn load(&self) -> Result<Grid, GridError> {
+        Grid::load_on(&self.grid, self.data.as_deref(), self.dataset)
     }
 
     /// These arguments, and the same for each of the `further` grids.

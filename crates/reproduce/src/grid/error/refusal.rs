@@ -212,7 +212,7 @@ pub(crate) enum Refusal {
     /// A part that needs more of the images than one view of each.
     #[error(
         "{0} needs more than one view of an image, or other images than those of the batch, and photographs in files are read once for each \
-             batch; leave the method out"
+             batch; leave the method out with `--methods`, which names the others"
     )]
     InMemoryOnly(&'static str),
     /// Selecting epochs without a validation split.
@@ -232,6 +232,16 @@ pub(crate) enum Refusal {
     /// An imbalance that leaves a class without images.
     #[error("{0}")]
     Imbalance(String),
+    /// Batches that the training split does not fill.
+    #[error(
+        "batch_size {batch_size} is larger than the {samples} training images; set batch_size to {samples} or less"
+    )]
+    Batch {
+        /// As stated.
+        batch_size: i64,
+        /// Images of the training split.
+        samples: i64,
+    },
     /// Settings that the regularizer refuses.
     #[error("{0}")]
     Nc(#[from] nc::Error),
@@ -266,4 +276,14 @@ pub(crate) enum Refusal {
         /// The known ones.
         known: String,
     },
+}
+
+impl Refusal {
+    /// Whether it is about runs that an option such as `--methods` or `--imbalance` may leave out.
+    pub(in crate::grid) fn is_of_some_runs(&self) -> bool {
+        matches!(
+            self,
+            Refusal::InMemoryOnly(_) | Refusal::NoExperts(_) | Refusal::Batch { .. }
+        )
+    }
 }

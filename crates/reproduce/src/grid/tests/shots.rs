@@ -33,3 +33,17 @@ fn thresholds_that_are_no_groups_are_refused() {
         "5:24: missing field `few`"
     );
 }
+
+#[test]
+fn the_largest_classes_can_be_the_many_shot_ones() {
+    let largest = runs(&with("{ largest = { many = 4, medium = 5 } }"), &Options::default());
+    let run = &largest[0].run;
+    assert!(
+        run.config().contains("[shots.largest]\nmany = 4\nmedium = 5\n"),
+        "{}",
+        run.config()
+    );
+    let groups = run.shots.shots(&run.class_counts().expect("no class is empty"));
+    assert_eq!((groups.many.len(), groups.medium.len(), groups.few), (4, 5, vec![9]));
+    assert!(refusal(&with("{ largest = { many = -1, medium = 5 } }")).contains("-1"));
+}

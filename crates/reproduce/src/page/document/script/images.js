@@ -10,7 +10,7 @@ function imagePanel(places) {
     const own = images.shown.map((image, at) => [image, at]).filter(([image]) => image.label === label);
     const of = (isHard) => own.filter(([image]) => image.is_hard === isHard).map(([image, at]) => thumbnail(image, at, images, places));
     return element("div", { class: "class-images" },
-      element("h4", {}, `Class ${label}`),
+      element("h4", {}, `Class ${classOf(label)}`),
       element("div", { class: "thumbnails" }, of(true), of(false)));
   })];
   return element("details", { class: "panel", toggle: (event) => {
@@ -24,10 +24,10 @@ function thumbnail(image, at, images, places) {
     if (!answer) return missing("its runs have no predictions");
     const isRight = answer.prediction === image.label;
     const sure = isNumber(answer.confidence) ? `, ${percent(answer.confidence, 0)} %` : "";
-    return element("span", { class: `verdict ${isRight ? "better" : "worse"}`, title: `${answer.right} of ${answer.runs} runs are right` },
+    return element("span", { class: `verdict ${isRight ? "better" : "worse"}`, title: `taken for class ${classOf(answer.prediction)}; ${answer.right} of ${answer.runs} runs are right` },
       `${isRight ? "✓" : "✗"} ${answer.prediction}${sure}`);
   };
-  const name = `Test image ${image.image} of class ${image.label}, ${image.is_hard ? "which most runs get wrong" : "which the runs are sure of"}`;
+  const name = `Test image ${image.image} of class ${classOf(image.label)}, ${image.is_hard ? "which most runs get wrong" : "which the runs are sure of"}`;
   const canvas = element("canvas", { width: images.side, height: images.side, role: "img", "aria-label": name, title: name });
   const bytes = Uint8Array.from(atob(image.pixels), (byte) => byte.charCodeAt(0));
   const picture = canvas.getContext("2d").createImageData(images.side, images.side);

@@ -98,18 +98,19 @@ function classCharts(places) {
     absent: parts.length ? "" : reasonOf(places, "classes"),
     description: parts.map(({ name, shown }) => {
       const known = shown.accuracy.map((value, index) => [value, index]).filter(([value]) => isNumber(value)).sort(([a], [b]) => a - b);
-      return known.length ? `${name}: lowest in class ${known[0][1]} with ${percent(known[0][0], 1)} %` : "";
+      return known.length ? `${name}: lowest in class ${classOf(known[0][1])} with ${percent(known[0][0], 1)} %` : "";
     }).filter(Boolean).join("; "),
     height: 340,
     numbers: () => [["Class", "Training images", ...parts.map(({ name }) => `${name}, %`)],
-      ...classes.map((index) => [String(index), String(sizes[index]), ...parts.map(({ shown }) => (isNumber(shown.accuracy[index]) ? percent(shown.accuracy[index]) : "—"))])],
+      ...classes.map((index) => [classOf(index), String(sizes[index]), ...parts.map(({ shown }) => (isNumber(shown.accuracy[index]) ? percent(shown.accuracy[index]) : "—"))])],
     make: () => ({
       data: [
         ...parts.map(({ name, shown, order }) => ({
           type: "bar", name: plain(name), x: classes, y: shown.accuracy.map((value) => (isNumber(value) ? 100 * value : null)),
           error_y: { type: "data", array: shown.deviation.map((value) => 100 * (value ?? 0)), visible: shown.deviation.some(isNumber) && classes.length <= 20, color: colour("soft"), thickness: 1.2, width: 3 },
           marker: { color: colour(`series-${order}`), opacity: 0.85, pattern: { shape: order ? "/" : "", fillmode: "overlay", fgcolor: colour("paper"), size: 6 } },
-          hovertemplate: "class %{x}: %{y:.2f} %<extra>%{fullData.name}</extra>",
+          customdata: classes.map((index) => plain(classOf(index))),
+          hovertemplate: "class %{customdata}: %{y:.2f} %<extra>%{fullData.name}</extra>",
         })),
         { type: "scatter", mode: classes.length > 20 ? "lines" : "lines+markers", name: "training images", x: classes, y: sizes, yaxis: "y2",
           line: { color: colour("series-5"), width: 1.5, dash: "dot" }, marker: { size: 5 }, hovertemplate: "%{y} images<extra></extra>" },
@@ -139,10 +140,10 @@ function confusionChart(place, classes) {
   return chart({
     title: `Confusion, ${name}`,
     note: shown?.least > 1 ? `Test images of all seeds; cells of fewer than ${shown.least} images are left out` : "Test images of all seeds",
-    description: most ? `Class ${most[0]} is taken for class ${most[1]} most often, ${most[2]} times.` : "No test image is confused.",
+    description: most ? `Class ${classOf(most[0])} is taken for class ${classOf(most[1])} most often, ${most[2]} times.` : "No test image is confused.",
     absent: shown ? "" : absent,
     height: 400,
-    numbers: () => [["Class", "Taken for", "Images"], ...confused().slice(0, 200).map((cells) => cells.map(String))],
+    numbers: () => [["Class", "Taken for", "Images"], ...confused().slice(0, 200).map(([label, other, count]) => [classOf(label), classOf(other), String(count)])],
     make: () => {
       const rows = matrix();
       return {

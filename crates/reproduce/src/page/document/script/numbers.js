@@ -8,6 +8,12 @@ function isNumber(value) {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+/** A class by number and name. */
+function classOf(index) {
+  const name = results.class_names[index];
+  return name && name !== String(index) ? `${index} (${name})` : String(index);
+}
+
 /** A share of one in percent. */
 function percent(value, digits = 2) {
   return (100 * value).toFixed(digits);
