@@ -20,7 +20,6 @@ fn main() {
         .cpp(true)
         .std("c++20")
         .include(libtorch.join("include"))
-        .include(libtorch.join("include/torch/csrc/api/include"))
         .flag("-w") // libtorch's headers warn a lot
         .files(sources)
         .compile("longtail_torch_shim");

@@ -1,6 +1,6 @@
 //! How ranks find each other: rank 0 hosts the store, each writes there where it listens, and connects to all others.
 
-use super::monitor::{failure, report};
+use super::monitor::{failure, leave, lost, report};
 use super::store::Store;
 use super::{RankSettings, RanksError};
 use std::hash::{BuildHasher, RandomState};
@@ -17,16 +17,20 @@ pub(super) fn meet(settings: &RankSettings) -> Result<(Store, Vec<Option<TcpStre
     let deadline = Instant::now() + settings.timeout;
     let (store, own_address) = open_store(settings, deadline)?;
     let met = connect_all(settings, deadline, &store, own_address);
-    match met {
-        Ok(peers) => Ok((store, peers)),
-        Err(error) => {
-            if !matches!(error, RanksError::Failed { .. } | RanksError::Lost { .. }) {
-                // It fails only where the store is gone, and with it rank 0.
-                let _ = report(&store, settings.rank, "failed", &error.to_string());
-                std::thread::sleep(5 * PAUSE); // the store ends with rank 0; those who wait look every PAUSE
-            }
-            Err(error)
-        }
+    met.map_err(|error| part(settings, &store, error))
+        .map(|peers| (store, peers))
+}
+
+/// Tells the others why this rank cannot meet them, and leaves the store.
+fn part(settings: &RankSettings, store: &Store, error: RanksError) -> RanksError {
+    let RankSettings { rank, world_size, .. } = *settings;
+    let told = match &error {
+        RanksError::Failed { .. } | RanksError::Lost { .. } => Ok(()), // they know it from the same place
+        error => report(store, rank, "failed", &error.to_string()),
+    };
+    match told.and_then(|()| leave(store, rank, world_size, 0)) {
+        Err(RanksError::Libtorch(_)) if matches!(error, RanksError::Libtorch(_)) => lost(0, "its store ended"),
+        _ => error,
     }
 }
 
