@@ -1,6 +1,6 @@
 //! What ranks say when one of them is missing, lost or wrong.
 
-use super::{free_port, impatient, outcomes, printed, refusal, start, start_all};
+use super::{free_port, impatient, outcomes, printed, refusal, start, start_all, tell};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command};
@@ -19,7 +19,7 @@ pub(super) fn run(task: &str, ranks: &Ranks) -> Result<(), RanksError> {
             }
             "differ" => return ranks.all_reduce_sum(&Tensor::zeros(8, (Kind::Float, Device::Cpu))),
             "lose one" | "lose the first" => {
-                println!("\nready");
+                tell("ready", "");
                 std::thread::sleep(Duration::from_secs(60));
             }
             "be slow" => std::thread::sleep(Duration::from_secs(13)),
@@ -36,7 +36,7 @@ fn words_after(task: &str, victim: usize, signal: &str) -> (Vec<String>, Duratio
     let mut victim = processes.remove(victim);
     let output = BufReader::new(victim.stdout.take().expect("piped"));
     let mut lines = output.lines().map(|line| line.expect("text"));
-    assert!(lines.any(|line| line == "ready"), "the victim did not connect");
+    assert!(lines.any(|line| line == "ready: "), "the victim did not connect");
     let begin = Instant::now();
     let sent = Command::new("kill").args([signal, &victim.id().to_string()]).status();
     assert!(sent.expect("kill").success());
@@ -114,8 +114,8 @@ fn ranks_with_different_numbers_of_ranks_stop() {
     let first = start("sums", port, 0, 2);
     let second = start("sums", port, 1, 3);
     let words = "rank 1 was started with WORLD_SIZE=3, rank 0 with WORLD_SIZE=2; start all ranks with the same";
-    assert_eq!(printed(second, "outcome: "), words);
-    let first = printed(first, "outcome: ");
+    assert_eq!(printed(second, "outcome"), words);
+    let first = printed(first, "outcome");
     assert!(first.starts_with(&format!("rank 1 failed: {words}")), "{first}");
 }
 
