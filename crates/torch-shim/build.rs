@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 fn main() {
-    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=src/attempt.h");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").expect("LIBTORCH, see .cargo/config.toml"));
     let mut sources = vec![
@@ -16,11 +16,13 @@ fn main() {
     if std::env::var_os("CARGO_FEATURE_HOST_READS").is_some() {
         sources.push("src/host_reads.cc");
     }
+    for source in &sources {
+        println!("cargo::rerun-if-changed={source}");
+    }
     cc::Build::new()
         .cpp(true)
         .std("c++20")
         .include(libtorch.join("include"))
-        .include(libtorch.join("include/torch/csrc/api/include"))
         .flag("-w") // libtorch's headers warn a lot
         .files(sources)
         .compile("longtail_torch_shim");

@@ -7,12 +7,12 @@
 #include <dlfcn.h>
 
 #include <cstdint>
-#include <cstring>
-#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "attempt.h"
 
 namespace {
 
@@ -66,19 +66,6 @@ class Graph {
     void (*replay_)(void*) = nullptr;
     void (*end_)(void*) = nullptr;
 };
-
-// Runs `work`; if it fails, writes why to `reason`, of `capacity` bytes.
-template <typename Work>
-bool attempt(char* reason, size_t capacity, Work work) {
-    try {
-        work();
-        return true;
-    } catch (const std::exception& error) {
-        std::strncpy(reason, error.what(), capacity - 1);
-        reason[capacity - 1] = '\0';
-        return false;
-    }
-}
 
 }  // namespace
 

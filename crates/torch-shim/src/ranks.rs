@@ -60,6 +60,7 @@ struct Members {
 
 impl Ranks {
     /// Waits until all ranks have come, and connects to each of them. A single rank opens no connection.
+    /// Call it once in a process.
     ///
     /// # Errors
     /// If rank 0's port is taken, rank 0 is not reached or ranks are missing after `settings.timeout`, two ranks have

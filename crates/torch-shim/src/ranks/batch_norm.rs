@@ -57,13 +57,13 @@ impl SynchronisedBatchNorm<'_> {
         // The variance from the deviations, not from the squares: those lose the digits that a large mean has.
         let centred = &wide - broad(&mean);
         let variance = ranks.all_reduce_sum_with_gradient(&sum(&centred.square()))? / count;
-        let mut output = &centred * broad(&(&variance + self.epsilon).rsqrt());
-        if let Some(weight) = self.weight {
-            output = output * broad(weight);
-        }
-        if let Some(bias) = self.bias {
-            output = output + broad(bias);
-        }
+        let scaled = &centred * broad(&(&variance + self.epsilon).rsqrt());
+        let weighted = self
+            .weight
+            .map_or_else(|| scaled.shallow_clone(), |weight| &scaled * broad(weight));
+        let output = self
+            .bias
+            .map_or_else(|| weighted.shallow_clone(), |bias| &weighted + broad(bias));
         tch::no_grad(|| {
             let update = |running: &Tensor, new: &Tensor| {
                 let next = running * (1.0 - self.momentum) + new * self.momentum;

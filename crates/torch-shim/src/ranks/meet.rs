@@ -1,6 +1,6 @@
 //! How ranks find each other: rank 0 hosts the store, each writes there where it listens, and connects to all others.
 
-use super::monitor::{failure, report};
+use super::monitor::{failure, leave, lost, report};
 use super::store::Store;
 use super::{RankSettings, RanksError};
 use std::hash::{BuildHasher, RandomState};
@@ -16,17 +16,27 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(super) fn meet(settings: &RankSettings) -> Result<(Store, Vec<Option<TcpStream>>), RanksError> {
     let deadline = Instant::now() + settings.timeout;
     let (store, own_address) = open_store(settings, deadline)?;
+    if store.get("met")?.is_some() {
+        return Err(taken(settings)); // another run, which goes on
+    }
     let met = connect_all(settings, deadline, &store, own_address);
-    match met {
-        Ok(peers) => Ok((store, peers)),
-        Err(error) => {
-            if !matches!(error, RanksError::Failed { .. } | RanksError::Lost { .. }) {
-                // It fails only where the store is gone, and with it rank 0.
-                let _ = report(&store, settings.rank, "failed", &error.to_string());
-                std::thread::sleep(5 * PAUSE); // the store ends with rank 0; those who wait look every PAUSE
-            }
-            Err(error)
-        }
+    let peers = met.map_err(|error| part(settings, &store, error))?;
+    if settings.rank == 0 {
+        store.set("met", "yes")?;
+    }
+    Ok((store, peers))
+}
+
+/// Tells the others why this rank cannot meet them, and leaves the store.
+fn part(settings: &RankSettings, store: &Store, error: RanksError) -> RanksError {
+    let RankSettings { rank, world_size, .. } = *settings;
+    let told = match &error {
+        RanksError::Failed { .. } | RanksError::Lost { .. } => Ok(()), // they know it from the same place
+        error => report(store, rank, "failed", &error.to_string()),
+    };
+    match told.and_then(|()| leave(store, rank, world_size, 0)) {
+        Err(RanksError::Libtorch(_)) if matches!(error, RanksError::Libtorch(_)) => lost(0, "its store ended"),
+        _ => error,
     }
 }
 
@@ -70,13 +80,9 @@ fn connect_all(
     own_address: Option<IpAddr>,
 ) -> Result<Vec<Option<TcpStream>>, RanksError> {
     let RankSettings { rank, world_size, .. } = *settings;
-    let address = format!("{}:{}", settings.address, settings.port);
     if rank == 0 {
         store.set("world_size", &world_size.to_string())?;
-        store.set(
-            "token",
-            &format!("{:016x}", RandomState::new().hash_one(address.as_str())),
-        )?;
+        store.set("token", &format!("{:016x}", RandomState::new().hash_one(rank)))?;
     }
     let absent = |missing: &[usize]| absent(settings, missing);
     let first = wait(store, "world_size", deadline)?.ok_or_else(|| absent(&[0]))?;
@@ -88,7 +94,7 @@ fn connect_all(
         });
     }
     if store.add(&format!("arrived/{rank}"), 1)? > 1 {
-        return Err(RanksError::Taken { rank, address });
+        return Err(taken(settings));
     }
     let token = wait(store, "token", deadline)?.ok_or_else(|| absent(&[0]))?;
     let host = own_address.map_or_else(|| settings.address.clone(), |address| address.to_string());
@@ -132,6 +138,13 @@ fn wait(store: &Store, key: &str, deadline: Instant) -> Result<Option<String>, R
             return Ok(value);
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+fn taken(settings: &RankSettings) -> RanksError {
+    RanksError::Taken {
+        rank: settings.rank,
+        address: format!("{}:{}", settings.address, settings.port),
     }
 }
 

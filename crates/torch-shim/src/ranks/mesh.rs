@@ -1,15 +1,17 @@
 //! Connections between every two ranks, and what is sent over them.
 //!
-//! The store carries no sums: c10d refuses values above 8 MiB in it, and takes 30 ms for 2 MB. Gloo's group would, but
-//! libtorch ships none of the headers by which it could be constructed, and a rank that waits in it hears of no failure.
+//! The store carries no sums: c10d refuses values above 8 MiB in it, and takes 30 ms for 2 MB. Gloo's group would carry
+//! them, but could be constructed only in memory of a guessed size, since libtorch ships none of Gloo's headers; and a
+//! rank that waits in it hears of no failure. `speed_of_a_sum_over_two_ranks` (tests) measures these connections.
 
 use super::RanksError;
 use super::memory::{bytes, bytes_mut};
-use super::monitor::Monitor;
+use super::monitor::{Monitor, locked};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::time::Duration;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// How often a rank that waits looks whether another one was lost.
 const SLICE: Duration = Duration::from_millis(200);
@@ -30,6 +32,8 @@ pub(super) struct Mesh {
     peers: Vec<Option<TcpStream>>,
     /// How many operations there were.
     operations: u64,
+    /// See `room_for_others`; locked because tensors are not shared between threads, and the rest here is.
+    room: Mutex<Tensor>,
 }
 
 impl Mesh {
@@ -43,6 +47,7 @@ impl Mesh {
             rank,
             peers,
             operations: 0,
+            room: Mutex::new(Tensor::empty(0, (Kind::Float, Device::Cpu))),
         })
     }
 
@@ -55,21 +60,23 @@ impl Mesh {
         let mut parts: Vec<Tensor> = (0..ranks)
             .map(|rank| flat.narrow(0, start(rank), start(rank + 1) - start(rank)))
             .collect();
-        let mut mine: Vec<Tensor> = parts.iter().map(|_| parts[self.rank].empty_like()).collect();
-        mine[self.rank].copy_(&parts[self.rank]);
+        let mut received = self.room_for_others(&parts[self.rank]);
         for (to, from) in self.rounds() {
             self.exchange(
                 Operation::Sum,
                 (to, bytes(&parts[to])),
-                (from, bytes_mut(&mut mine[from])),
+                (from, bytes_mut(&mut received[from])),
                 monitor,
             )?;
         }
-        let mut sum = mine[0].copy();
-        for part in &mine[1..] {
+        received[self.rank] = parts[self.rank].shallow_clone();
+        let mut sum = received[0].shallow_clone();
+        for part in &received[1..] {
             sum += part;
         }
-        parts[self.rank].copy_(&sum);
+        if self.rank > 0 {
+            parts[self.rank].copy_(&sum);
+        }
         for (to, from) in self.rounds() {
             self.exchange(
                 Operation::Sum,
@@ -89,6 +96,19 @@ impl Mesh {
             return (1..self.peers.len()).try_for_each(|peer| self.send(Operation::Broadcast, peer, sent, monitor));
         }
         self.receive(Operation::Broadcast, 0, bytes_mut(flat), monitor)
+    }
+
+    /// Memory for one part from each rank, kept from sum to sum: new memory costs as much as the transfer.
+    fn room_for_others(&self, part: &Tensor) -> Vec<Tensor> {
+        let (kind, length) = (part.kind(), part.size1().unwrap_or(0));
+        let needed = length * self.peers.len() as i64;
+        let mut room = locked(&self.room);
+        if room.kind() != kind || room.size1().unwrap_or(0) < needed {
+            *room = Tensor::empty(needed, (kind, part.device()));
+        }
+        (0..self.peers.len() as i64)
+            .map(|rank| room.narrow(0, rank * length, length))
+            .collect()
     }
 
     /// To whom this rank sends and from whom it receives, so that each rank has one of each in every round.

@@ -1,7 +1,8 @@
 //! Learns when a rank dies or fails, and tells the others.
 //!
-//! Each rank's thread counts up its own beat in the store and looks at the others' beats and at the first failure that
-//! was reported. It is the thread that keeps a rank alive in the others' eyes, so the rank itself may take its time.
+//! Each rank's thread counts up its own beat in the store and looks at the first failure that was reported there. Rank 0
+//! watches the others' beats and reports those that stand still; the others watch rank 0's. It is the thread that keeps
+//! a rank alive in the others' eyes, so the rank itself may take its time.
 
 use super::RanksError;
 use super::store::Store;
@@ -55,7 +56,8 @@ impl Monitor {
             store,
             rank,
             beats: vec![(-1, Instant::now()); world_size],
-            left: 0,
+            lost: 0,
+            store_ended: false,
             shared: Arc::clone(&shared),
         };
         std::thread::Builder::new()
@@ -122,7 +124,8 @@ struct Beating {
     /// The last count of each rank and when it was first seen.
     beats: Vec<(i64, Instant)>,
     /// How many of the other ranks cannot be waited for.
-    left: usize,
+    lost: usize,
+    store_ended: bool,
     shared: Arc<Shared>,
 }
 
@@ -131,12 +134,16 @@ impl Beating {
         loop {
             match orders.recv_timeout(BEAT) {
                 Ok(Order::Report { rank, kind, text, done }) => {
-                    let _ = report(&self.store, rank, kind, &text); // without a store there is nobody to tell
+                    if !self.store_ended {
+                        let _ = report(&self.store, rank, kind, &text); // without a store there is nobody to tell
+                    }
                     self.look();
                     let _ = done.send(());
                 }
                 Ok(Order::Leave { done }) => {
-                    self.leave();
+                    if !self.store_ended {
+                        let _ = leave(&self.store, self.rank, self.beats.len(), self.lost); // or the others are gone
+                    }
                     drop(self.store);
                     let _ = done.send(());
                     return;
@@ -155,14 +162,17 @@ impl Beating {
         *locked(&self.shared.last_look) = Instant::now();
         if let Err(verdict) = seen {
             let verdict = match verdict {
-                RanksError::Libtorch(_) => lost(0, "its store ended"),
+                RanksError::Libtorch(_) => {
+                    self.store_ended = true;
+                    lost(0, "its store ended")
+                }
                 RanksError::Lost { rank, ref sign } => {
                     let _ = report(&self.store, rank, "lost", sign);
                     verdict
                 }
                 verdict => verdict,
             };
-            self.left = usize::from(matches!(verdict, RanksError::Lost { .. }));
+            self.lost = usize::from(matches!(verdict, RanksError::Lost { .. }));
             *locked(&self.shared.verdict) = Some(verdict);
         }
     }
@@ -170,29 +180,36 @@ impl Beating {
     fn beat(&mut self) -> Result<(), RanksError> {
         failure(&self.store)?;
         self.store.add(&format!("beat/{}", self.rank), 1)?;
-        for (rank, (count, since)) in self.beats.iter_mut().enumerate() {
+        let watched = if self.rank == 0 { 1..self.beats.len() } else { 0..1 };
+        for rank in watched {
+            let (count, since) = &mut self.beats[rank];
             let now = self.store.add(&format!("beat/{rank}"), 0)?;
             if now != *count {
                 (*count, *since) = (now, Instant::now());
-            } else if since.elapsed() > SILENCE && self.store.get(&format!("left/{rank}"))?.is_none() {
+            } else if since.elapsed() > SILENCE && self.store.add(&format!("left/{rank}"), 0)? == 0 {
                 return Err(lost(rank, &format!("no sign of life for {} s", SILENCE.as_secs())));
             }
         }
         Ok(())
     }
+}
 
-    /// Rank 0 takes the store with it, so it goes last.
-    fn leave(&self) {
-        let others = self.beats.len().saturating_sub(1 + self.left);
-        let until = Instant::now() + FAREWELL;
-        if self.store.set(&format!("left/{}", self.rank), "").is_err() || self.rank > 0 {
-            return;
+/// Leaves the store. Rank 0 takes it with it, so it waits for those who have come, except for `lost` of them.
+pub(super) fn leave(store: &Store, rank: usize, world_size: usize, lost: usize) -> Result<(), RanksError> {
+    store.add(&format!("left/{rank}"), 1)?;
+    let until = Instant::now() + FAREWELL;
+    while rank == 0 && Instant::now() < until {
+        let mut staying = 0;
+        for other in 1..world_size {
+            let has_left = store.add(&format!("left/{other}"), 0)? >= store.add(&format!("arrived/{other}"), 0)?;
+            staying += usize::from(!has_left);
         }
-        let has_left = |rank: usize| matches!(self.store.get(&format!("left/{rank}")), Ok(Some(_)));
-        while (1..self.beats.len()).filter(|rank| has_left(*rank)).count() < others && Instant::now() < until {
-            std::thread::sleep(BEAT / 20);
+        if staying <= lost {
+            break;
         }
+        std::thread::sleep(BEAT / 20);
     }
+    Ok(())
 }
 
 /// Writes a failure for all ranks to find, unless there is one: the others follow from the first.
@@ -223,7 +240,7 @@ pub(super) fn failure(store: &Store) -> Result<(), RanksError> {
     })
 }
 
-fn lost(rank: usize, sign: &str) -> RanksError {
+pub(super) fn lost(rank: usize, sign: &str) -> RanksError {
     RanksError::Lost {
         rank,
         sign: sign.to_owned(),

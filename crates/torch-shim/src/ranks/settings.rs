@@ -66,9 +66,9 @@ const HYDRA: Launcher = Launcher {
 };
 const SLURM: Launcher = Launcher {
     rank: "SLURM_PROCID",
-    world_size: "SLURM_NTASKS",
+    world_size: "SLURM_STEP_NUM_TASKS",
     local_rank: "SLURM_LOCALID",
-    extent: Extent::Machines("SLURM_NNODES"),
+    extent: Extent::Machines("SLURM_STEP_NUM_NODES"),
     remedy: "start with srun --ntasks=N, or unset it",
 };
 

@@ -1,10 +1,9 @@
 // A sum over ranks that autograd differentiates: a function of one's own can be defined in C++ only.
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cstring>
-#include <exception>
-#include <memory>
 #include <stdexcept>
+
+#include "../attempt.h"
 
 namespace {
 
@@ -52,12 +51,10 @@ struct SumOverRanks : torch::autograd::Function<SumOverRanks> {
 // Takes over `ranks`, which `release` frees when neither the result nor its graph needs it any more.
 extern "C" at::Tensor* longtail_sum_with_gradient(const void* ranks, SumInPlace sum_in_place, Release release,
                                                   const at::Tensor* input, char* reason, size_t capacity) {
-    try {
+    at::Tensor* sum = nullptr;
+    attempt(reason, capacity, [&] {
         const auto summation = c10::make_intrusive<Summation>(ranks, sum_in_place, release);
-        return new at::Tensor(SumOverRanks::apply(*input, summation));
-    } catch (const std::exception& error) {
-        std::strncpy(reason, error.what(), capacity - 1);
-        reason[capacity - 1] = '\0';
-        return nullptr;
-    }
+        sum = new at::Tensor(SumOverRanks::apply(*input, summation));
+    });
+    return sum;
 }

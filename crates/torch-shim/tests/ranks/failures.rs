@@ -1,16 +1,16 @@
 //! What ranks say when one of them is missing, lost or wrong.
 
-use super::{free_port, impatient, outcomes, printed, refusal, start, start_all};
+use super::{free_port, impatient, outcomes, printed, refusal, start, start_all, tell};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdout, Command};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 use torch_shim::ranks::{Ranks, RanksError};
 
 /// The victim waits to be killed, all others wait for it.
 pub(super) fn run(task: &str, ranks: &Ranks) -> Result<(), RanksError> {
-    let victim = if task == "lose the first" { 0 } else { 1 };
+    let victim = usize::from(task != "lose the first");
     if ranks.rank() == victim {
         match task {
             "report" => {
@@ -19,8 +19,12 @@ pub(super) fn run(task: &str, ranks: &Ranks) -> Result<(), RanksError> {
             }
             "differ" => return ranks.all_reduce_sum(&Tensor::zeros(8, (Kind::Float, Device::Cpu))),
             "lose one" | "lose the first" => {
-                println!("\nready");
+                tell("ready", "");
                 std::thread::sleep(Duration::from_secs(60));
+            }
+            "go on" => {
+                tell("ready", "");
+                std::thread::sleep(Duration::from_secs(3));
             }
             "be slow" => std::thread::sleep(Duration::from_secs(13)),
             _ => panic!("no task {task}"),
@@ -29,14 +33,23 @@ pub(super) fn run(task: &str, ranks: &Ranks) -> Result<(), RanksError> {
     ranks.barrier()
 }
 
+/// Waits until a process is connected to all others. What it writes later goes to the result.
+fn await_ready(process: &mut Child) -> BufReader<ChildStdout> {
+    let mut output = BufReader::new(process.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while line != "ready: \n" {
+        line.clear();
+        assert_ne!(output.read_line(&mut line).expect("text"), 0, "it did not connect");
+    }
+    output
+}
+
 /// The words of the others after `signal` was sent to `victim`, and how long they took.
 fn words_after(task: &str, victim: usize, signal: &str) -> (Vec<String>, Duration) {
     let port = free_port();
     let mut processes: Vec<Child> = (0..3).map(|rank| start(task, port, rank, 3)).collect();
     let mut victim = processes.remove(victim);
-    let output = BufReader::new(victim.stdout.take().expect("piped"));
-    let mut lines = output.lines().map(|line| line.expect("text"));
-    assert!(lines.any(|line| line == "ready"), "the victim did not connect");
+    let _output = await_ready(&mut victim);
     let begin = Instant::now();
     let sent = Command::new("kill").args([signal, &victim.id().to_string()]).status();
     assert!(sent.expect("kill").success());
@@ -114,8 +127,8 @@ fn ranks_with_different_numbers_of_ranks_stop() {
     let first = start("sums", port, 0, 2);
     let second = start("sums", port, 1, 3);
     let words = "rank 1 was started with WORLD_SIZE=3, rank 0 with WORLD_SIZE=2; start all ranks with the same";
-    assert_eq!(printed(second, "outcome: "), words);
-    let first = printed(first, "outcome: ");
+    assert_eq!(printed(second, "outcome"), words);
+    let first = printed(first, "outcome");
     assert!(first.starts_with(&format!("rank 1 failed: {words}")), "{first}");
 }
 
@@ -130,6 +143,21 @@ fn a_rank_that_is_there_twice_is_named() {
     let words = outcomes(processes);
     let expected = format!("two processes came to 127.0.0.1:{port} as rank 1; give each its own RANK");
     assert!(words.iter().all(|words| words.contains(&expected)), "{words:?}");
+}
+
+#[test]
+fn a_run_goes_on_when_another_one_comes_to_its_port() {
+    let port = free_port();
+    let first = start("go on", port, 0, 2);
+    let mut second = start("go on", port, 1, 2);
+    let _output = await_ready(&mut second);
+    let words = refusal(&impatient(port, 1, 2)).to_string();
+    assert!(
+        words.ends_with("give each its own RANK, or each run its own MASTER_PORT"),
+        "{words}"
+    );
+    assert_eq!(printed(first, "outcome"), "fine");
+    second.wait().expect("it was started here");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod failures;
 mod sums;
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -26,10 +27,15 @@ fn process() {
         "speed" => sums::speed(&ranks),
         _ => failures::run(&task, &ranks),
     });
-    match outcome {
-        Ok(()) => println!("\noutcome: fine"),
-        Err(error) => println!("\noutcome: {error}"),
-    }
+    tell(
+        "outcome",
+        &outcome.map_or_else(|error| error.to_string(), |()| "fine".to_owned()),
+    );
+}
+
+/// Writes a line for the test that started this process.
+fn tell(label: &str, words: &str) {
+    writeln!(std::io::stdout(), "\n{label}: {words}").expect("a pipe");
 }
 
 /// A port of this machine that was free a moment ago.
@@ -62,15 +68,18 @@ fn start_all(task: &str, world_size: usize) -> Vec<Child> {
 fn printed(process: Child, label: &str) -> String {
     let output = process.wait_with_output().expect("it was started here");
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = output.lines().find_map(|line| line.strip_prefix(label));
-    line.unwrap_or_else(|| panic!("no {label} in {output}")).to_owned()
+    let words = |line: &str| Some(line.strip_prefix(label)?.strip_prefix(": ")?.to_owned());
+    output
+        .lines()
+        .find_map(words)
+        .unwrap_or_else(|| panic!("no {label} in {output}"))
 }
 
 /// Each rank's outcome.
 fn outcomes(processes: Vec<Child>) -> Vec<String> {
     processes
         .into_iter()
-        .map(|process| printed(process, "outcome: "))
+        .map(|process| printed(process, "outcome"))
         .collect()
 }
 

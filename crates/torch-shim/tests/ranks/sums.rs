@@ -1,6 +1,6 @@
 //! What ranks compute together.
 
-use super::{free_port, impatient, outcomes, printed, start_all};
+use super::{free_port, impatient, outcomes, printed, start_all, tell};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -36,7 +36,7 @@ pub(super) fn sums(ranks: &Ranks) -> Result<(), RanksError> {
             assert!(same_bits(&tensor, &values(0, length, kind)));
         }
     }
-    println!("\nbits: {:x}", bits.finish());
+    tell("bits", &format!("{:x}", bits.finish()));
     ranks.barrier()
 }
 
@@ -44,10 +44,7 @@ pub(super) fn sums(ranks: &Ranks) -> Result<(), RanksError> {
 fn two_and_three_ranks_have_the_same_bits_of_the_sum_in_the_order_of_ranks() {
     for world_size in [2, 3] {
         let processes = start_all("sums", world_size);
-        let bits: Vec<String> = processes
-            .into_iter()
-            .map(|process| printed(process, "bits: "))
-            .collect();
+        let bits: Vec<String> = processes.into_iter().map(|process| printed(process, "bits")).collect();
         assert!(bits.iter().all(|other| *other == bits[0]), "{bits:?}");
     }
 }
@@ -171,22 +168,20 @@ pub(super) fn speed(ranks: &Ranks) -> Result<(), RanksError> {
             milliseconds.push(begin.elapsed().as_secs_f64() * 1e3);
         }
         milliseconds.sort_by(f64::total_cmp);
-        print!(
-            "\nspeed: {} bytes: {:.2} ms, at best {:.2} ms",
-            length * 4,
-            milliseconds[7],
-            milliseconds[0]
+        let (median, best) = (milliseconds[7], milliseconds[0]);
+        tell(
+            "speed",
+            &format!("{} bytes: {median:.2} ms, at best {best:.2} ms", length * 4),
         );
     }
-    println!();
     ranks.barrier()
 }
 
 #[test]
-#[ignore = "a measurement: run it alone, with --nocapture"]
+#[ignore = "a measurement: run it alone"]
 fn speed_of_a_sum_over_two_ranks() {
     for process in start_all("speed", 2) {
         let output = process.wait_with_output().expect("it was started here");
-        println!("{}", String::from_utf8_lossy(&output.stdout));
+        tell("rank", &String::from_utf8_lossy(&output.stdout));
     }
 }

@@ -34,7 +34,7 @@ fn each_launcher_says_who_this_process_is() {
         ("MASTER_PORT", "1234"),
         ("SLURM_STEP_ID", "0"),
         ("SLURM_PROCID", "1"),
-        ("SLURM_NTASKS", "2"), // one torchrun a machine
+        ("SLURM_STEP_NUM_TASKS", "2"), // one torchrun a machine
     ];
     assert_eq!(place(&torchrun), (5, 8, Some(1), "node3".to_owned(), 1234));
     let open_mpi = [
@@ -49,9 +49,9 @@ fn each_launcher_says_who_this_process_is() {
     let slurm = [
         ("SLURM_STEP_ID", "0"),
         ("SLURM_PROCID", "3"),
-        ("SLURM_NTASKS", "4"),
+        ("SLURM_STEP_NUM_TASKS", "4"),
         ("SLURM_LOCALID", "0"),
-        ("SLURM_NNODES", "4"),
+        ("SLURM_STEP_NUM_NODES", "4"),
         ("SLURM_STEP_NODELIST", "gpu[07-09,11]"),
     ];
     assert_eq!(place(&slurm), (3, 4, Some(0), "gpu07".to_owned(), 29500));
