@@ -19,6 +19,7 @@ mod finished;
 mod guide;
 mod kill_and_resume;
 mod main_job;
+mod packs;
 mod page;
 mod photographs;
 mod processes;

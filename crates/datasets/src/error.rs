@@ -200,6 +200,31 @@ pub enum DataError {
         /// Images of the largest class.
         largest: i64,
     },
+    /// The numbers of a Pareto imbalance are impossible.
+    #[error(
+        "imbalance pareto with alpha {alpha}, max {max} and min {min}: expected an alpha above 0, and 1 or more as `min` and more than that as \
+         `max`"
+    )]
+    Pareto {
+        /// The power.
+        alpha: f64,
+        /// Images of the largest class.
+        max: i64,
+        /// Images of the smallest class.
+        min: i64,
+    },
+    /// No class is as large as an imbalance needs one.
+    #[error(
+        "imbalance {imbalance} needs a class of {size} images, and none that is left has as many; use a `max` of at most {largest}"
+    )]
+    NoClassForSize {
+        /// The imbalance.
+        imbalance: String,
+        /// Images of the class.
+        size: i64,
+        /// Images of the largest class there is.
+        largest: i64,
+    },
     /// A class has no images in a data set that is used as it is.
     #[error(
         "class {class} has no training images; leave it out of the data set, or hold out fewer images for validation"

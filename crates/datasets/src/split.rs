@@ -1,7 +1,7 @@
 use tch::{Device, Tensor};
 
 use crate::DataError;
-use crate::photographs::{PhotographIndex, Photographs};
+use crate::photographs::{PhotographIndex, Photographs, Replaced};
 
 /// Labelled images. Labels are class numbers from 0 to `classes - 1`.
 #[derive(Debug)]
@@ -65,6 +65,22 @@ impl Split {
         match &self.pixels {
             Pixels::Memory(images) => Ok(images.get(index as i64)),
             Pixels::Files(photographs) => photographs.smaller(largest).one(index),
+        }
+    }
+
+    /// Replaces up to `at_most` unreadable files in each pass over the images, each by the next readable one of the pass, where otherwise
+    /// the first one would be an error. Images in memory are all readable.
+    pub fn replace_unreadable(&mut self, at_most: usize) {
+        if let Pixels::Files(photographs) = &mut self.pixels {
+            photographs.replaced = Replaced::at_most(at_most);
+        }
+    }
+
+    /// Path and problem of each file that was replaced so far, by this split or a copy of it, in the order of their paths.
+    pub fn replaced(&self) -> Vec<String> {
+        match &self.pixels {
+            Pixels::Memory(_) => Vec::new(),
+            Pixels::Files(photographs) => photographs.replaced.list(),
         }
     }
 

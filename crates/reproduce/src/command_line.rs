@@ -6,6 +6,7 @@ pub(crate) mod exchange;
 mod json;
 mod open;
 pub(crate) mod others;
+pub(crate) mod photographs;
 pub(crate) mod plan;
 mod queue;
 mod quote;

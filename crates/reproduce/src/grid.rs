@@ -109,7 +109,7 @@ impl Grid {
             like.over(&mut file);
             source
         });
-        let dataset = match (asked, file.dataset) {
+        let dataset = match (asked, &file.dataset) {
             (Some(asked), DatasetEntry::Photographs(_)) => asked,
             (_, stated) => stated.open(data).map_err(|error| GridError::Photographs {
                 path: path.to_owned(),

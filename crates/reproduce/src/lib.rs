@@ -27,10 +27,11 @@ mod worker;
 
 use std::process::ExitCode;
 
+use datasets::photographs::LargeSet;
 use torch_shim::GpuSupport;
 
 use crate::command_line::arguments::{Arguments, DataVerb, Verb};
-use crate::command_line::{exchange as exchanging, shell, verbs};
+use crate::command_line::{exchange as exchanging, photographs, shell, verbs};
 use crate::exit::Exit;
 
 /// Executes the command line.
@@ -69,8 +70,14 @@ pub fn main() -> ExitCode {
         Verb::Evaluate(arguments) => exchanging::evaluate(&arguments),
         Verb::Data(arguments) => match &arguments.verb {
             Some(DataVerb::Look(asked)) => exchanging::look(asked),
+            Some(DataVerb::ImagenetLt(asked)) => photographs::lists(LargeSet::ImagenetLt, asked.root.as_deref()),
+            Some(DataVerb::Inaturalist2018(asked)) => {
+                photographs::lists(LargeSet::Inaturalist2018, asked.root.as_deref())
+            }
+            Some(DataVerb::PlacesLt(asked)) => photographs::lists(LargeSet::PlacesLt, asked.root.as_deref()),
             None => verbs::data(arguments.data.as_deref(), arguments.json),
         },
+        Verb::Pack(arguments) => photographs::pack(&arguments),
         Verb::Methods { json } => verbs::methods(json),
         Verb::Completions { shell } => shell::completions(shell),
         Verb::Man => shell::man(),

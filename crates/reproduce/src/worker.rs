@@ -8,6 +8,7 @@ pub(crate) mod job;
 mod measured;
 pub(crate) mod network;
 mod record;
+mod replaced;
 pub(crate) mod scores;
 pub(crate) mod splits;
 mod team;
@@ -29,6 +30,7 @@ use crate::worker::finished::Finished;
 use crate::worker::job::Job;
 use crate::worker::measured::Measured;
 use crate::worker::record::Record;
+use crate::worker::replaced::Replaced;
 use crate::worker::scores::score;
 use crate::worker::splits::Splits;
 use crate::worker::team::Team;
@@ -103,6 +105,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         keep: &kept,
     };
     let mut last_said = Instant::now();
+    let mut replaced = Replaced::of(&run_dir)?;
     let mut observe = |progress: Progress<'_>| match progress {
         Progress::Step { epoch, images } => {
             if last_said.elapsed() > Duration::from_secs(1) {
@@ -113,6 +116,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         }
         Progress::Epoch(row) => {
             record.append(row)?;
+            replaced.write(&splits.train)?;
             say_epoch(row)
         }
     };
@@ -140,6 +144,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
     let train = evaluated(train);
     let features = features_of(&model, &train)?;
+    replaced.write(&splits.train)?;
     angles::write(&run_dir, &features, train.labels(), classes)?;
     let finished = Finished {
         model: &model,
@@ -149,6 +154,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         collapse: model.collapse(&features, train.labels()),
         data: &data,
         split: &splits.train_list,
+        replaced: replaced.number(),
         environment,
     };
     run_dir.write("outcome.json", &finished.outcome(job, &run).text())?;
@@ -161,7 +167,8 @@ fn follow(job: &Job, run: &Run, run_dir: &RunDir) -> anyhow::Result<()> {
     team.train(|| {
         let (recipe, method) = run.stage();
         let data = run.dataset.load(job.data.as_deref())?;
-        let splits = Splits::new(run, &data)?;
+        let mut splits = Splits::new(run, &data)?;
+        splits.train.replace_unreadable(job.skip_bad);
         let train = Images::new(&splits.train, &run.dataset.facts().normalization, job.device());
         let (mut model, teacher) = networks(job, run, &method)?;
         let training = Training {
@@ -205,9 +212,11 @@ impl Session {
     fn open(job: &Job, run: &Run, run_dir: &RunDir, classes: usize) -> anyhow::Result<Session> {
         let checkpoint = Checkpoint::load(&run_dir.checkpoint())?;
         let data = run.dataset.load(job.data.as_deref())?;
-        let splits = Splits::new(run, &data)?;
+        let mut splits = Splits::new(run, &data)?;
+        splits.train.replace_unreadable(job.skip_bad);
         let digests = (data.digest.as_str(), splits.train_list.sha256.as_str());
-        let here = |next_epoch| Environment::here(job.device(), job.settings, digests, next_epoch);
+        let here =
+            |next_epoch| Environment::here(job.device(), job.settings, digests, next_epoch).replacing(job.skip_bad);
         let beginning = match (&checkpoint, &job.beginning) {
             (None, Some((directory, epochs))) => Beginning::of(directory, *epochs, &here(*epochs))?,
             _ => None,

@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageError};
 
 use crate::photographs::error::ImageProblem;
 use crate::photographs::jpeg::Jpeg;
+use crate::photographs::pack::RawRows;
 use crate::photographs::region::Region;
 
 /// The most pixels that are decoded at once, unless another limit is asked for: 2²⁶, in 201 MB.
@@ -50,8 +51,10 @@ pub fn decode(bytes: &[u8], limit: usize) -> Result<RgbImage, ImageProblem> {
     Ok(RgbImage { width, height, pixels })
 }
 
-/// An image file whose header was read.
+/// An image whose size is known, and whose pixels are not read yet.
 pub(crate) enum Source<'a> {
+    /// Of a raw pack.
+    Raw(RawRows<'a>),
     Jpeg(Box<Jpeg<'a>>),
     Png(Box<PngDecoder<Cursor<&'a [u8]>>>),
     WebP(Box<WebPDecoder<Cursor<&'a [u8]>>>),
@@ -77,6 +80,7 @@ impl<'a> Source<'a> {
     /// Width and height in pixels.
     pub(crate) fn size(&self) -> (usize, usize) {
         let (width, height) = match self {
+            Source::Raw(rows) => return rows.size(),
             Source::Jpeg(jpeg) => return jpeg.size(),
             Source::Png(decoder) => decoder.dimensions(),
             Source::WebP(decoder) => decoder.dimensions(),
@@ -94,7 +98,7 @@ impl<'a> Source<'a> {
     pub(crate) fn shrunk_size(&self, shrink: usize) -> (usize, usize) {
         match self {
             Source::Jpeg(jpeg) => jpeg.shrunk_size(shrink),
-            Source::Png(_) | Source::WebP(_) => self.size(),
+            Source::Raw(_) | Source::Png(_) | Source::WebP(_) => self.size(),
         }
     }
 
@@ -104,9 +108,9 @@ impl<'a> Source<'a> {
     /// If it needs more.
     pub(crate) fn check_size(&self, region: Region, shrink: usize, limit: usize) -> Result<(), ImageProblem> {
         let (width, height) = self.size();
-        let in_memory = if self.can_shrink() {
+        let in_memory = if self.can_shrink() || matches!(self, Source::Raw(_)) {
             // All columns of a region's rows are decoded before it is cut out.
-            self.shrunk_size(shrink).0 * region.height
+            self.shrunk_size(shrink).0.saturating_mul(region.height)
         } else {
             width.saturating_mul(height)
         };
@@ -121,6 +125,7 @@ impl<'a> Source<'a> {
     pub(crate) fn decode(self, region: Region, shrink: usize, pixels: &mut Vec<u8>) -> Result<Region, ImageProblem> {
         let (width, height) = self.size();
         *pixels = match self {
+            Source::Raw(rows) => return rows.read(region, pixels),
             Source::Jpeg(jpeg) => return jpeg.decode(region, shrink, pixels),
             Source::Png(decoder) => rgb(*decoder).map_err(|error| damaged("PNG", &error))?,
             Source::WebP(decoder) => rgb(*decoder).map_err(|error| damaged("WebP", &error))?,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::photographs::pack::PackError;
+
 /// What can be wrong with photographs, their lists and their folders.
 #[derive(Debug, Error)]
 pub enum PhotographError {
@@ -34,20 +36,23 @@ pub enum PhotographError {
         /// How it differs.
         problem: String,
     },
-    /// The list of an official split is not there.
-    #[error(
-        "{}: no such list; get the list `{file}` of {set} from {source_of_lists} and put it in that folder",
-        folder.display()
-    )]
+    /// Lists of official splits are not there.
+    #[error("{}: not all lists of {set} are there; put `{files}` of {source_of_lists} in that folder", folder.display())]
     NoList {
         /// Where it was looked for.
         folder: PathBuf,
-        /// The file's name.
-        file: &'static str,
+        /// The names of the files.
+        files: String,
         /// The data set.
         set: &'static str,
         /// Who publishes it.
         source_of_lists: &'static str,
+    },
+    /// A list that the settings name is not there.
+    #[error("{}: no such list; `lists` names files in the folder of the photographs", path.display())]
+    NoStatedList {
+        /// Where it was looked for.
+        path: PathBuf,
     },
     /// An official list does not have as many photographs as published.
     #[error("{}: {what} {found}, {set} has {expected}; the list is truncated or another version: fetch it again", path.display())]
@@ -74,6 +79,16 @@ pub enum PhotographError {
     NothingHeldOut {
         /// As stated.
         per_class: i64,
+    },
+    /// Photographs are in a pack, or are not, and runs were planned with the other.
+    #[error("{}: {found}, the run was planned with {expected}; name their folder with --data, or choose another --out to train on these", path.display())]
+    OtherPacking {
+        /// Their folder.
+        path: PathBuf,
+        /// How they are stored.
+        found: String,
+        /// How those of the plan are.
+        expected: String,
     },
     /// The photographs are not those that runs were planned with.
     #[error(
@@ -206,6 +221,9 @@ pub enum PhotographError {
         /// How many others were replaced before.
         skipped: Skipped,
     },
+    /// Something is wrong with a pack of photographs.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// A worker's thread could not be started.
     #[error("cannot start a thread to read photographs: {reason}; use fewer workers")]
     Thread {
@@ -293,6 +311,12 @@ pub struct Skipped {
 }
 
 impl Skipped {
+    /// Where none may be.
+    pub(crate) const NONE: Skipped = Skipped {
+        replaced: 0,
+        allowed: 0,
+    };
+
     fn hint(self) -> String {
         match self.allowed {
             0 => String::new(),

@@ -18,8 +18,6 @@ pub struct ClassFolders {
     pub validation: Option<PhotographIndex>,
     /// The folder `test`, else `val`, else photographs that were held out of the training split.
     pub test: PhotographIndex,
-    /// Whether the test split was held out.
-    pub held_out: bool,
 }
 
 /// Reads a folder that has a folder for each class, or such folders in `train` and perhaps in `val` and `test` beside it.
@@ -57,7 +55,6 @@ pub fn read_class_folders(root: &Path, hold_out: Validation) -> Result<ClassFold
         train,
         validation,
         test,
-        held_out: false,
     })
 }
 
@@ -101,7 +98,6 @@ fn hold_out_of(all: &PhotographIndex, hold_out: Validation) -> Result<ClassFolde
         train: all.select(&kept),
         validation: None,
         test: all.select(&held_out),
-        held_out: true,
     })
 }
 

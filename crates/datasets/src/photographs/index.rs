@@ -1,6 +1,9 @@
 //! Which photographs there are: their paths and labels, held compactly.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::photographs::pack::Pack;
 
 /// Photographs on the disk, by path and label, and the names of their classes.
 ///
@@ -17,6 +20,24 @@ pub struct PhotographIndex {
     labels: Vec<u32>,
     /// `[k]`
     class_names: Vec<String>,
+    /// The pack that they are in, if they are not in files of their own.
+    packed: Option<Packed>,
+}
+
+/// A pack, and which of its photographs are those of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Packed {
+    pack: Arc<Pack>,
+    /// `[n]`
+    places: Vec<u32>,
+}
+
+/// Where the bytes of a photograph are.
+pub(crate) enum Stored<'a> {
+    /// In a file of its own.
+    File(PathBuf),
+    /// In a pack, at a place of it.
+    Packed(&'a Pack, usize),
 }
 
 impl PhotographIndex {
@@ -28,6 +49,20 @@ impl PhotographIndex {
             ends: Vec::new(),
             labels: Vec::new(),
             class_names,
+            packed: None,
+        }
+    }
+
+    /// The same photographs, which are at the places from `first` of a pack.
+    pub(crate) fn in_pack(self, pack: &Arc<Pack>, first: usize) -> Self {
+        let end = first + self.len();
+        let packed = Packed {
+            pack: Arc::clone(pack),
+            places: (first as u32..end as u32).collect(),
+        };
+        PhotographIndex {
+            packed: Some(packed),
+            ..self
         }
     }
 
@@ -94,12 +129,26 @@ impl PhotographIndex {
         &self.paths[start..self.ends[position] as usize]
     }
 
-    /// The path of the photograph at `position`.
+    /// The path of the photograph at `position`; of a packed one, of the file that was packed, below the pack's folder.
     ///
     /// # Panics
     /// If `position` is not below [`PhotographIndex::len`].
     pub fn path(&self, position: usize) -> PathBuf {
         self.root.join(self.relative_path(position))
+    }
+
+    /// Where the bytes of the photograph at `position` are.
+    pub(crate) fn stored(&self, position: usize) -> Stored<'_> {
+        match &self.packed {
+            None => Stored::File(self.path(position)),
+            Some(packed) => Stored::Packed(&packed.pack, packed.places[position] as usize),
+        }
+    }
+
+    /// The file of a pack that the photograph at `position` is in; `None` if it is in a file of its own.
+    pub(crate) fn shard(&self, position: usize) -> Option<&Path> {
+        let packed = self.packed.as_ref()?;
+        Some(packed.pack.shard(packed.places[position] as usize))
     }
 
     /// The class of the photograph at `position`.
@@ -135,6 +184,13 @@ impl PhotographIndex {
             let position = position as usize;
             chosen.push(self.relative_path(position), self.labels[position]);
         }
+        chosen.packed = self.packed.as_ref().map(|packed| Packed {
+            pack: Arc::clone(&packed.pack),
+            places: positions
+                .iter()
+                .map(|&position| packed.places[position as usize])
+                .collect(),
+        });
         chosen
     }
 }

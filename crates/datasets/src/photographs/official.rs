@@ -1,7 +1,10 @@
 //! The three large benchmarks of the field: what their official lists are called, what they hold, and where the photographs
 //! of a list are on a disk.
 
+mod look_up;
+
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,8 @@ use crate::photographs::index::PhotographIndex;
 use crate::photographs::layout;
 use crate::photographs::list::read_list;
 use crate::{DataError, Normalization};
+
+pub use look_up::{ListedSplit, LookedUp};
 
 /// A large long-tailed data set with official lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,9 +30,8 @@ pub enum LargeSet {
 }
 
 /// A split of a [`LargeSet`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LargeSplit {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LargeSplit {
     /// What is trained on.
     Train,
     /// What settings are chosen on.
@@ -163,6 +167,7 @@ impl LargeSet {
     /// smallest class.
     pub fn read(self, lists: &Path, root: &Path) -> Result<LargeSplits, DataError> {
         let facts = self.facts();
+        self.check_lists(&facts, lists)?;
         let listed = |list: ListFacts| self.read_official(&facts, list, lists, root);
         let train = listed(facts.train)?;
         let names = train.class_names().to_vec();
@@ -181,6 +186,55 @@ impl LargeSet {
         })
     }
 
+    /// Whether all lists are in the folder.
+    fn check_lists(self, facts: &LargeFacts, folder: &Path) -> Result<(), PhotographError> {
+        let lists = [Some(facts.train), facts.validation, Some(facts.test)];
+        let lists = lists.iter().flatten().map(|list| list.file);
+        let absent: Vec<&str> = lists.filter(|file| !folder.join(file).exists()).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        Err(PhotographError::NoList {
+            folder: folder.to_owned(),
+            files: absent.join("`, `"),
+            set: self.name(),
+            source_of_lists: facts.lists_from,
+        })
+    }
+
+    /// Whether as many classes as published have many, some and few photographs, which tells lists with the same totals apart.
+    pub(crate) fn check_groups(
+        self,
+        facts: &LargeFacts,
+        train: &PhotographIndex,
+        path: &Path,
+    ) -> Result<(), PhotographError> {
+        let counts = train.class_counts();
+        let of = |range: RangeInclusive<i64>| counts.iter().filter(|count| range.contains(count)).count();
+        let found = [of(101..=i64::MAX), of(20..=100), of(0..=19)];
+        let names = [
+            "classes of more than 100 photographs",
+            "classes of 20 to 100 photographs",
+            "classes of fewer than 20 photographs",
+        ];
+        for ((what, found), expected) in names.into_iter().zip(found).zip(facts.groups) {
+            if found != expected {
+                return Err(self.wrong_total(path, what, found as i64, expected as i64));
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong_total(self, path: &Path, what: &'static str, found: i64, expected: i64) -> PhotographError {
+        PhotographError::WrongTotal {
+            path: path.to_owned(),
+            set: self.name(),
+            what,
+            found,
+            expected,
+        }
+    }
+
     fn read_official(
         self,
         facts: &LargeFacts,
@@ -189,43 +243,26 @@ impl LargeSet {
         root: &Path,
     ) -> Result<PhotographIndex, DataError> {
         let path = lists.join(list.file);
-        if !path.exists() {
-            return Err(PhotographError::NoList {
-                folder: lists.to_owned(),
-                file: list.file,
-                set: self.name(),
-                source_of_lists: facts.lists_from,
-            }
-            .into());
-        }
         let index = read_list(&path, root, Some(facts.classes))?;
+        self.check(list, &index, &path)?;
+        Ok(index)
+    }
+
+    /// Whether the photographs read from `path` are as many as published, in all and in the largest and the smallest class.
+    pub(crate) fn check(self, list: ListFacts, index: &PhotographIndex, path: &Path) -> Result<(), PhotographError> {
         let counts = index.class_counts();
+        let largest = counts.iter().copied().max().unwrap_or(0);
+        let smallest = counts.iter().copied().min().unwrap_or(0);
         for (what, found, expected) in [
             ("photographs", index.len() as i64, list.photographs),
-            (
-                "photographs of the largest class",
-                counts.iter().copied().max().unwrap_or(0),
-                list.largest,
-            ),
-            (
-                "photographs of the smallest class",
-                counts.iter().copied().min().unwrap_or(0),
-                list.smallest,
-            ),
+            ("photographs of the largest class", largest, list.largest),
+            ("photographs of the smallest class", smallest, list.smallest),
         ] {
             if found != expected {
-                let set = self.name();
-                return Err(PhotographError::WrongTotal {
-                    path,
-                    set,
-                    what,
-                    found,
-                    expected,
-                }
-                .into());
+                return Err(self.wrong_total(path, what, found, expected));
             }
         }
-        Ok(index)
+        Ok(())
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::photographs::error::ImageProblem;
+use crate::photographs::error::{ImageProblem, PhotographError, Skipped};
+use crate::photographs::pack::PackError;
 use crate::photographs::stream::StreamSettings;
 
 /// Buffers of a few batches, which are filled by workers and given back by the one that takes them, in turn.
@@ -37,9 +38,24 @@ pub(crate) struct Slot {
 pub(crate) struct Bad {
     pub(crate) position: usize,
     pub(crate) path: PathBuf,
+    /// The file that it is in, if it is packed.
+    pub(crate) shard: Option<PathBuf>,
     pub(crate) problem: ImageProblem,
     /// Whether another photograph is in its place.
     pub(crate) is_replaced: bool,
+}
+
+impl Bad {
+    pub(crate) fn into_error(self, skipped: Skipped) -> PhotographError {
+        let Bad { path, problem, .. } = self;
+        match self.shard {
+            None => PhotographError::Unreadable { path, problem, skipped },
+            Some(shard) => PhotographError::Pack(PackError::Damaged {
+                path: shard,
+                problem: format!("the photograph {}: {problem}", path.display()),
+            }),
+        }
+    }
 }
 
 struct Progress {

@@ -1,54 +1,34 @@
 //! A data set of photographs in files: which it is, and what was found when it was opened.
 
-use std::fs;
+mod settings;
+pub(crate) mod splits;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::photographs::error::PhotographError;
-use crate::photographs::folder::read_class_folders;
 use crate::photographs::index::PhotographIndex;
 use crate::photographs::jitter::ColorJitter;
 use crate::photographs::official::{IMAGENET, LargeSet};
+use crate::photographs::pack::{self, Header, Pack, PackError, PackProgress, Packed, Packing};
+use crate::photographs::replaced::Replaced;
+pub use crate::photographs::set::settings::{ListFiles, PhotographSettings};
+use crate::photographs::set::splits::Splits;
 use crate::photographs::split::Photographs;
 use crate::photographs::view::{EvaluationView, TrainingView};
 use crate::records::Loaded;
 use crate::split::Pixels;
-use crate::{DataError, Facts, Normalization, Split, Validation};
+use crate::{DataError, Facts, Normalization, Split};
 
 /// A set of photographs that has been opened once: it knows its classes, how many photographs each has, and a digest of the list of their files.
 /// Opened again, it is refused if these have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PhotographSet(&'static Opened);
-
-/// Which photographs, and how they are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhotographSettings {
-    /// The large set whose official lists are in the folder; without it, any folder with one folder a class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set: Option<LargeSet>,
-    /// Height and width that the network sees, pixels.
-    #[serde(default = "usual_side")]
-    pub side: usize,
-    /// Photographs of each class that are the test, where the folder has no folder `test` or `val` beside `train`.
-    #[serde(default = "usual_hold_out")]
-    pub hold_out: Validation,
-}
-
-/// As published code has it for all three large sets.
-fn usual_side() -> usize {
-    224
-}
-
-fn usual_hold_out() -> Validation {
-    Validation { per_class: 10, seed: 0 }
-}
 
 #[derive(Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +36,10 @@ struct Opened {
     /// That of the large set, else of the folder.
     name: String,
     settings: PhotographSettings,
-    /// SHA-256 over the list: see [`Splits::digest`].
+    /// How they are packed, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packed: Option<Packing>,
+    /// SHA-256 over the list: see [`Splits::digest`]; of packed photographs over their pixels too: see `pack`.
     digest: String,
     class_names: Vec<String>,
     /// Training photographs of each class.
@@ -65,17 +48,12 @@ struct Opened {
     test: Vec<i64>,
 }
 
-struct Splits {
-    train: PhotographIndex,
-    test: PhotographIndex,
-}
-
 impl PhotographSet {
     /// Looks up which photographs are in the folder `root`.
     ///
     /// # Errors
-    /// If they are not what the settings say: [`read_class_folders`], [`LargeSet::read`]; or the side is out of range.
-    pub fn open(root: &Path, settings: PhotographSettings) -> Result<PhotographSet, DataError> {
+    /// If they are not what the settings say: [`read_class_folders`](crate::photographs::read_class_folders), [`LargeSet::read`]; or the side is out of range.
+    pub fn open(root: &Path, settings: &PhotographSettings) -> Result<PhotographSet, DataError> {
         if !(1..=EvaluationView::LARGEST_USUAL).contains(&settings.side) {
             return Err(PhotographError::Side {
                 side: settings.side,
@@ -89,19 +67,36 @@ impl PhotographSet {
             }
             .into());
         }
-        let splits = Splits::read(root, settings)?;
-        let name = match settings.set {
-            Some(set) => set.name().to_owned(),
-            None => name_of(root),
-        };
-        Ok(PhotographSet::of(Opened {
-            name,
-            settings,
-            digest: splits.digest(),
-            class_names: splits.train.class_names().to_vec(),
-            train: splits.train.class_counts(),
-            test: splits.test.class_counts(),
-        }))
+        let (opened, _) = Opened::find(root, settings)?;
+        Ok(PhotographSet::of(opened))
+    }
+
+    /// Packs the photographs in the folder `root` into the folder `out`, with all cores. Shards that are there and intact are kept.
+    ///
+    /// # Errors
+    /// If the photographs cannot be read or are in a pack, the folder cannot be written or holds another pack, or another process packs to it.
+    pub fn pack(
+        self,
+        root: &Path,
+        out: &Path,
+        packing: Packing,
+        progress: &(dyn Fn(PackProgress) + Sync),
+    ) -> Result<Packed, DataError> {
+        packing.check()?;
+        if self.0.packed.is_some() {
+            let folder = root.to_owned();
+            return Err(PhotographError::from(PackError::AlreadyPacked { folder }).into());
+        }
+        packing
+            .check_side(out, self.0.settings.side)
+            .map_err(PhotographError::from)?;
+        pack::write(
+            Header::new(self, packing),
+            &self.splits(root)?,
+            out,
+            threads(),
+            progress,
+        )
     }
 
     /// The set's name in tables, such as `imagenet-lt` or that of the folder.
@@ -133,21 +128,55 @@ impl PhotographSet {
     /// # Errors
     /// If they cannot be opened, or are not those that were opened first.
     pub(crate) fn load(self, root: &Path) -> Result<Loaded, DataError> {
-        let splits = Splits::read(root, self.0.settings)?;
-        if splits.digest() != self.0.digest {
-            return Err(PhotographError::Changed {
-                path: root.to_owned(),
-                found: [splits.train.len(), splits.test.len()],
-                expected: [self.0.train.iter().sum(), self.0.test.iter().sum()],
-            }
-            .into());
-        }
+        let splits = self.splits(root)?;
         Ok(Loaded {
             train: self.split(splits.train),
             test: self.split(splits.test),
             digest: self.0.digest.clone(),
             source: root.display().to_string(),
         })
+    }
+
+    /// The photographs in `root`, if they are those that were opened first.
+    fn splits(self, root: &Path) -> Result<Splits, DataError> {
+        let (found, splits) = Opened::find(root, &self.0.settings)?;
+        let stored = |packed: Option<Packing>| {
+            packed.map_or("photographs in files".to_owned(), |packing| {
+                format!("photographs {packing}")
+            })
+        };
+        if found.packed != self.0.packed {
+            return Err(PhotographError::OtherPacking {
+                path: root.to_owned(),
+                found: stored(found.packed),
+                expected: stored(self.0.packed),
+            }
+            .into());
+        }
+        if found.digest != self.0.digest {
+            return Err(PhotographError::Changed {
+                path: root.to_owned(),
+                found: [splits.train.len(), splits.test.len()],
+                expected: self.photographs().map(|photographs| photographs as i64),
+            }
+            .into());
+        }
+        Ok(splits)
+    }
+
+    /// Training and test photographs.
+    pub(crate) fn photographs(self) -> [usize; 2] {
+        [&self.0.train, &self.0.test].map(|counts| counts.iter().sum::<i64>() as usize)
+    }
+
+    /// See [`Splits::digest`].
+    pub(crate) fn digest(self) -> &'static str {
+        &self.0.digest
+    }
+
+    /// `[k]`
+    pub(crate) fn class_names(self) -> &'static [String] {
+        &self.0.class_names
     }
 
     fn split(self, index: PhotographIndex) -> Split {
@@ -162,7 +191,8 @@ impl PhotographSet {
                 ..TrainingView::new(side)
             },
             evaluation: EvaluationView::usual(side),
-            workers: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers: threads(),
+            replaced: Replaced::default(),
         };
         Split {
             pixels: Pixels::Files(photographs),
@@ -196,46 +226,61 @@ impl<'de> Deserialize<'de> for PhotographSet {
     }
 }
 
-impl Splits {
-    fn read(root: &Path, settings: PhotographSettings) -> Result<Splits, DataError> {
-        if !root.is_dir() {
-            return Err(PhotographError::NoFolder { path: root.to_owned() }.into());
+impl Opened {
+    /// What is in the folder `root`: a pack, or photographs in files.
+    fn find(root: &Path, settings: &PhotographSettings) -> Result<(Opened, Splits), DataError> {
+        let pack = Pack::open(root)?;
+        if let Some(pack) = pack {
+            let files = pack.set.0;
+            check_packed(root, &files.settings, settings, pack.packing).map_err(PhotographError::from)?;
+            let name = format!("{} {}", files.name, pack.packing);
+            let opened = Opened::new(name, settings, Some(pack.packing), pack.digest, &pack.splits);
+            return Ok((opened, pack.splits));
         }
-        match settings.set {
-            None => {
-                let folders = read_class_folders(root, settings.hold_out)?;
-                Ok(Splits {
-                    train: folders.train,
-                    test: folders.test,
-                })
-            }
-            Some(set) => {
-                let own = Some(root.join(set.name())).filter(|folder| folder.is_dir());
-                let root = own.as_deref().unwrap_or(root);
-                let splits = set.read(root, root)?;
-                Ok(Splits {
-                    train: splits.train,
-                    test: splits.test,
-                })
-            }
-        }
+        let splits = Splits::read(root, settings, threads())?;
+        let name = settings.set.map_or_else(|| name_of(root), |set| set.name().to_owned());
+        let opened = Opened::new(name, settings, None, splits.digest(), &splits);
+        Ok((opened, splits))
     }
 
-    /// SHA-256 in lowercase hexadecimal over, for the training split and then the test split: the number of photographs, and the label and
-    /// the path of each, and the length of its file. The files are not read: they may be many gigabytes.
-    fn digest(&self) -> String {
-        let mut digest = Sha256::new();
-        for index in [&self.train, &self.test] {
-            digest.update((index.len() as u64).to_le_bytes());
-            for position in 0..index.len() {
-                digest.update(index.label(position).to_le_bytes());
-                digest.update(index.relative_path(position));
-                let length = fs::metadata(index.path(position)).map_or(0, |file| file.len()); // what is missing is said when it is read
-                digest.update(length.to_le_bytes());
-            }
+    fn new(
+        name: String,
+        settings: &PhotographSettings,
+        packed: Option<Packing>,
+        digest: String,
+        splits: &Splits,
+    ) -> Opened {
+        Opened {
+            name,
+            settings: settings.clone(),
+            packed,
+            digest,
+            class_names: splits.train.class_names().to_vec(),
+            train: splits.train.class_counts(),
+            test: splits.test.class_counts(),
         }
-        format!("{:x}", digest.finalize())
     }
+}
+
+/// Whether a pack with the settings `packed` is what `asked` asks for: the same photographs in the same splits, and large enough.
+fn check_packed(
+    root: &Path,
+    packed: &PhotographSettings,
+    asked: &PhotographSettings,
+    packing: Packing,
+) -> Result<(), PackError> {
+    if !packed.are_the_same_photographs(asked) {
+        return Err(PackError::OtherSettings {
+            folder: root.to_owned(),
+            packed: packed.to_string(),
+            asked: asked.to_string(),
+        });
+    }
+    packing.check_side(root, asked.side)
+}
+
+fn threads() -> NonZeroUsize {
+    available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn name_of(root: &Path) -> String {

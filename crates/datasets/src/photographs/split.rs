@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use crate::DataError;
 use crate::photographs::index::PhotographIndex;
+use crate::photographs::replaced::Replaced;
 use crate::photographs::stream::{PhotographStream, StreamSettings};
 use crate::photographs::view::{EvaluationView, TrainingView, View};
 
@@ -21,6 +22,8 @@ pub struct Photographs {
     pub evaluation: EvaluationView,
     /// Threads that read and decode. Their number changes no pixel.
     pub workers: NonZeroUsize,
+    /// Which unreadable ones are replaced by others.
+    pub(crate) replaced: Replaced,
 }
 
 impl Photographs {
@@ -93,8 +96,8 @@ impl Photographs {
             batch,
             skip_batches,
             workers: self.workers,
-            skip_bad: 0,
+            skip_bad: self.replaced.at_most,
         };
-        PhotographStream::new(&self.index, order, settings)
+        Ok(PhotographStream::new(&self.index, order, settings)?.listing(self.replaced.clone()))
     }
 }

@@ -11,6 +11,7 @@ use tch::Tensor;
 use crate::DataError;
 use crate::photographs::error::{PhotographError, Skipped};
 use crate::photographs::index::PhotographIndex;
+use crate::photographs::replaced::Replaced;
 use crate::photographs::ring::{Ring, Slot};
 use crate::photographs::view::View;
 use crate::photographs::viewer::Viewer;
@@ -60,6 +61,8 @@ pub struct PhotographStream {
     workers: Vec<JoinHandle<()>>,
     waited: Duration,
     replaced: usize,
+    /// Where what is replaced is listed.
+    list: Replaced,
     failed: bool,
 }
 
@@ -85,6 +88,7 @@ impl PhotographStream {
             workers: Vec::new(),
             waited: Duration::ZERO,
             replaced: 0,
+            list: Replaced::default(),
             failed: false,
         };
         for number in 0..settings.workers.get() {
@@ -107,6 +111,12 @@ impl PhotographStream {
         Ok(stream)
     }
 
+    /// The same stream, which adds what it replaces to `list`.
+    pub(crate) fn listing(mut self, list: Replaced) -> Self {
+        self.list = list;
+        self
+    }
+
     /// How long [`Iterator::next`] has waited for photographs so far: time in which the caller had nothing to do.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -121,16 +131,15 @@ impl PhotographStream {
     fn batch_of(&mut self, slot: &mut Slot) -> Result<PhotographBatch, PhotographError> {
         slot.bad.sort_by_key(|bad| bad.position);
         for bad in slot.bad.drain(..) {
-            if self.replaced == self.settings.skip_bad || !bad.is_replaced {
-                return Err(PhotographError::Unreadable {
-                    path: bad.path,
-                    problem: bad.problem,
-                    skipped: Skipped {
-                        replaced: self.replaced,
-                        allowed: self.settings.skip_bad,
-                    },
-                });
+            let is_damage = bad.shard.is_some(); // of a pack, which packing again mends
+            if self.replaced == self.settings.skip_bad || !bad.is_replaced || is_damage {
+                let skipped = Skipped {
+                    replaced: self.replaced,
+                    allowed: self.settings.skip_bad,
+                };
+                return Err(bad.into_error(skipped));
             }
+            self.list.add(&bad);
             self.replaced += 1;
         }
         let side = self.settings.view.side() as i64;

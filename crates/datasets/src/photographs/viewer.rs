@@ -12,6 +12,7 @@ use crate::photographs::decode::{PIXEL_LIMIT, Source};
 use crate::photographs::draws::{Draws, Showing};
 use crate::photographs::error::{ImageProblem, PhotographError};
 use crate::photographs::jitter::Change;
+use crate::photographs::pack::{Pack, PackFormat};
 use crate::photographs::region::{Area, Region, center_crop, random_crop};
 use crate::photographs::view::View;
 
@@ -57,12 +58,6 @@ impl Viewer {
         })
     }
 
-    /// The same with another limit of the pixels that are decoded at once.
-    #[must_use]
-    pub fn with_pixel_limit(self, pixel_limit: usize) -> Self {
-        Viewer { pixel_limit, ..self }
-    }
-
     /// The view of the photograph at `path`: see [`Viewer::view`].
     ///
     /// # Errors
@@ -94,8 +89,29 @@ impl Viewer {
     /// # Panics
     /// If `result` has not [`View::bytes`] bytes.
     pub fn view(&mut self, bytes: &[u8], showing: Showing, result: &mut [u8]) -> Result<(), ImageProblem> {
+        self.view_source(Source::open(bytes)?, showing, result)
+    }
+
+    /// The view of the photograph at a place of a pack: see [`Viewer::view`].
+    pub(crate) fn view_packed(
+        &mut self,
+        pack: &Pack,
+        place: usize,
+        showing: Showing,
+        result: &mut [u8],
+    ) -> Result<(), ImageProblem> {
+        if pack.format() == PackFormat::Raw {
+            return self.view_source(Source::Raw(pack.rows(place)), showing, result);
+        }
+        let mut bytes = std::mem::take(&mut self.file);
+        let read = pack.read(place, &mut bytes);
+        let viewed = read.and_then(|()| self.view(&bytes, showing, result));
+        self.file = bytes;
+        viewed
+    }
+
+    fn view_source(&mut self, source: Source, showing: Showing, result: &mut [u8]) -> Result<(), ImageProblem> {
         assert_eq!(result.len(), self.view.bytes(), "the result is [3, side, side]");
-        let source = Source::open(bytes)?;
         let plan = self.plan(&source, showing)?;
         let decoded = source.decode(plan.region, plan.shrink, &mut self.decoded)?;
         self.resize(decoded, &plan);

@@ -2,11 +2,12 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::photographs::draws::Showing;
 use crate::photographs::error::ImageProblem;
-use crate::photographs::index::PhotographIndex;
+use crate::photographs::index::{PhotographIndex, Stored};
 use crate::photographs::ring::{Bad, Ring};
 use crate::photographs::stream::StreamSettings;
 use crate::photographs::viewer::Viewer;
@@ -65,6 +66,7 @@ impl Worker {
                     bad.get_or_insert_with(|| Bad {
                         position,
                         path: self.index.path(photograph),
+                        shard: self.index.shard(photograph).map(Path::to_owned),
                         problem,
                         is_replaced: false,
                     });
@@ -80,13 +82,18 @@ impl Worker {
             epoch: self.settings.epoch,
             position: position as u64,
         };
-        let path = self.index.path(photograph);
-        let seen = catch_unwind(AssertUnwindSafe(|| {
-            self.viewer.view_file(&path, showing, &mut self.view)
-        }));
-        // The viewer writes all of its buffers before it reads them, so it can be used again.
-        seen.unwrap_or_else(|panic| Err(ImageProblem::Panicked(message(&*panic))))
+        // The viewer writes all of its buffers before it reads them, so it can be used again after a panic.
+        without_panic(|| match self.index.stored(photograph) {
+            Stored::File(path) => self.viewer.view_file(&path, showing, &mut self.view),
+            Stored::Packed(pack, place) => self.viewer.view_packed(pack, place, showing, &mut self.view),
+        })
     }
+}
+
+/// What `decode` returns; a panic in it is a problem of the image.
+pub(crate) fn without_panic<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
+    let decoded = catch_unwind(AssertUnwindSafe(decode));
+    decoded.unwrap_or_else(|panic| Err(ImageProblem::Panicked(message(&*panic))))
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -6,6 +6,7 @@ mod compare;
 mod exchange;
 mod grid;
 mod machine;
+mod photographs;
 mod submit;
 mod values;
 mod worker;
@@ -32,6 +33,7 @@ pub(crate) use exchange::{
 pub(crate) use grid::GridArguments;
 use grid::grid_file;
 pub(crate) use machine::MachineArguments;
+pub(crate) use photographs::{ListsArguments, PackArguments};
 pub(crate) use submit::SubmitArguments;
 use values::launch;
 pub(crate) use worker::WorkerArguments;
@@ -132,6 +134,8 @@ pub(crate) enum Verb {
     Evaluate(EvaluateArguments),
     /// Print which data sets are available, their counts and digests, and how to get the missing ones
     Data(DataArguments),
+    /// Make the photographs of a grid smaller once and keep them in a few large files, from which training reads them faster
+    Pack(PackArguments),
     /// Print every method that a grid can name: family, name, paper, parts and their settings
     Methods {
         /// Print JSON
@@ -245,6 +249,10 @@ pub(crate) struct RunArguments {
     /// Which epoch is compared with published numbers
     #[arg(long, value_enum, default_value_t)]
     pub(crate) select: Select,
+    /// Replace up to N unreadable photographs in each pass over the training images, each by the next one of the pass; a run lists them in
+    /// its replaced.txt, and tables count them
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) skip_bad: usize,
     /// Skip runs that another process trains instead of waiting for them (for tasks of a job array)
     #[arg(long)]
     pub(crate) leave_others: bool,

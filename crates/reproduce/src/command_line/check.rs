@@ -151,6 +151,7 @@ impl Check<'_> {
             data: self.arguments.data.as_deref(),
             asked: self.arguments.machine.asked(),
             intervals: Intervals::AT_THE_END,
+            skip_bad: 0,
             leave_others: false,
             command: format!("reproduce run {}", quote::shell(&self.arguments.grid)),
         };

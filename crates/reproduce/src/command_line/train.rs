@@ -30,6 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) asked: Asked,
     /// How often runs are measured while they train.
     pub(crate) intervals: Intervals,
+    /// How many unreadable photographs may be replaced in each pass over the training images.
+    pub(crate) skip_bad: usize,
     /// Whether runs that other processes train are skipped.
     pub(crate) leave_others: bool,
     /// The command that trains this grid, which outcomes state.
@@ -93,6 +95,7 @@ pub(crate) fn train(
         devices: slots.devices.clone(),
         asked: job.asked,
         intervals: job.intervals,
+        skip_bad: job.skip_bad,
         command: limits_here() + &job.command,
         view: &view,
     };

@@ -65,8 +65,9 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         data: asked.data.as_deref(),
         asked: arguments.asked(),
         intervals: arguments.intervals(),
+        skip_bad: arguments.skip_bad,
         leave_others: arguments.leave_others,
-        command: asked.command() + &photographs(&plan, asked) + &arguments.measured(),
+        command: asked.command() + &photographs(&plan, asked) + &arguments.measured() + &skip_bad(arguments.skip_bad),
     };
     let mut failures = train(&job, &arguments.machine, gpu_support)?;
 
@@ -79,7 +80,10 @@ fn run_grid(arguments: &RunArguments, asked: &GridArguments, gpu_support: &GpuSu
         plan: &plan,
         select: arguments.select,
         data: asked.data.as_deref(),
-        command: asked.whole_command("run", arguments.select) + &photographs(&plan, asked) + &arguments.measured(),
+        command: asked.whole_command("run", arguments.select)
+            + &photographs(&plan, asked)
+            + &arguments.measured()
+            + &skip_bad(arguments.skip_bad),
         others: others(&out, &grid, asked, arguments.select, &plan),
     };
     let Report {
@@ -118,6 +122,14 @@ fn photographs(plan: &Plan, asked: &GridArguments) -> String {
     match (plan.first().dataset, &asked.data) {
         (Dataset::Photographs(_), Some(data)) => format!(" --data {}", quote::shell(data)),
         _ => String::new(),
+    }
+}
+
+/// The option that replaces unreadable photographs, if any may be.
+fn skip_bad(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        number => format!(" --skip-bad {number}"),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) struct GridFile {
 }
 
 /// As [`Dataset`]; photographs are looked up when the grid is read.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DatasetEntry {
     Cifar10,
@@ -81,7 +81,7 @@ impl DatasetEntry {
     ///
     /// # Errors
     /// If there are no such photographs.
-    pub(super) fn open(self, data: Option<&Path>) -> Result<Dataset, DataError> {
+    pub(super) fn open(&self, data: Option<&Path>) -> Result<Dataset, DataError> {
         Ok(match self {
             DatasetEntry::Cifar10 => Dataset::Cifar10,
             DatasetEntry::Cifar100 => Dataset::Cifar100,

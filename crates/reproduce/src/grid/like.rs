@@ -54,7 +54,9 @@ impl LikeFile {
 
     /// Changes the other one's keys.
     pub(super) fn over(self, file: &mut GridFile) {
-        file.dataset = self.dataset.unwrap_or(file.dataset);
+        if let Some(dataset) = self.dataset {
+            file.dataset = dataset;
+        }
         file.protocol = self.protocol.unwrap_or(file.protocol);
         file.augmentation = self.augmentation.or_else(|| file.augmentation.take());
         file.recipe.like = self.recipe.like.or_else(|| file.recipe.like.take());

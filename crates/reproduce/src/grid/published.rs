@@ -52,7 +52,7 @@ impl Published {
             Imbalance::Exponential { ratio } => ("exp", ratio),
             Imbalance::Step { ratio } => ("step", ratio),
             Imbalance::Natural => ("none", 1.0), // CIFAR has as many images of each class
-            Imbalance::Balanced { .. } => return false,
+            Imbalance::Balanced { .. } | Imbalance::Pareto { .. } => return false,
         };
         self.imbalance_type == imbalance_type && self.imbalance_factor == Some(factor)
     }

@@ -169,6 +169,11 @@ impl RunDir {
         self.path.join("validation.csv")
     }
 
+    /// Training photographs that could not be read, a line each.
+    pub(crate) fn replaced(&self) -> PathBuf {
+        self.path.join("replaced.txt")
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.path.join("log.txt")
     }

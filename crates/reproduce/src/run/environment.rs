@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use crate::run::RunId;
 use crate::run::format::{FORMAT, Newer, check};
+use crate::run::outcome::is_zero;
 use crate::run::settings::{self, Settings};
 
 /// The environment of a run's last session and of those before it, written to its `environment.toml`.
@@ -36,6 +37,9 @@ pub(crate) struct Environment {
     pub(crate) data_digest: Option<String>,
     /// SHA-256 of the list of kept training images.
     pub(crate) split_digest: Option<String>,
+    /// How many unreadable photographs could be replaced in each pass over the training images.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    skip_bad: usize,
     /// First epoch that this session trained, 0-based.
     first_epoch: Option<i64>,
     /// Earlier sessions, oldest first.
@@ -108,9 +112,15 @@ impl Environment {
             processes: settings.processes,
             data_digest: Some(data_digest.to_owned()),
             split_digest: Some(split_digest.to_owned()),
+            skip_bad: 0,
             first_epoch: Some(first_epoch),
             earlier: Vec::new(),
         }
+    }
+
+    /// The same, in which as many unreadable photographs could be replaced in each pass.
+    pub(crate) fn replacing(self, skip_bad: usize) -> Environment {
+        Environment { skip_bad, ..self }
     }
 
     /// Appends this session, [`Environment::here`], to the sessions of `run` recorded in `before`. An earlier session that starts at

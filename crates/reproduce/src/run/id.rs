@@ -12,8 +12,8 @@ use toml::{Table, Value};
 
 use crate::run::Run;
 
-/// Method, imbalance and seed in readable form, and a digest of the settings that differ from the protocol's defaults, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set `balanced100`, a natural one
-/// `natural`.
+/// Method, imbalance and seed in readable form, and a digest of the settings that differ from the protocol's defaults, such as `ldam-drw+nc.r100.s1.3f9a2c1e`. Step imbalance reads `step100`, a balanced set `balanced100`, a
+/// Pareto imbalance `pareto6-1280-5-0` with its seed last, a natural one `natural`.
 ///
 /// So a setting added in a later version renames no run that leaves it at its default. The id only names a directory: its
 /// `config.toml` is compared as a whole before it is used.
@@ -28,6 +28,7 @@ impl RunId {
             Imbalance::Exponential { ratio } => format!("r{ratio}"),
             Imbalance::Step { ratio } => format!("step{ratio}"),
             Imbalance::Balanced { ratio } => format!("balanced{ratio}"),
+            Imbalance::Pareto { alpha, max, min, seed } => format!("pareto{alpha}-{max}-{min}-{seed}"),
             Imbalance::Natural => "natural".to_owned(),
         };
         let digest = Sha256::digest(differences(run).to_string());
@@ -43,7 +44,7 @@ impl RunId {
     /// Name of the method; the whole id if [`RunId::of`] does not make such ids.
     pub(crate) fn method(&self) -> &str {
         let (before_seed, _) = self.0.rsplit_once(".s").unwrap_or((&self.0, ""));
-        let imbalance = [".r", ".step", ".balanced", ".natural"].map(|kind| before_seed.rfind(kind));
+        let imbalance = [".r", ".step", ".balanced", ".pareto", ".natural"].map(|kind| before_seed.rfind(kind));
         imbalance
             .into_iter()
             .max()

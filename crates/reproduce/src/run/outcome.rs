@@ -105,10 +105,19 @@ pub(crate) struct Outcome {
     pub(crate) data_digest: String,
     /// SHA-256 of the list of kept training images.
     pub(crate) split_digest: String,
+    /// Training photographs that could not be read and were replaced by others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) replaced: usize,
     /// SHA-256 of `predictions.npz`; missing in outcomes of older versions.
     pub(crate) predictions_digest: Option<String>,
     /// Command that repeats this run alone.
     pub(crate) command: String,
+}
+
+/// So that a number that is rarely another is stated only then.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(super) fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Why the text of an `outcome.json` is refused.

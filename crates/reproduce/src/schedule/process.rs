@@ -31,6 +31,8 @@ pub(crate) struct Processes<'a> {
     pub(crate) asked: Asked,
     /// How often runs are measured while they train.
     pub(crate) intervals: Intervals,
+    /// How many unreadable photographs may be replaced in each pass over the training images.
+    pub(crate) skip_bad: usize,
     /// The command without its selection of runs, which the outcome states.
     pub(crate) command: String,
     /// The progress display.
@@ -109,6 +111,8 @@ impl Processes<'_> {
             &self.intervals.collapse.to_string(),
             "--checkpoint-seconds",
             &self.intervals.checkpoint.as_secs_f64().to_string(),
+            "--skip-bad",
+            &self.skip_bad.to_string(),
         ]);
         worker.args(["--command", &self.command_of(&planned.run, settings)]);
         worker.args(self.data.iter().flat_map(|data| ["--data".as_ref(), data.as_os_str()]));

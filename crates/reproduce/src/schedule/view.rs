@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use datasets::photographs::PackProgress;
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::out;
@@ -186,6 +187,16 @@ pub(crate) fn show_download() -> impl FnMut(datasets::DownloadProgress<'_>) {
         }
         bar.set_message(progress.url.to_owned());
         bar.set_position(progress.received);
+    }
+}
+
+/// A bar for photographs that are packed.
+pub(crate) fn show_packing() -> impl Fn(PackProgress) + Sync {
+    let bar = ProgressBar::no_length();
+    bar.set_style(style("{bar:30} {pos} of {len} photographs packed, {eta} left"));
+    move |progress| {
+        bar.set_length(progress.of as u64);
+        bar.set_position(progress.photographs as u64);
     }
 }
 

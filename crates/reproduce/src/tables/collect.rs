@@ -120,6 +120,7 @@ pub(crate) mod tests {
             commit: text("0123abc"),
             data_digest: text("d1"),
             split_digest: text("d2"),
+            replaced: 0,
             predictions_digest: None,
             command: text("reproduce run one"),
         }

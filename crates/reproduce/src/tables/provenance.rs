@@ -64,7 +64,7 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
     let is_protocols = run.recipe == run.protocol.recipe() && *usual == run.protocol.augmentation() && !others;
     format!(
         "Protocol `{protocol}`{changes} on {dataset}: {network} with {parameters} parameters, classifier included; {recipe}. \
-         Augmentation: {images}{unless}. Seeds: {seeds}. Training splits: {splits}, images chosen {selection}; data `{data}`{held_out}. Arithmetic: {precision} on \
+         Augmentation: {images}{unless}. Seeds: {seeds}. Training splits: {splits}, images chosen {selection}; data `{data}`{replaced}{held_out}. Arithmetic: {precision} on \
          {device}, {threads} of libtorch{libtorch}{launch}. Source: commit {commit}. \
          Training and evaluation took {minutes:.1} minutes, all runs added up.\n\n{methods}\n\
          *Last* is the accuracy on the balanced test split after the last epoch: epoch {last_epoch}, counted from 0, or the \
@@ -90,6 +90,7 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
         splits = in_words(&splits),
         selection = describe::selection(run.selection),
         data = each(|outcome| short(&outcome.data_digest).to_owned()),
+        replaced = replaced(outcomes),
         precision = each(|outcome| outcome.precision.clone()),
         device = each(|outcome| outcome.device.clone()),
         threads = each(|outcome| {
@@ -116,6 +117,17 @@ pub(crate) fn protocol(plan: &Plan, outcomes: &[&Outcome]) -> String {
         last_epoch = run.recipe.epochs - 1,
         groups = groups(run.shots),
     )
+}
+
+/// How many photographs were not trained on because they cannot be read; empty if there is none.
+fn replaced(outcomes: &[&Outcome]) -> String {
+    match outcomes.iter().map(|outcome| outcome.replaced).max() {
+        None | Some(0) => String::new(),
+        Some(most) => format!(
+            ", without {} that could not be read, for which others came (replaced.txt of each run)",
+            describe::count(most as i64, "training photograph")
+        ),
+    }
 }
 
 /// All values, after `before`; empty if there are none.

@@ -20,6 +20,8 @@ pub(super) struct Finished<'a> {
     pub(super) collapse: Option<nc::Metrics>,
     pub(super) data: &'a Loaded,
     pub(super) split: &'a IndexList,
+    /// Photographs that could not be read and were replaced.
+    pub(super) replaced: usize,
     pub(super) environment: Environment,
 }
 
@@ -34,6 +36,7 @@ impl Finished<'_> {
             collapse,
             data,
             split,
+            replaced,
             environment,
         } = self;
         let collapse = collapse.as_ref();
@@ -84,6 +87,7 @@ impl Finished<'_> {
             commit: environment.in_words(|session| &session.commit),
             data_digest: data.digest.clone(),
             split_digest: split.sha256.clone(),
+            replaced: *replaced,
             predictions_digest: Some(scores.predictions_digest.clone()),
             command: job.command.clone(),
         }

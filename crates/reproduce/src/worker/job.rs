@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) place: Option<Place>,
     /// How often the run is measured while it trains.
     pub(crate) intervals: Intervals,
+    /// How many unreadable photographs may be replaced in each pass over the training images.
+    pub(crate) skip_bad: usize,
     /// Command that repeats this run alone, for the record.
     pub(crate) command: String,
 }

@@ -54,7 +54,7 @@ fn splits_beside_train_are_read() {
         (paths(&read.train), paths(&read.test)),
         (vec!["a/1.jpg", "b/1.jpg"], vec!["a/2.jpg", "b/2.jpg"])
     );
-    assert_eq!((read.validation, read.held_out), (None, false));
+    assert_eq!(read.validation, None);
 
     let files = [&files[..], &["test/a/3.jpg", "test/b/3.jpg"]].concat();
     let read = read_class_folders(tree(&files).path(), NONE_HELD_OUT).unwrap();
@@ -70,7 +70,6 @@ fn a_test_that_is_held_out_is_balanced_seeded_and_apart() {
     let folder = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
     let read = |seed| read_class_folders(folder.path(), Validation { per_class: 4, seed }).unwrap();
     let first = read(1);
-    assert!(first.held_out);
     assert_eq!(
         (first.train.class_counts(), first.test.class_counts()),
         (vec![26, 6], vec![4, 4])

@@ -1,4 +1,5 @@
 use std::fmt::Write;
+use std::num::NonZeroUsize;
 
 use super::*;
 
@@ -13,11 +14,12 @@ fn write_list(folder: &Path, file: &str, counts: &[i64], path: impl Fn(usize, i6
     std::fs::write(folder.join(file), text).unwrap();
 }
 
-/// 62,500 photographs in 365 classes, the largest with 4980 and the smallest with 5.
+/// 62,500 photographs in 365 classes, the largest with 4980 and the smallest with 5, and in each group as many as published.
 fn counts_of_places() -> Vec<i64> {
-    let mut counts = vec![4980, 5];
-    let rest = 62_500 - 4985;
-    counts.extend((0..363).map(|class| rest / 363 + i64::from(class < rest % 363)));
+    let mut counts = vec![4980, 382];
+    counts.extend([377; 129]);
+    counts.extend([50; 163]);
+    counts.extend([5; 71]);
     counts
 }
 
@@ -83,7 +85,7 @@ fn names_are_those_of_configurations() {
 fn lists_with_the_published_counts_are_read() {
     let folder = lists_of_places(&counts_of_places());
     let splits = LargeSet::PlacesLt.read(folder.path(), Path::new("nowhere")).unwrap();
-    assert_eq!(splits.train.class_counts()[..3], [4980, 5, 159]);
+    assert_eq!(splits.train.class_counts()[..3], [4980, 382, 377]);
     assert_eq!((splits.train.len(), splits.test.len()), (62_500, 36_500));
     assert_eq!(splits.validation.unwrap().class_counts(), [20; 365]);
     assert_eq!(splits.test.class_names()[364], "class364");
@@ -101,7 +103,7 @@ fn lists_with_other_counts_are_refused() {
     };
     let remedy = "the list is truncated or another version: fetch it again";
     let mut counts = counts_of_places();
-    counts[364] -= 1;
+    counts[1] -= 1;
     assert_eq!(
         error(&counts),
         format!("/Places_LT_train.txt: photographs 62499, places-lt has 62500; {remedy}")
@@ -114,13 +116,48 @@ fn lists_with_other_counts_are_refused() {
 }
 
 #[test]
-fn a_missing_list_is_named_with_its_source() {
+fn missing_lists_are_named_with_its_source() {
     let error = LargeSet::ImagenetLt
         .read(Path::new("nowhere"), Path::new(""))
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "nowhere: no such list; get the list `ImageNet_LT_train.txt` of imagenet-lt from \
-         github.com/facebookresearch/classifier-balancing and put it in that folder"
+        "nowhere: not all lists of imagenet-lt are there; put `ImageNet_LT_train.txt`, `ImageNet_LT_val.txt`, `ImageNet_LT_test.txt` of \
+         github.com/facebookresearch/classifier-balancing in that folder"
     );
+}
+
+#[test]
+fn what_is_not_on_the_disk_is_counted_by_list_and_class() {
+    let folder = lists_of_places(&counts_of_places());
+    let own = folder.path().join("places-lt");
+    let lists = ["Places_LT_train.txt", "Places_LT_val.txt", "Places_LT_test.txt"];
+    std::fs::create_dir_all(own.join("val/class7")).unwrap();
+    for list in lists {
+        std::fs::rename(folder.path().join(list), own.join(list)).unwrap();
+    }
+    std::fs::write(own.join("val/class7/Places365_val_00000003.jpg"), "").unwrap();
+    let threads = NonZeroUsize::new(2).unwrap();
+    let found = LargeSet::PlacesLt.look_up(folder.path(), threads, 1).unwrap();
+    assert_eq!(found.root, own);
+    assert_eq!(found.splits.iter().map(|split| split.list).collect::<Vec<_>>(), lists);
+    let missing = found.splits.iter().map(|split| split.missing.total());
+    assert_eq!(missing.collect::<Vec<_>>(), [62_500, 7300, 36_499]);
+    let test = &found.splits[2];
+    assert_eq!((test.missing.class_counts[7], test.class_counts[7]), (99, 100));
+    assert_eq!(test.missing.first, [own.join("val/class0/Places365_val_00000000.jpg")]);
+}
+
+#[test]
+fn a_list_with_the_totals_and_other_groups_is_refused() {
+    let mut counts = counts_of_places();
+    counts[1] -= 51;
+    counts[131] += 51;
+    let folder = lists_of_places(&counts);
+    let error = LargeSet::PlacesLt
+        .look_up(folder.path(), NonZeroUsize::MIN, 0)
+        .unwrap_err();
+    let wanted = "Places_LT_train.txt: classes of more than 100 photographs 132, places-lt has 131; \
+                  the list is truncated or another version: fetch it again";
+    assert!(error.to_string().ends_with(wanted), "{error}");
 }

@@ -130,7 +130,8 @@ fn a_large_crop_is_decoded_at_a_smaller_scale_and_looks_alike() {
 fn an_image_over_the_limit_is_decoded_at_a_smaller_scale_or_refused() {
     let file = fixture("420.jpg");
     let full = seen(&mut Viewer::new(EVALUATION).unwrap(), &file, FIRST).unwrap();
-    let mut viewer = Viewer::new(EVALUATION).unwrap().with_pixel_limit(2000);
+    let mut viewer = Viewer::new(EVALUATION).unwrap();
+    viewer.pixel_limit = 2000;
     let half = seen(&mut viewer, &file, FIRST).unwrap();
     let (_, mean) = difference(&half, &full);
     assert!(mean > 0.0 && mean < 12.0, "{mean}");
@@ -144,7 +145,7 @@ fn an_image_over_the_limit_is_decoded_at_a_smaller_scale_or_refused() {
             })
         ));
     }
-    let mut viewer = viewer.with_pixel_limit(10);
+    viewer.pixel_limit = 10;
     assert!(matches!(
         seen(&mut viewer, &file, FIRST),
         Err(ImageProblem::TooLarge { .. })

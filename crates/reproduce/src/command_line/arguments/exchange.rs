@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use datasets::{Dataset, Imbalance, LongTail, Selection, Validation};
 use methods::Head;
 
-use super::grid_file;
 use super::values::{long_tailed, precision, three_numbers};
+use super::{ListsArguments, grid_file};
 use crate::exchange::foreign::Stated;
 use crate::exchange::look::SeenSplit;
 use crate::grid::Ratio;
@@ -111,6 +111,13 @@ pub(crate) struct DataArguments {
 pub(crate) enum DataVerb {
     /// Draw the images of a grid as its first network sees them, augmented, and print their classes
     Look(LookArguments),
+    /// Read the lists of ImageNet-LT, and print which of its photographs are not on the disk
+    ImagenetLt(ListsArguments),
+    /// The same of iNaturalist 2018
+    #[command(alias = "inat18")]
+    Inaturalist2018(ListsArguments),
+    /// The same of Places-LT
+    PlacesLt(ListsArguments),
 }
 
 #[derive(Args, Debug)]

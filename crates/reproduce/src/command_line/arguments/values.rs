@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use datasets::Dataset;
+use datasets::photographs::PackFormat;
 use methods::{Dispatch, Precision, Protocol};
 use models::Backbone;
 
@@ -117,6 +118,17 @@ pub(super) fn three_numbers(text: &str) -> Result<[f64; 3], String> {
     let numbers = numbers.filter(|numbers| numbers.iter().all(|number| number.is_finite() && *number > 0.0));
     let three = numbers.and_then(|numbers| numbers.try_into().ok());
     three.ok_or_else(|| format!("`{text}` are not three numbers above 0; say some such as 0.4914,0.4822,0.4465"))
+}
+
+/// What a pack of photographs stores: `raw`, or JPEG by its quality.
+pub(super) fn pack_format(text: &str) -> Result<PackFormat, String> {
+    if text == "raw" {
+        return Ok(PackFormat::Raw);
+    }
+    let quality = text.parse().ok().filter(|quality| (1..=100).contains(quality));
+    let quality = quality
+        .ok_or_else(|| format!("`{text}` is neither raw nor a quality of JPEG; give one such as 90, from 1 to 100"))?;
+    Ok(PackFormat::Jpeg { quality })
 }
 
 /// A time limit in one of Slurm's forms, such as `4:00:00` or `1-12`.

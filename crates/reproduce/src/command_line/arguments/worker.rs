@@ -49,6 +49,8 @@ pub(crate) struct WorkerArguments {
     metrics_every: i64,
     #[arg(long, default_value_t = f64::MAX)]
     checkpoint_seconds: f64,
+    #[arg(long, default_value_t = 0)]
+    skip_bad: usize,
     #[arg(long, default_value = "")]
     command: String,
 }
@@ -74,6 +76,7 @@ impl WorkerArguments {
             evaluate_every,
             metrics_every,
             checkpoint_seconds,
+            skip_bad,
             command,
         } = self;
         let at = |path: Option<PathBuf>| path.map(|path| RunDir::at(&path));
@@ -98,6 +101,7 @@ impl WorkerArguments {
                 collapse: metrics_every,
                 checkpoint: Duration::try_from_secs_f64(checkpoint_seconds).unwrap_or(Duration::MAX),
             },
+            skip_bad,
             command,
         }
     }

@@ -201,6 +201,6 @@ fn without_lists_a_grid_says_which_to_get_from_where() {
     let file = format!("{}/../../benchmarks/places-lt.toml", env!("CARGO_MANIFEST_DIR"));
     let error = Grid::load(Path::new(&file), Some(folder.path())).expect_err("no lists");
     let message = error.to_string();
-    let remedy = "no such list; get the list `Places_LT_train.txt` of places-lt from github.com/";
+    let remedy = "not all lists of places-lt are there; put `Places_LT_train.txt`";
     assert!(message.contains(remedy), "{message}");
 }

@@ -239,7 +239,8 @@ fn a_value_of_another_shape_is_refused_with_the_forms_there_are() {
     ] {
         assert_eq!(uses(stated), expected);
     }
-    let imbalances = "write one of `[{ exponential = { ratio = … } }]`, `[{ step = { ratio = … } }]`, `[{ balanced = { ratio = … } }]`, `[\"natural\"]`";
+    let imbalances = "write one of `[{ exponential = { ratio = … } }]`, `[{ step = { ratio = … } }]`, `[{ balanced = { ratio = … } }]`, \
+                      `[{ pareto = { alpha = …, max = …, min = …, seed = … } }]`, `[\"natural\"]`";
     let with = |from: &str, to: &str| refusal(&GRID.replace(from, to));
     assert_eq!(
         with("seeds = [0, 1]", "seeds = 0"),
@@ -248,7 +249,7 @@ fn a_value_of_another_shape_is_refused_with_the_forms_there_are() {
     assert_eq!(
         with("\"cifar10\"", "10"),
         "2:11: `dataset` cannot be `10`; write one of `\"cifar10\"`, `\"cifar100\"`, `\"shapes\"`, \
-         `{ photographs = { set = …, side = …, hold_out = … } }`"
+         `{ photographs = { set = …, lists = …, side = …, hold_out = … } }`"
     );
     let place_and = |message: String| message.split_once(": ").map(|(_, message)| message.to_owned());
     let (first, _) = GRID.split_once("imbalance = ").expect("it has a line for it");
