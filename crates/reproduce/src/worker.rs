@@ -84,7 +84,6 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         epochs: recipe.epochs,
         images: train.samples(),
     })?;
-    let seed = training_seed(&run);
     let kept = job.keep.iter().map(|&epoch| (epoch, run_dir.kept_checkpoint(epoch)));
     let kept: Vec<_> = kept.collect();
     let team = Team::gather(job)?;
@@ -96,7 +95,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         test: &test,
         shots: &shots,
         validation: validation.as_ref(),
-        seed,
+        seed: training_seed(&run),
         intervals: job.intervals,
         launch: job.settings.launch,
         parallel: team.as_ref().map(|team| &team.parallel),
@@ -127,18 +126,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     if let Some(team) = team {
         team.part();
     }
-    let measured = match &run.method.second_stage {
-        Some(second_stage) if second_stage.retraining().is_none() => {
-            tch::manual_seed(seed);
-            let images = (&train, validation.as_ref(), &test);
-            let second_stage = (second_stage, &run.method.augmentation);
-            Measured::adjusted(second_stage, &mut model, images, &shots, &run_dir)?
-        }
-        _ => {
-            record.trim_to(recipe.epochs)?; // no row has been removed since
-            Measured::trained(&run_dir, splits.validation.is_some())?
-        }
-    };
+    let images = (&train, validation.as_ref(), &test);
+    let measured = measured(&run, &mut model, images, &shots, &run_dir, &record)?;
 
     tch::manual_seed(epoch_seed(run.seed, -3));
     let scores = score(&model, method.experts, &test, &shots, &run_dir)?;
@@ -159,6 +148,28 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
     run_dir.write("outcome.json", &finished.outcome(job, &run).text())?;
     Ok(())
+}
+
+/// What was measured while the network was trained; a second stage that trains nothing computes its classifier first.
+fn measured(
+    run: &Run,
+    model: &mut Model,
+    images: (&Images, Option<&Images>, &Images),
+    shots: &Shots,
+    run_dir: &RunDir,
+    record: &Record,
+) -> anyhow::Result<Measured> {
+    match &run.method.second_stage {
+        Some(second_stage) if second_stage.retraining().is_none() => {
+            tch::manual_seed(training_seed(run));
+            let second_stage = (second_stage, &run.method.augmentation);
+            Measured::adjusted(second_stage, model, images, shots, run_dir)
+        }
+        _ => {
+            record.trim_to(run.stage().0.epochs)?; // no row has been removed since
+            Measured::trained(run_dir, images.1.is_some())
+        }
+    }
 }
 
 /// Trains the run with the process that has started this one, which measures and writes.

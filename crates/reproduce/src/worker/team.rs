@@ -32,17 +32,13 @@ impl Team {
         if processes == 1 {
             return Ok(None);
         }
-        let (place, others) = match job.place {
-            Some(place) => (place, Vec::new()),
-            None => {
-                let port = free_port().context("there is no free port on this machine")?;
-                let others = (1..processes).map(|rank| start(Place { rank, port }));
-                let others: std::io::Result<Vec<Child>> = others.collect();
-                (
-                    Place { rank: 0, port },
-                    others.context("cannot start the other processes of the run")?,
-                )
-            }
+        let (place, others) = if let Some(place) = job.place {
+            (place, Vec::new())
+        } else {
+            let port = free_port().context("there is no free port on this machine")?;
+            let others: std::io::Result<_> = (1..processes).map(|rank| start(Place { rank, port })).collect();
+            let others: Vec<Child> = others.context("cannot start the other processes of the run")?;
+            (Place { rank: 0, port }, others)
         };
         let ranks = Ranks::connect(&RankSettings {
             address: Ipv4Addr::LOCALHOST.to_string(),
