@@ -22,7 +22,7 @@ pub(crate) struct PackArguments {
     /// Length of the short side in pixels; a smaller photograph keeps its size
     #[arg(long, value_name = "PIXELS", default_value_t = 256)]
     side: usize,
-    /// raw for pixels, which need no decoding (260 kB for each photograph), or the quality of JPEG, 1 to 100 (some 25 kB with 90)
+    /// raw for pixels, which need no decoding (260 kB for each photograph), or the quality of JPEG, 1 to 100
     #[arg(long, value_name = "QUALITY", default_value = "raw", value_parser = pack_format)]
     quality: PackFormat,
     /// Read a pack whole instead, compare its digests and name the shards that are damaged
