@@ -69,7 +69,8 @@ fn trained(method: &Method, parallel: Option<&DataParallel>, checkpoint: &Path) 
         Some(_) => tiny::train_with(parallel, &mut model, method, &recipe, &images, checkpoint, None),
     }
     .expect("it trains");
-    model.named_tensors()
+    let tensors = model.named_tensors().into_iter();
+    tensors.map(|(name, tensor)| (name, tensor.contiguous())).collect()
 }
 
 /// What a started process does.
