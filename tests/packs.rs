@@ -220,13 +220,13 @@ fn photographs_of_a_large_set_that_are_missing_are_listed() {
     // 842, 3701 and 3599 classes, 437,513 photographs, 1000 of the largest class and 2 of the smallest.
     let mut counts = vec![1000];
     counts.extend([314; 841]);
-    counts.extend([42; 3701]);
-    counts.extend([4; 3599]);
+    counts.extend(vec![42; 3701]);
+    counts.extend(vec![4; 3599]);
     counts[8141] = 2;
     let left = 437_513 - counts.iter().sum::<usize>();
     counts[842..842 + left].fill(43);
     write("iNaturalist18_train.txt", &counts);
-    write("iNaturalist18_val.txt", &[3; 8142]);
+    write("iNaturalist18_val.txt", &vec![3; 8142]);
     fs::create_dir_all(sandbox.path("large/train_val2018/7")).expect("a folder");
     for number in 0..3 {
         sandbox.write(&format!("large/train_val2018/7/iNaturalist18_val.txt{number}.jpg"), "");

@@ -71,10 +71,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         Some(pretext) => images.posed(pretext),
     };
     let (train, test) = (images(&splits.train), evaluated(images(&data.test)));
-    let shots = match method.pretext {
-        None => run.shots.shots(&train.class_counts()),
-        Some(_) => Shots::default(), // all of its classes have the same size
-    };
+    let shots = shots(&run, &method, &train);
     let validation = splits.validation.as_ref().map(|(split, _)| evaluated(images(split)));
 
     let (mut model, teacher) = networks(job, &run, &method)?;
@@ -84,8 +81,8 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         epochs: recipe.epochs,
         images: train.samples(),
     })?;
-    let kept = job.keep.iter().map(|&epoch| (epoch, run_dir.kept_checkpoint(epoch)));
-    let kept: Vec<_> = kept.collect();
+    let kept = |epoch: &i64| (*epoch, run_dir.kept_checkpoint(*epoch));
+    let kept: Vec<_> = job.keep.iter().map(kept).collect();
     let team = Team::gather(job)?;
     let training = Training {
         method: &method,
@@ -123,9 +120,7 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
         None => training.run(&mut model, &mut observe)?,
         Some(team) => team.train(|| Ok(training.run(&mut model, &mut observe)?))?,
     }
-    if let Some(team) = team {
-        team.part();
-    }
+    team.into_iter().for_each(Team::part);
     let images = (&train, validation.as_ref(), &test);
     let measured = measured(&run, &mut model, images, &shots, &run_dir, &record)?;
 
@@ -148,6 +143,14 @@ pub(crate) fn work(job: &Job) -> anyhow::Result<()> {
     };
     run_dir.write("outcome.json", &finished.outcome(job, &run).text())?;
     Ok(())
+}
+
+/// The groups of classes by their training images.
+fn shots(run: &Run, method: &Method, train: &Images) -> Shots {
+    match method.pretext {
+        None => run.shots.shots(&train.class_counts()),
+        Some(_) => Shots::default(), // all of its classes have the same size
+    }
 }
 
 /// What was measured while the network was trained; a second stage that trains nothing computes its classifier first.

@@ -103,7 +103,7 @@ pub(crate) fn lists(set: LargeSet, root: Option<&Path>) -> anyhow::Result<Exit> 
 fn in_words(split: &ListedSplit) -> String {
     let listed: i64 = split.class_counts.iter().sum();
     let missing = &split.missing;
-    let mut text = format!("{}: {}", split.list, count(listed, "photograph"));
+    let text = format!("{}: {}", split.list, count(listed, "photograph"));
     if missing.total() == 0 {
         return text + ", none missing\n";
     }
@@ -111,19 +111,21 @@ fn in_words(split: &ListedSplit) -> String {
         .filter(|&class| missing.class_counts[class] > 0)
         .collect();
     lacking.sort_by_key(|&class| -missing.class_counts[class]); // of equal ones, in the order of the classes
-    text += &format!(
-        ", {} missing, in {} of {} classes\n",
+    let named = lacking.iter().take(NAMED).map(|&class| {
+        let (missing, all) = (missing.class_counts[class], split.class_counts[class]);
+        format!("  {}: {missing} of {all}\n", split.class_names[class])
+    });
+    let more = match lacking.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("  and {more} more classes\n"),
+    };
+    let first = missing.first.iter().map(|path| format!("  {}\n", path.display()));
+    format!(
+        "{text}, {} missing, in {} of {} classes\n{}{more}  the first:\n{}",
         missing.total(),
         lacking.len(),
-        split.class_counts.len()
-    );
-    for &class in lacking.iter().take(NAMED) {
-        let (missing, all) = (missing.class_counts[class], split.class_counts[class]);
-        text += &format!("  {}: {missing} of {all}\n", split.class_names[class]);
-    }
-    if lacking.len() > NAMED {
-        text += &format!("  and {} more classes\n", lacking.len() - NAMED);
-    }
-    let first = missing.first.iter().map(|path| format!("  {}\n", path.display()));
-    text + "  the first:\n" + &first.collect::<String>()
+        split.class_counts.len(),
+        named.collect::<String>(),
+        first.collect::<String>()
+    )
 }
