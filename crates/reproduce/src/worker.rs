@@ -202,7 +202,9 @@ fn follow(job: &Job, run: &Run, run_dir: &RunDir) -> anyhow::Result<()> {
             keep: &[],
         };
         Ok(training.run(&mut model, &mut |_| Ok(()))?)
-    })
+    })?;
+    team.part();
+    Ok(())
 }
 
 /// Everything that a session of a run starts with.

@@ -1,6 +1,7 @@
 //! Several processes that train one network, each with a part of every batch.
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use models::{BatchNormLayer, share_batch_norm};
 use tch::Tensor;
@@ -20,6 +21,8 @@ use crate::parts::head::Head;
 #[derive(Debug)]
 pub struct DataParallel {
     ranks: Ranks,
+    /// That of the networks' batch norm, which outlives this.
+    of_norm: Arc<Mutex<Option<Ranks>>>,
 }
 
 impl DataParallel {
@@ -28,8 +31,11 @@ impl DataParallel {
     /// # Panics
     /// If this process has joined one before.
     pub fn new(ranks: Ranks) -> DataParallel {
-        let of_norm = ranks.clone();
+        let of_norm = Arc::new(Mutex::new(Some(ranks.clone())));
+        let shared = Arc::clone(&of_norm);
         share_batch_norm(move |layer, maps| {
+            let ranks = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let ranks = ranks.expect("networks are not trained after the processes have parted");
             let norm = SynchronisedBatchNorm {
                 weight: Some(layer.weight),
                 bias: Some(layer.bias),
@@ -38,9 +44,17 @@ impl DataParallel {
                 momentum: BatchNormLayer::MOMENTUM,
                 epsilon: BatchNormLayer::EPSILON,
             };
-            together(norm.forward(&of_norm, maps))
+            together(norm.forward(&ranks, maps))
         });
-        DataParallel { ranks }
+        DataParallel { ranks, of_norm }
+    }
+
+    /// Waits until all processes have trained to the end, so that none takes another's end for a loss. From now on, no network of this
+    /// process can be trained.
+    pub fn part(self) {
+        // One that is lost now has trained all there was to train.
+        drop(self.ranks.barrier());
+        *self.of_norm.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Why a method cannot be trained by several processes; `None` if it can.

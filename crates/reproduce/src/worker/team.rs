@@ -71,10 +71,10 @@ impl Team {
         trained
     }
 
-    /// Waits for the others' ends.
+    /// Ends with the others, all of them having trained to the end.
     pub(crate) fn part(self) {
         let Team { parallel, others } = self;
-        drop(parallel); // tells them that all is done
+        parallel.part();
         for mut other in others {
             drop(other.wait()); // how it ended is in the log, and the run has what it trained
         }
