@@ -64,7 +64,7 @@ test-arithmetics: _libtorch
     embedded_grid() { scripts/embedded-grid --program "${CARGO_TARGET_DIR:-target}/debug/reproduce" --seeds 0 "$1"; }
     has() { grep -qE "^flags.*\b($1)\b" /proc/cpuinfo; }
     all='exchange|kill_and_resume|main_job|processes|second_stages|warm_starts|weights'
-    # Without instructions for bf16, nobody trains in it, and it takes ten times as long.
+    # Without instructions for bf16, nobody trains in it, and it is slow.
     if has 'avx512_bf16|amx_bf16'; then
         LONGTAIL_TEST_PRECISION=bf16 end_to_end "$all"
         embedded_grid bf16
